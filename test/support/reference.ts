@@ -1,0 +1,342 @@
+/**
+ * A plain f64 reference of every base loss but SSIM: value, figures of the groups and the analytic gradient. Written from the definitions,
+ * one pixel at a time, with nothing but readability in mind.
+ */
+import { at, type Layout, offsetOf, type Shape, sizeOf } from "./layout.ts";
+
+export type BaseName = keyof typeof elementwise | keyof typeof vectorLosses | "sam" | "crossEntropy";
+export type Params = Readonly<Record<string, number | boolean | string>>;
+/** A base loss by the name of its maker, and what the maker is given. */
+export interface Base {
+  readonly name: BaseName;
+  readonly params?: Params;
+}
+
+/** The parts of SPEC's rule `valid`. */
+export interface ValidRule {
+  readonly min?: number;
+  readonly above?: number;
+  readonly max?: number;
+  readonly below?: number;
+  readonly nodata?: readonly number[];
+}
+
+export interface Settings {
+  readonly groupBy?: "sample" | "channel";
+  readonly valid?: ValidRule;
+  readonly weighting?: "sqrt" | "linear" | "uniform" | number;
+  readonly reduction?: "mean" | "sum" | "none";
+  readonly layout?: Layout;
+}
+
+export interface Problem {
+  readonly shape: Shape;
+  readonly pred: Float32Array | Float64Array;
+  /** Of pred's shape; classes `[B, H, W]` for cross-entropy. */
+  readonly target: Float32Array | Int32Array | Uint8Array;
+  readonly mask?: { readonly data: Uint8Array; readonly shape: readonly number[] };
+  readonly gradOutput?: number | readonly number[];
+  readonly normalizer?: number;
+}
+
+export interface Groups {
+  readonly loss: number[];
+  readonly weight: number[];
+  readonly validCount: number[];
+  readonly totalCount: number[];
+}
+
+export interface Answer {
+  readonly value: number | number[];
+  readonly numerator: number;
+  readonly weightSum: number;
+  readonly groups: Groups;
+  /** In the layout of pred. */
+  readonly grad: Float64Array;
+}
+
+/** ρ(p, t) and ∂ρ/∂p of the losses that are means of a term per element, by maker; 0 at a kink by convention. */
+const elementwise = {
+  mse: () => (p: number, t: number) => [(p - t) ** 2, 2 * (p - t)],
+  mae: () => (p: number, t: number) => [Math.abs(p - t), Math.sign(p - t)],
+  huber:
+    ({ delta = 1 }: { delta?: number }) =>
+    (p: number, t: number) => {
+      const d = p - t;
+      if (Math.abs(d) <= delta) return [d ** 2 / 2, d];
+      return [delta * (Math.abs(d) - delta / 2), delta * Math.sign(d)];
+    },
+  smoothL1:
+    ({ beta = 1 }: { beta?: number }) =>
+    (p: number, t: number) => {
+      const d = p - t;
+      return Math.abs(d) < beta ? [d ** 2 / 2 / beta, d / beta] : [Math.abs(d) - beta / 2, Math.sign(d)];
+    },
+  charbonnier:
+    ({ eps = 1e-3 }: { eps?: number }) =>
+    (p: number, t: number) => {
+      const root = Math.hypot(p - t, eps);
+      return [root, (p - t) / root];
+    },
+  logCosh: () => (p: number, t: number) => {
+    const d = Math.abs(p - t);
+    // cosh d = 1 + 2 sinh²(d/2) keeps the d²/2 of small d; e^d overflows where the other form is exact.
+    const value = d < 1 ? Math.log1p(2 * Math.sinh(d / 2) ** 2) : d + Math.log1p(Math.exp(-2 * d)) - Math.LN2;
+    return [value, Math.tanh(p - t)];
+  },
+  pinball:
+    ({ q = 0.5 }: { q?: number }) =>
+    (p: number, t: number) => {
+      const e = t - p;
+      return [Math.max(q * e, (q - 1) * e), e > 0 ? -q : e < 0 ? 1 - q : 0];
+    },
+  bce: () => (p: number, t: number) => {
+    const log = (x: number) => Math.max(x, -100);
+    const value = -(t === 0 ? 0 : t * log(Math.log(p))) - (t === 1 ? 0 : (1 - t) * log(Math.log1p(-p)));
+    return [value, p === t ? 0 : (p - t) / (p * (1 - p))];
+  },
+  bceWithLogits: () => (p: number, t: number) => {
+    const decay = Math.exp(-Math.abs(p));
+    // max(p, 0) − p·t and σ(p) − t, written so that neither cancels at t = 1.
+    if (p > 0) return [p * (1 - t) + Math.log1p(decay), 1 - t - decay / (1 + decay)];
+    return [-p * t + Math.log1p(decay), decay / (1 + decay) - t];
+  },
+  poissonNLL:
+    ({ logInput = true, eps = 1e-8 }: { logInput?: boolean; eps?: number }) =>
+    (p: number, t: number) =>
+      logInput ? [Math.exp(p) - t * p, Math.exp(p) - t] : [p - t * Math.log(p + eps), 1 - t / (p + eps)],
+} satisfies Record<string, (params: never) => (p: number, t: number) => number[]>;
+
+interface Loss {
+  readonly loss: number;
+  readonly grad: number[];
+}
+
+/** The losses of the two vectors of a group's valid elements that are no mean of terms. */
+const vectorLosses = {
+  rmse: () => (p: number[], t: number[]) => {
+    const d = p.map((x, i) => x - at(t, i));
+    const loss = Math.sqrt(sum(d.map((x) => x ** 2)) / d.length);
+    return { loss, grad: d.map((x) => (loss === 0 ? 0 : x / (d.length * loss))) };
+  },
+  vectorAngle: () => angle,
+  dice:
+    ({ smooth = 1 }: { smooth?: number }) =>
+    (p: number[], t: number[]) => {
+      const denominator = sum(p) + sum(t) + smooth;
+      const numerator = 2 * dot(p, t) + smooth;
+      const loss = (denominator - numerator) / denominator;
+      return { loss, grad: t.map((x) => (numerator - 2 * x * denominator) / denominator ** 2) };
+    },
+} satisfies Record<string, (params: never) => (p: number[], t: number[]) => Loss>;
+
+const sum = (x: readonly number[]): number => x.reduce((total, term) => total + term, 0);
+const dot = (x: readonly number[], y: readonly number[]): number => sum(x.map((value, i) => value * at(y, i)));
+
+/** What of x is not along p. */
+function projectOut(x: number[], p: number[]): number[] {
+  const alpha = dot(x, p) / dot(p, p);
+  return x.map((value, i) => value - alpha * at(p, i));
+}
+
+/** The angle between two vectors of float32 numbers, radians, and its gradient with respect to the first. */
+function angle(p: number[], t: number[]): Loss {
+  const flat = p.map(() => 0);
+  const [pp, tt, pt] = [dot(p, p), dot(t, t), dot(p, t)];
+  if (pp === 0 || tt === 0) return { loss: pp === tt ? 0 : Math.PI / 2, grad: flat };
+  // Products of float32 numbers are exact in f64: this tells "exactly parallel" from an angle of 1e-9.
+  const k = p.findIndex((x) => x !== 0);
+  if (p.every((x, i) => x * at(t, k) === at(p, k) * at(t, i))) return { loss: pt > 0 ? 0 : Math.PI, grad: flat };
+  // What of t is not along p, r = t − αp, has length |t| sin θ: nothing of a small angle is lost, unlike in arccos.
+  // The second projection takes out what the rounding of α has left along p.
+  const residual = projectOut(projectOut(t, p), p);
+  const sine = Math.sqrt(dot(residual, residual));
+  const loss = Math.atan2(sine, pt / Math.sqrt(pp));
+  return { loss, grad: residual.map((r) => -r / (sine * Math.sqrt(pp))) };
+}
+
+/** −log softmax(logits)[class]. */
+function crossEntropyOf(logits: number[], [target]: number[]): Loss {
+  const top = Math.max(...logits);
+  const exps = logits.map((x) => Math.exp(x - top));
+  const best = logits.indexOf(top);
+  // log Σ e^(x − top) = log1p of all terms but the largest, which is 1.
+  const rest = sum(exps.filter((_, k) => k !== best));
+  const loss = Math.log1p(rest) + top - at(logits, target as number);
+  const others = sum(exps.filter((_, k) => k !== target)) / (1 + rest);
+  return { loss, grad: exps.map((e, k) => (k === target ? -others : e / (1 + rest))) };
+}
+
+/** Where a mask byte of one of the shapes that broadcast to `[B, C, H, W]` (as the layout writes it) is, NumPy's way. */
+function maskAt(problem: Problem, layout: Layout, b: number, c: number, xy: number): boolean {
+  const { mask, shape } = problem;
+  if (!mask) return true;
+  const [, , , W] = shape;
+  const [y, x] = [Math.floor(xy / W), xy % W];
+  const index = layout === "NCHW" ? [b, c, y, x] : [b, y, x, c];
+  const lead = index.length - mask.shape.length;
+  let offset = 0;
+  mask.shape.forEach((extent, axis) => {
+    offset = offset * extent + (extent === 1 ? 0 : at(index, lead + axis));
+  });
+  return at(mask.data, offset) !== 0;
+}
+
+/** SPEC's rule on one target, compared in float32. */
+function holds({ min, above, max, below, nodata }: ValidRule, target: number): boolean {
+  const f = Math.fround;
+  return (
+    !Number.isNaN(target) &&
+    (min === undefined || target >= f(min)) &&
+    (above === undefined || target > f(above)) &&
+    (max === undefined || target <= f(max)) &&
+    (below === undefined || target < f(below)) &&
+    (nodata === undefined || nodata.every((value) => target !== f(value)))
+  );
+}
+
+/** One angle, one term, one softmax: a set of elements of pred and what the loss makes of them. */
+interface Unit {
+  readonly offsets: number[];
+  readonly count: number;
+  readonly loss: number;
+  readonly grad: number[];
+}
+
+interface Group {
+  readonly total: number;
+  readonly units: Unit[];
+}
+
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+/** The groups with the loss and gradient of each of their units; the loss of a group is the mean of its units. */
+function groupsOf(base: Base, problem: Problem, settings: Settings): Group[] {
+  const { shape, pred, target } = problem;
+  const [B, C, H, W] = shape;
+  const layout = settings.layout ?? "NCHW";
+  const perPixel = base.name === "sam" || base.name === "crossEntropy";
+  const byChannel = (settings.groupBy ?? (perPixel ? "sample" : "channel")) === "channel";
+  const offset = (b: number, c: number, xy: number) => offsetOf(shape, layout, b, c, xy);
+  const valid = (b: number, c: number, xy: number) =>
+    holds(settings.valid ?? { min: 0 }, at(target, offset(b, c, xy))) && maskAt(problem, layout, b, c, xy);
+  const params = (base.params ?? {}) as never;
+  const unit = (offsets: number[], count: number, { loss, grad }: Loss): Unit => ({ offsets, count, loss, grad });
+  const pick = (from: ArrayLike<number>, offsets: number[]) => offsets.map((o) => at(from, o));
+
+  if (base.name === "crossEntropy") {
+    const classAt = (b: number, xy: number) => at(target, b * H * W + xy);
+    // A class map has no channels: a mask of its shape [B, H, W] is [B, 1, H, W] of pred.
+    const maskShape = problem.mask && [B, ...(layout === "NCHW" ? [1, H, W] : [H, W, 1])];
+    const masked =
+      problem.mask?.shape.length === 3 && maskShape
+        ? { ...problem, mask: { data: problem.mask.data, shape: maskShape } }
+        : problem;
+    return range(B).map((b) => ({
+      total: H * W,
+      units: range(H * W)
+        .filter((xy) => classAt(b, xy) >= 0 && classAt(b, xy) !== base.params?.ignoreIndex)
+        .filter((xy) => maskAt(masked, layout, b, 0, xy))
+        .map((xy) => {
+          const offsets = range(C).map((c) => offset(b, c, xy));
+          return unit(offsets, 1, crossEntropyOf(pick(pred, offsets), [classAt(b, xy)]));
+        }),
+    }));
+  }
+  if (base.name === "sam") {
+    const any = base.params?.pixels === "any";
+    return range(B).map((b) => ({
+      total: H * W,
+      units: range(H * W)
+        .map((xy) =>
+          range(C)
+            .filter((c) => valid(b, c, xy))
+            .map((c) => offset(b, c, xy)),
+        )
+        .filter((offsets) => (any ? offsets.length >= 2 : offsets.length === C))
+        .map((offsets) => unit(offsets, 1, angle(pick(pred, offsets), pick(target, offsets)))),
+    }));
+  }
+  const planes = range(B).flatMap((b) =>
+    range(C).map((c) =>
+      range(H * W)
+        .filter((xy) => valid(b, c, xy))
+        .map((xy) => offset(b, c, xy)),
+    ),
+  );
+  const members = byChannel ? planes : range(B).map((b) => planes.slice(b * C, (b + 1) * C).flat());
+  const total = byChannel ? H * W : C * H * W;
+  const name = base.name;
+  if (name in vectorLosses) {
+    const of = vectorLosses[name as keyof typeof vectorLosses](params);
+    return members.map((offsets) => ({
+      total,
+      units: offsets.length ? [unit(offsets, offsets.length, of(pick(pred, offsets), pick(target, offsets)))] : [],
+    }));
+  }
+  const of = elementwise[name as keyof typeof elementwise](params);
+  return members.map((offsets) => ({
+    total,
+    units: offsets.map((o) => {
+      const [loss, slope] = of(at(pred, o), at(target, o)) as [number, number];
+      return { offsets: [o], count: 1, loss, grad: [slope] };
+    }),
+  }));
+}
+
+function weightOf(rule: Settings["weighting"], ratio: number): number {
+  if (ratio === 0) return 0;
+  if (typeof rule === "number") return ratio ** rule;
+  return { sqrt: Math.sqrt(ratio), linear: ratio, uniform: 1 }[rule ?? "sqrt"];
+}
+
+/** What `new FlexibleWeightedLoss(base, settings)` has to answer. */
+export function reference(base: Base, problem: Problem, settings: Settings = {}): Answer {
+  const reduction = settings.reduction ?? "mean";
+  const groups = groupsOf(base, problem, settings);
+  const validCount = groups.map(({ units }) => sum(units.map(({ count }) => count)));
+  const totalCount = groups.map(({ total }) => total);
+  const loss = groups.map(({ units }) => (units.length ? sum(units.map((u) => u.loss)) / units.length : 0));
+  const weight = validCount.map((n, g) => weightOf(settings.weighting, n / at(totalCount, g)));
+  const numerator = dot(weight, loss);
+  const weightSum = sum(weight);
+
+  const divisor = problem.normalizer ?? weightSum;
+  const value =
+    reduction === "none"
+      ? weight.map((w, g) => w * at(loss, g))
+      : reduction === "sum"
+        ? numerator
+        : weightSum === 0
+          ? 0
+          : numerator / divisor;
+
+  const grad = new Float64Array(sizeOf(problem.shape));
+  groups.forEach(({ units }, g) => {
+    const upstream = problem.gradOutput ?? 1;
+    const scale =
+      (typeof upstream === "number" ? upstream : at(upstream, g)) *
+      (at(weight, g) / (reduction === "mean" ? divisor : 1) / units.length);
+    for (const u of units)
+      u.offsets.forEach((o, i) => {
+        grad[o] = scale * at(u.grad, i) + 0; // + 0: no −0 where the convention says 0
+      });
+  });
+  return { value, numerator, weightSum, groups: { loss, weight, validCount, totalCount }, grad };
+}
+
+/** Σ_k coef_k · loss_k, each with its own settings. */
+export function combinedReference(
+  terms: readonly { readonly weight: number; readonly base: Base; readonly settings?: Settings }[],
+  problem: Problem,
+): { value: number | number[]; terms: Answer[]; grad: Float64Array } {
+  const answers = terms.map(({ base, settings }) => reference(base, problem, settings));
+  const coef = terms.map(({ weight }) => weight);
+  const grad =
+    answers[0]?.grad.map((_, i) => sum(answers.map((a, k) => at(coef, k) * at(a.grad, i)))) ?? new Float64Array();
+  const values = answers.map(({ value }) => value);
+  const value = values.every((v) => typeof v === "number")
+    ? dot(coef, values as number[])
+    : (values[0] as number[]).map((_, g) => sum(values.map((v, k) => at(coef, k) * at(v as number[], g))));
+  return { value, terms: answers, grad };
+}
