@@ -1,0 +1,210 @@
+// The native yardstick of masked mean squared error: the passes of the package with the widest vectors of this processor.
+// Driven through stdin, so that the benchmark can take turns with it; answers go to stdout.
+//   load GROUPS SIZE             then 2 · GROUPS · SIZE float32: pred, target
+//   run KERNEL SAMPLES SECONDS   KERNEL is value, grad (ordinary stores) or stream (stores past the caches)
+//                                → the loss, then SAMPLES times in ms, each averaged over calls that take SECONDS
+//   read                         → the gradient as raw float32
+#define _POSIX_C_SOURCE 200112L
+#include <immintrin.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+// A vector of lanes; residual(p, t) is p − t where t ≥ 0 and 0 elsewhere, count(n, t) adds 1 to the lanes of n where t ≥ 0.
+#if defined(__AVX512F__)
+enum { LANES = 16 };
+typedef __m512 Vector;
+typedef __m512i Counter;
+static inline Vector load(const float *p) { return _mm512_load_ps(p); }
+static inline Vector zero(void) { return _mm512_setzero_ps(); }
+static inline Counter none(void) { return _mm512_setzero_si512(); }
+static inline __mmask16 valid(Vector t) { return _mm512_cmp_ps_mask(t, zero(), _CMP_GE_OQ); }
+static inline Vector residual(Vector p, Vector t) { return _mm512_maskz_sub_ps(valid(t), p, t); }
+static inline Counter count(Counter n, Vector t) { return _mm512_mask_sub_epi32(n, valid(t), n, _mm512_set1_epi32(-1)); }
+static inline long total(Counter n) { return _mm512_reduce_add_epi32(n); }
+static inline Vector fused(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+static inline Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
+static inline Vector scale(float a, Vector b) { return _mm512_mul_ps(_mm512_set1_ps(a), b); }
+static inline void store(float *p, Vector v) { _mm512_store_ps(p, v); }
+static inline void stream(float *p, Vector v) { _mm512_stream_ps(p, v); }
+static inline double sum(Vector v) {
+  __m256 high = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1));
+  return _mm512_reduce_add_pd(_mm512_add_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(v)), _mm512_cvtps_pd(high)));
+}
+#define ISA "AVX-512"
+#elif defined(__AVX2__) && defined(__FMA__)
+enum { LANES = 8 };
+typedef __m256 Vector;
+typedef __m256i Counter;
+static inline Vector load(const float *p) { return _mm256_load_ps(p); }
+static inline Vector zero(void) { return _mm256_setzero_ps(); }
+static inline Counter none(void) { return _mm256_setzero_si256(); }
+static inline Vector valid(Vector t) { return _mm256_cmp_ps(t, zero(), _CMP_GE_OQ); }
+static inline Vector residual(Vector p, Vector t) { return _mm256_and_ps(valid(t), _mm256_sub_ps(p, t)); }
+static inline Counter count(Counter n, Vector t) { return _mm256_sub_epi32(n, _mm256_castps_si256(valid(t))); }
+static inline long total(Counter n) {
+  int lanes[LANES];
+  memcpy(lanes, &n, sizeof lanes);
+  long counted = 0;
+  for (int i = 0; i < LANES; i++) counted += lanes[i];
+  return counted;
+}
+static inline Vector fused(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+static inline Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
+static inline Vector scale(float a, Vector b) { return _mm256_mul_ps(_mm256_set1_ps(a), b); }
+static inline void store(float *p, Vector v) { _mm256_store_ps(p, v); }
+static inline void stream(float *p, Vector v) { _mm256_stream_ps(p, v); }
+static inline double sum(Vector v) {
+  __m256d wide = _mm256_add_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(v)), _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)));
+  double lanes[4];
+  memcpy(lanes, &wide, sizeof lanes);
+  return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+}
+#define ISA "AVX2"
+#else
+#error "needs AVX2 with FMA, or AVX-512"
+#endif
+
+// Float32 sums stay within a block of this many vectors, then they widen: as in the package's kernels.
+enum { UNROLL = 4, BLOCK = 64 };
+
+typedef struct {
+  double sum;
+  long count;
+} Squares;
+
+// `size` elements, a multiple of BLOCK vectors. Σd² and, where `counting`, how many are valid;
+// where `grad` is given, grad = slope · d.
+static inline Squares squares(const float *pred, const float *target, float *grad, long size, float slope, int counting,
+                              int past_caches) {
+  Squares result = {0, 0};
+  Counter counters[UNROLL];
+  for (int u = 0; u < UNROLL; u++) counters[u] = none();
+  for (long block = 0; block < size; block += BLOCK * LANES) {
+    Vector sums[UNROLL];
+    for (int u = 0; u < UNROLL; u++) sums[u] = zero();
+    for (long i = block; i < block + BLOCK * LANES; i += UNROLL * LANES) {
+#pragma GCC unroll 4
+      for (int u = 0; u < UNROLL; u++) {
+        long at = i + u * LANES;
+        Vector t = load(target + at);
+        Vector d = residual(load(pred + at), t);
+        sums[u] = fused(d, d, sums[u]);
+        if (counting) counters[u] = count(counters[u], t);
+        if (grad && past_caches) stream(grad + at, scale(slope, d));
+        if (grad && !past_caches) store(grad + at, scale(slope, d));
+      }
+    }
+    result.sum += sum(add(add(sums[0], sums[1]), add(sums[2], sums[3])));
+  }
+  if (counting)
+    for (int u = 0; u < UNROLL; u++) result.count += total(counters[u]);
+  return result;
+}
+
+static long count_valid(const float *target, long size) {
+  Counter counters[UNROLL];
+  for (int u = 0; u < UNROLL; u++) counters[u] = none();
+  for (long i = 0; i < size; i += UNROLL * LANES)
+    for (int u = 0; u < UNROLL; u++) counters[u] = count(counters[u], load(target + i + u * LANES));
+  long counted = 0;
+  for (int u = 0; u < UNROLL; u++) counted += total(counters[u]);
+  return counted;
+}
+
+static float *pred, *target, *grad;
+static long groups, size;
+
+static double value(void) {
+  double numerator = 0, weight_sum = 0;
+  for (long g = 0; g < groups; g++) {
+    Squares s = squares(pred + g * size, target + g * size, NULL, size, 0, 1, 0);
+    if (s.count == 0) continue;
+    double weight = sqrt((double)s.count / size);
+    numerator += weight * s.sum / s.count;
+    weight_sum += weight;
+  }
+  return weight_sum > 0 ? numerator / weight_sum : 0;
+}
+
+// One counting pass over the target, then one fused pass.
+static inline double value_and_grad(int past_caches) {
+  static long *counts;
+  counts = realloc(counts, groups * sizeof *counts);
+  double numerator = 0, weight_sum = 0;
+  for (long g = 0; g < groups; g++) {
+    counts[g] = count_valid(target + g * size, size);
+    weight_sum += sqrt((double)counts[g] / size);
+  }
+  for (long g = 0; g < groups; g++) {
+    long first = g * size;
+    double weight = sqrt((double)counts[g] / size);
+    float slope = counts[g] ? 2 * weight / weight_sum / counts[g] : 0;
+    Squares s = past_caches ? squares(pred + first, target + first, grad + first, size, slope, 0, 1)
+                            : squares(pred + first, target + first, grad + first, size, slope, 0, 0);
+    if (counts[g]) numerator += weight * s.sum / counts[g];
+  }
+  if (past_caches) _mm_sfence();
+  return weight_sum > 0 ? numerator / weight_sum : 0;
+}
+
+static double grad_stored(void) { return value_and_grad(0); }
+static double grad_streamed(void) { return value_and_grad(1); }
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec + time.tv_nsec * 1e-9;
+}
+
+static void run(double (*kernel)(void), int samples, double seconds) {
+  volatile double loss = 0;
+  long calls = 1;
+  for (int sample = -1; sample < samples; sample++) {
+    double start = now(), elapsed;
+    for (long i = 0; i < calls; i++) loss = kernel();
+    elapsed = now() - start;
+    if (sample >= 0) {
+      printf(" %.9g", elapsed / calls * 1e3);
+    } else if (elapsed < seconds) {
+      calls = calls * 2;
+      sample--;
+    } else {
+      printf("%.17g", loss);
+    }
+  }
+  printf("\n");
+}
+
+static float *allocate(void) {
+  void *memory = NULL;
+  if (posix_memalign(&memory, 64, groups * size * sizeof(float))) exit(1);
+  memset(memory, 0, groups * size * sizeof(float));
+  return memory;
+}
+
+static void fill(float *array) {
+  if (fread(array, sizeof(float), groups * size, stdin) != (size_t)(groups * size)) exit(1);
+}
+
+int main(void) {
+  char line[128], name[16];
+  int samples;
+  double seconds;
+  printf(ISA "\n");
+  fflush(stdout);
+  while (fgets(line, sizeof line, stdin)) {
+    if (sscanf(line, "load %ld %ld", &groups, &size) == 2) {
+      free(pred), free(target), free(grad);
+      pred = allocate(), target = allocate(), grad = allocate();
+      fill(pred), fill(target);
+    } else if (sscanf(line, "run %15s %d %lf", name, &samples, &seconds) == 3) {
+      run(!strcmp(name, "value") ? value : !strcmp(name, "grad") ? grad_stored : grad_streamed, samples, seconds);
+    } else if (!strncmp(line, "read", 4)) {
+      fwrite(grad, sizeof(float), groups * size, stdout);
+    }
+    fflush(stdout);
+  }
+}
