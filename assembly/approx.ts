@@ -1,0 +1,202 @@
+// Elementary functions in SIMD lanes: T = f32 takes a vector of four, T = f64 a vector of two.
+//
+// WebAssembly has no exp or log, and the host's differ from engine to engine. These are sums, products and quotients of lanes
+// alone, so the same bits come out everywhere. Polynomials minimise the largest relative error (Remez exchange, coefficients
+// rounded to T); the leading ones are exact, so that results keep their relative accuracy down to the smallest arguments.
+// float32 is the fast way; float64 serves rare tiles and is kept short, at about 1e-14.
+//
+// Errors are the largest that the tests find: for f32 in ulp (units in the last place) of the exact result, for f64 relative.
+// Costs are vector instructions in the usual case, constants not counted.
+
+@inline
+function splat<T extends number>(c: f64): v128 {
+  return v128.splat<T>(<T>c);
+}
+
+/** Every lane holds these bits, read as T. */
+@inline
+function splatBits<T extends number>(bits32: u32, bits64: u64): v128 {
+  return sizeof<T>() == 4 ? i32x4.splat(bits32) : i64x2.splat(bits64);
+}
+
+@inline
+function addBits<T extends number>(a: v128, b: v128): v128 {
+  return sizeof<T>() == 4 ? i32x4.add(a, b) : i64x2.add(a, b);
+}
+
+@inline
+function subBits<T extends number>(a: v128, b: v128): v128 {
+  return sizeof<T>() == 4 ? i32x4.sub(a, b) : i64x2.sub(a, b);
+}
+
+/** All lanes of a mask are set: one instruction and a comparison, where `all_true` takes five. */
+@inline
+function everywhere(mask: v128): bool {
+  return i32x4.bitmask(mask) == 0b1111;
+}
+
+/** One step of Horner's rule: p·z + c. */
+@inline
+function horner<T extends number>(p: v128, z: v128, c: f64): v128 {
+  return v128.add<T>(v128.mul<T>(p, z), splat<T>(c));
+}
+
+const LOG2E: f64 = 1.4426950408889634;
+const LN2: f64 = 0.6931471805599453;
+const PI: f64 = 3.141592653589793;
+
+/**
+ * eˣ for every x; overflows to Infinity, and is 0 where the result is below 1.7e-38 (f32) or 3.2e-308 (f64).
+ */
+@inline
+export function exp<T extends number>(x: v128): v128 {
+  // Bounds beyond which the result is Infinity or 0 anyway; in this order of operands NaN passes.
+  x = v128.pmin<T>(x, splat<T>(sizeof<T>() == 4 ? 89 : 709.9));
+  x = v128.pmax<T>(x, splat<T>(sizeof<T>() == 4 ? -87.3 : -708.4));
+
+  // x = k·ln 2 + r. At 1.5·2^23 (1.5·2^52) numbers are whole, so the addition rounds, and the sum's low bits hold k.
+  // They are offset to be the exponent field of 2^(k − 1): with k from −126 to 128 it runs from 0 to its largest, no further.
+  const whole = splat<T>(sizeof<T>() == 4 ? 12582912 + 126 : 6755399441055744 + 1022);
+  const rounded = v128.add<T>(v128.mul<T>(x, splat<T>(LOG2E)), whole);
+  const k = v128.sub<T>(rounded, whole);
+  const half = sizeof<T>() == 4 ? i32x4.shl(rounded, 23) : i64x2.shl(rounded, 52);
+
+  // ln 2 in two parts, the first short enough that its product with k is exact.
+  const high: f64 = sizeof<T>() == 4 ? 0.693145751953125 : 0.6931471803691238;
+  const low: f64 = sizeof<T>() == 4 ? 1.428606765330187e-6 : 1.9082149292705877e-10;
+  let r = v128.sub<T>(x, v128.mul<T>(k, splat<T>(high)));
+  r = v128.sub<T>(r, v128.mul<T>(k, splat<T>(low)));
+
+  // 2eʳ, relative error 4e-9 (f32), 2e-14 (f64).
+  let p: v128;
+  if (sizeof<T>() == 4) {
+    p = splat<T>(0.0027629212);
+    p = horner<T>(p, r, 0.016737433);
+    p = horner<T>(p, r, 0.08333678);
+    p = horner<T>(p, r, 0.33333042);
+    p = horner<T>(p, r, 0.9999999);
+  } else {
+    p = splat<T>(5.498617679081378e-6);
+    p = horner<T>(p, r, 4.976161961919872e-5);
+    p = horner<T>(p, r, 0.0003968307808252068);
+    p = horner<T>(p, r, 0.0027777622289958392);
+    p = horner<T>(p, r, 0.0166666661902329);
+    p = horner<T>(p, r, 0.08333333392447644);
+    p = horner<T>(p, r, 0.3333333333453039);
+    p = horner<T>(p, r, 0.9999999999932865);
+  }
+  p = horner<T>(p, r, 2);
+  p = horner<T>(p, r, 2);
+  return v128.mul<T>(p, half);
+}
+
+/**
+ * log(1 + f) for f in [−½, 1], relatively accurate near 0: log(1 + e^−|x|) of logistic losses, and the core of every
+ * logarithm here.
+ *
+ * With s = f / (2 + f) it is 2 atanh s = 2s + s·z·R(z), z = s². As 2s = f − s·f, it starts from f, which is exact, and only
+ * a correction carries the rounding of the quotient.
+ */
+@inline
+export function log1pUnit<T extends number>(f: v128): v128 {
+  const s = v128.div<T>(f, v128.add<T>(f, splat<T>(2)));
+  const z = v128.mul<T>(s, s);
+  let p: v128;
+  if (sizeof<T>() == 4) {
+    p = splat<T>(0.2800678);
+    p = horner<T>(p, z, 0.28003025);
+    p = horner<T>(p, z, 0.40021437);
+    p = horner<T>(p, z, 0.6666642);
+  } else {
+    p = splat<T>(0.17740058996419963);
+    p = horner<T>(p, z, 0.09902678417166459);
+    p = horner<T>(p, z, 0.13586342369689047);
+    p = horner<T>(p, z, 0.15364292547203043);
+    p = horner<T>(p, z, 0.18182814255075755);
+    p = horner<T>(p, z, 0.22222192898145002);
+    p = horner<T>(p, z, 0.28571429058125314);
+    p = horner<T>(p, z, 0.3999999999604848);
+    p = horner<T>(p, z, 0.666666666666777);
+  }
+  return v128.sub<T>(f, v128.mul<T>(s, v128.sub<T>(f, v128.mul<T>(p, z))));
+}
+
+// A positive normal number is 2ᵏ·m with m in [√½, √2). Moving its bits up by 1 − √½ makes the exponent field turn over at √2.
+@inline
+function turned<T extends number>(x: v128): v128 {
+  return addBits<T>(x, splatBits<T>(0x3f800000 - 0x3f3504f3, 0x3ff0000000000000 - 0x3fe6a09e667f3bcd));
+}
+
+/** k as a number: the exponent field becomes the last digits of a float that counts in ones. */
+@inline
+function exponent<T extends number>(turned: v128): v128 {
+  const field = sizeof<T>() == 4 ? i32x4.shr_u(turned, 23) : i64x2.shr_u(turned, 52);
+  const offset: f64 = sizeof<T>() == 4 ? 8388608 + 127 : 4503599627370496 + 1023;
+  return v128.sub<T>(v128.or(field, splatBits<T>(0x4b000000, 0x4330000000000000)), splat<T>(offset));
+}
+
+/** log(2ᵏ·(1 + f)) for f in [√½ − 1, √2 − 1]. */
+@inline
+function logScaled<T extends number>(k: v128, f: v128): v128 {
+  return v128.add<T>(v128.mul<T>(k, splat<T>(LN2)), log1pUnit<T>(f));
+}
+
+/** `y` where 0 < x < Infinity, the limits of log x elsewhere: −Infinity at 0, Infinity at Infinity, else NaN. */
+@inline
+function withLimits<T extends number>(y: v128, x: v128): v128 {
+  const zero = splat<T>(0);
+  const infinity = splat<T>(Infinity);
+  // √x is NaN and Infinity where log x is.
+  const limit = v128.sub<T>(v128.sqrt<T>(x), v128.and(infinity, v128.eq<T>(x, zero)));
+  return v128.bitselect(y, limit, v128.and(v128.gt<T>(x, zero), v128.lt<T>(x, infinity)));
+}
+
+const SCALE: f64 = 18446744073709551616.0; // 2^64 lifts every denormal of f32 and f64 to a normal number
+const HUGE: f64 = 1.329227995784916e36; // 2^120, far below overflow, and so far above 2^64 that adding 1 changes neither
+const LOG_SCALE: f64 = 44.3614195558365; // 64 ln 2
+
+/**
+ * log x: denormals included, −Infinity at 0, NaN below.
+ */
+@inline
+export function log<T extends number>(x: v128): v128 {
+  const leastNormal = splatBits<T>(0x00800000, 0x0010000000000000);
+  const tiny = v128.lt<T>(x, leastNormal);
+  const plain = everywhere(v128.and(v128.ge<T>(x, leastNormal), v128.lt<T>(x, splat<T>(Infinity))));
+  let m = x;
+  if (!plain) m = v128.bitselect(v128.mul<T>(x, splat<T>(SCALE)), x, tiny);
+
+  const t = turned<T>(m);
+  m = addBits<T>(
+    v128.and(t, splatBits<T>(0x007fffff, 0x000fffffffffffff)),
+    splatBits<T>(0x3f3504f3, 0x3fe6a09e667f3bcd),
+  );
+  let y = logScaled<T>(exponent<T>(t), v128.sub<T>(m, splat<T>(1)));
+
+  if (!plain) y = withLimits<T>(v128.sub<T>(y, v128.and(tiny, splat<T>(LOG_SCALE))), x);
+  return y;
+}
+
+/**
+ * log(1 + x) for x ≥ −1, relatively accurate near 0; −Infinity at −1, NaN below.
+ */
+@inline
+export function log1p<T extends number>(x: v128): v128 {
+  const one = splat<T>(1);
+  const huge = v128.ge<T>(x, splat<T>(HUGE));
+  const plain = everywhere(v128.and(v128.gt<T>(x, splat<T>(-1)), v128.lt<T>(x, splat<T>(HUGE))));
+  let m = x;
+  if (!plain) m = v128.bitselect(v128.mul<T>(x, splat<T>(1 / SCALE)), x, huge);
+
+  // 1 + x = 2ᵏ·(1 + f). The sum's rounding is left behind: f = 2⁻ᵏ·x + (2⁻ᵏ − 1) starts from x again, and is x where k is 0.
+  const t = turned<T>(v128.add<T>(m, one));
+  const scale = subBits<T>(
+    splatBits<T>(254 << 23, 2046 << 52),
+    v128.and(t, splatBits<T>(0x7f800000, 0x7ff0000000000000)),
+  );
+  const f = v128.add<T>(v128.mul<T>(m, scale), v128.sub<T>(scale, one));
+  let y = logScaled<T>(exponent<T>(t), f);
+
+  if (!plain) y = withLimits<T>(v128.add<T>(y, v128.and(huge, splat<T>(LOG_SCALE))), v128.add<T>(x, one));
+  return y;
+}
