@@ -1,0 +1,150 @@
+import { type SampleArray, type SampleType, sampleArrays } from "./samples.ts";
+
+/** How a file's pixels lie in blocks (tiles, strips, groups of rows) that are read and decoded one at a time. */
+export interface BlockGrid {
+  readonly width: number;
+  readonly height: number;
+  readonly samples: number;
+  readonly bandCount: number;
+  readonly type: SampleType;
+  readonly block: { readonly width: number; readonly height: number };
+  /** A block holds every band of its pixels, band fastest; otherwise one band. */
+  readonly interleaved: boolean;
+  /** Decodes a block. Its rows are `block.width` pixels long at the right edge too; the last ones may be missing. */
+  load(sample: number, band: number, row: number, column: number): Promise<SampleArray>;
+}
+
+/** Blocks decoded at once: enough to keep the decoding threads busy, few enough to bound memory. */
+const concurrency = 4;
+
+/** Reads windows over a grid of blocks, keeping the blocks used last. */
+export class BlockReader {
+  readonly #grid: BlockGrid;
+  readonly #capacity: number;
+  /** Oldest use first. */
+  readonly #blocks = new Map<string, Promise<SampleArray>>();
+
+  constructor(grid: BlockGrid, cacheBytes: number) {
+    const { block, interleaved, bandCount, type } = grid;
+    const blockBytes =
+      block.width * block.height * (interleaved ? bandCount : 1) * sampleArrays[type].BYTES_PER_ELEMENT;
+    this.#grid = grid;
+    this.#capacity = Math.max(1, Math.floor(cacheBytes / blockBytes));
+  }
+
+  /** Samples of a window, planar: `bands.length × height × width`. */
+  async read(
+    x: number,
+    y: number,
+    width: number,
+    height: number,
+    bands: readonly number[],
+    sample: number,
+  ): Promise<SampleArray> {
+    const grid = this.#grid;
+    checkWindow(grid, x, y, width, height, bands, sample);
+    const out = new sampleArrays[grid.type](bands.length * width * height);
+    const window = { x, y, width, height };
+    // Bands that lie in the same block are taken from it together.
+    const planes = grid.interleaved ? [bands.map((_, index) => index)] : bands.map((_, index) => [index]);
+    const { block } = grid;
+    const jobs: (() => Promise<void>)[] = [];
+    for (const plane of planes) {
+      for (let row = Math.floor(y / block.height); row * block.height < y + height; row++) {
+        for (let column = Math.floor(x / block.width); column * block.width < x + width; column++) {
+          jobs.push(async () => {
+            const band = grid.interleaved ? 0 : (bands[plane[0] as number] as number);
+            const samples = await this.#block(sample, band, row, column);
+            for (const index of plane) {
+              copyBlock(grid, samples, row, column, bands[index] as number, out, index * width * height, window);
+            }
+          });
+        }
+      }
+    }
+    await runAll(jobs);
+    return out;
+  }
+
+  #block(sample: number, band: number, row: number, column: number): Promise<SampleArray> {
+    const key = `${sample} ${band} ${row} ${column}`;
+    const kept = this.#blocks.get(key);
+    this.#blocks.delete(key);
+    const block = kept ?? this.#grid.load(sample, band, row, column);
+    this.#blocks.set(key, block);
+    if (kept === undefined) {
+      block.catch(() => this.#blocks.delete(key));
+      const oldest = this.#blocks.keys().next();
+      if (this.#blocks.size > this.#capacity && !oldest.done) this.#blocks.delete(oldest.value);
+    }
+    return block;
+  }
+}
+
+/** Copies one band of the part of a block that lies in the window to its place in the plane of `out` at `start`. */
+function copyBlock(
+  grid: BlockGrid,
+  samples: SampleArray,
+  row: number,
+  column: number,
+  band: number,
+  out: SampleArray,
+  start: number,
+  window: { x: number; y: number; width: number; height: number },
+): void {
+  const { block } = grid;
+  const left = Math.max(window.x, column * block.width);
+  const right = Math.min(window.x + window.width, (column + 1) * block.width);
+  const top = Math.max(window.y, row * block.height);
+  const bottom = Math.min(window.y + window.height, (row + 1) * block.height);
+  const step = grid.interleaved ? grid.bandCount : 1;
+  const first = grid.interleaved ? band : 0;
+  for (let y = top; y < bottom; y++) {
+    let from = ((y - row * block.height) * block.width + (left - column * block.width)) * step + first;
+    let to = start + (y - window.y) * window.width + (left - window.x);
+    if (step === 1) {
+      out.set(samples.subarray(from, from + right - left), to);
+    } else {
+      for (const end = to + right - left; to < end; to++, from += step) out[to] = samples[from] as number;
+    }
+  }
+}
+
+async function runAll(jobs: readonly (() => Promise<void>)[]): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    try {
+      for (let job = jobs[next++]; job; job = jobs[next++]) await job();
+    } catch (error) {
+      next = jobs.length; // the other workers take no more
+      throw error;
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+}
+
+function checkWindow(
+  { width: gridWidth, height: gridHeight, bandCount, samples }: BlockGrid,
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+  bands: readonly number[],
+  sample: number,
+): void {
+  const inside = (start: number, length: number, size: number) =>
+    Number.isInteger(start) && Number.isInteger(length) && start >= 0 && length >= 1 && start + length <= size;
+  if (!inside(x, width, gridWidth) || !inside(y, height, gridHeight)) {
+    throw new RangeError(
+      `"window": expected whole pixels inside ${gridWidth}×${gridHeight}, got ${width}×${height} at (${x}, ${y})`,
+    );
+  }
+  for (const band of bands) {
+    if (!inside(band, 1, bandCount)) {
+      throw new RangeError(`"bands": expected indices from 0 to ${bandCount - 1}, got ${band}`);
+    }
+  }
+  if (!inside(sample, 1, samples)) {
+    throw new RangeError(`"sample": expected an index from 0 to ${samples - 1}, got ${sample}`);
+  }
+}

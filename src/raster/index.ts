@@ -1,0 +1,7 @@
+export { compareGeoreference, epsgGeoreference, type Georeference, type GeoTransform } from "./georeference.ts";
+export { type GeoTiffDescription, GeoTiffWriter, writeGeoTiff } from "./geotiff/writeGeoTiff.ts";
+export { writeNpy } from "./npy/writeNpy.ts";
+export { openRaster } from "./openRaster.ts";
+export type { Band, OpenOptions, Raster } from "./Raster.ts";
+export { RasterError } from "./RasterFile.ts";
+export { type SampleArray, type SampleType, toFloat32 } from "./samples.ts";

@@ -1,0 +1,49 @@
+import { openGeoTiff } from "./geotiff/openGeoTiff.ts";
+import { magic as npyMagic } from "./npy/header.ts";
+import { openNpy } from "./npy/openNpy.ts";
+import type { OpenOptions, Raster } from "./Raster.ts";
+import { RasterFile } from "./RasterFile.ts";
+
+const defaultCacheBytes = 64 * 2 ** 20;
+
+/**
+ * Opens a GeoTIFF or an NPY file, told apart by their first bytes. Only the header is read; pixels come window by window.
+ *
+ * GeoTIFF: both byte orders, BigTIFF, tiles and strips, bands together or apart, 1- to 32-bit integers and 16- to 64-bit
+ * floats; uncompressed, deflate, LZW, PackBits, zstd, LERC and JPEG with their predictors; internal masks, alpha bands.
+ * Overviews are passed over. NPY: versions 1 to 3, C and Fortran order, both byte orders, (H, W), (C, H, W) or (H, W, C) by
+ * `layout`, and a batch of those.
+ *
+ * @throws RasterError for what cannot be read: no such file, a directory, a FIFO, another format, truncated or corrupt
+ * data, sizes that the file cannot hold, and whatever of the formats is not supported
+ *
+ * @example
+ * const raster = await openRaster("scene.tif");
+ * for (let y = 0; y < raster.height; y += raster.tile.height) {
+ *   const rows = Math.min(raster.tile.height, raster.height - y);
+ *   const samples = await raster.readWindow(0, y, raster.width, rows); // bands × rows × width
+ * }
+ * await raster.close();
+ */
+export async function openRaster(path: string, options: OpenOptions = {}): Promise<Raster> {
+  const { cacheBytes = defaultCacheBytes } = options;
+  const file = await RasterFile.open(path);
+  try {
+    if (file.size === 0) throw file.error("is empty");
+    const start = await file.read(0, Math.min(8, file.size));
+    if (isTiff(start)) return await openGeoTiff(file, options, cacheBytes);
+    if (npyMagic.every((byte, i) => start[i] === byte)) return await openNpy(file, options, cacheBytes);
+    throw file.error("is neither a GeoTIFF nor an NPY file");
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** "II" or "MM", then 42, or 43 for BigTIFF, in that byte order. */
+function isTiff(start: Uint8Array): boolean {
+  const [a, b, c, d] = start;
+  const version = a === 0x49 ? c : d;
+  const zero = a === 0x49 ? d : c;
+  return a === b && (a === 0x49 || a === 0x4d) && (version === 42 || version === 43) && zero === 0;
+}
