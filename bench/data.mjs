@@ -43,7 +43,15 @@ export function makeScene(shape, seed = 1) {
     }
   }
   const pred = toReflectance(predNumbers);
-  return { shape, pred, target: toReflectance(targetNumbers), logits: toLogits(pred), classes, predNumbers, targetNumbers };
+  return {
+    shape,
+    pred,
+    target: toReflectance(targetNumbers),
+    logits: toLogits(pred),
+    classes,
+    predNumbers,
+    targetNumbers,
+  };
 }
 
 function toReflectance(numbers) {

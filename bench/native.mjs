@@ -12,13 +12,14 @@ export function compile(name, flags) {
   try {
     execFileSync("cc", ["-O3", ...flags, "-o", BUILD + name, source, "-lm"], { stdio: ["ignore", "pipe", "pipe"] });
   } catch (error) {
-    const reason = error.code === "ENOENT" ? "no C compiler (cc)" : String(error.stderr ?? error.message).split("\n")[0];
+    const reason =
+      error.code === "ENOENT" ? "no C compiler (cc)" : String(error.stderr ?? error.message).split("\n")[0];
     throw new Error(`native yardstick: ${reason}`);
   }
   return BUILD + name;
 }
 
-/** The C program of masked mean squared error; it times itself, on command. */
+/** The C program of masked mean squared error per channel; it times itself, on command. */
 export class NativeMse {
   static async start() {
     const native = new NativeMse();
@@ -29,22 +30,37 @@ export class NativeMse {
     return native;
   }
 
-  async load(pred, target, groups) {
+  async load({ shape: [batch, channels, height, width], pred, target }) {
     this.elements = pred.length;
-    await this.#write(`load ${groups} ${pred.length / groups}\n`);
+    await this.#write(`load ${batch * channels} ${height * width}\n`);
     await this.#write(new Uint8Array(pred.buffer, pred.byteOffset, pred.byteLength));
     await this.#write(new Uint8Array(target.buffer, target.byteOffset, target.byteLength));
   }
 
-  /** @param {"value" | "grad" | "stream"} kernel */
-  async run(kernel, samples = 3, seconds = 0.01) {
-    await this.#write(`run ${kernel} ${samples} ${seconds}\n`);
-    const [value, ...durations] = (await this.#line()).split(" ").map(Number);
-    return { value, durations };
+  /** The contenders of a loss in a pass; none for the losses that have no twin in C. */
+  contenders(loss, pass) {
+    if (loss !== "mse") return [];
+    if (pass === "value") return [this.#contender("native C", "value")];
+    return [this.#contender("native C", "grad"), this.#contender("native C, streaming stores", "stream")];
   }
 
-  /** The gradient of the last run that wrote one. */
-  async readGrad() {
+  #contender(label, kernel) {
+    const run = async (samples) => {
+      await this.#write(`run ${kernel} ${samples} 0.01\n`);
+      const [value, ...durations] = (await this.#line()).split(" ").map(Number);
+      return { value, durations };
+    };
+    return {
+      label,
+      result: async () => {
+        const { value } = await run(1);
+        return kernel === "value" ? { value } : { value, grad: await this.#readGrad() };
+      },
+      sample: async () => (await run(3)).durations,
+    };
+  }
+
+  async #readGrad() {
     await this.#write("read\n");
     return new Float32Array((await this.#read(this.elements * 4)).buffer);
   }
@@ -81,6 +97,8 @@ export class NativeMse {
   }
 
   #write(data) {
-    return new Promise((resolve, reject) => this.child.stdin.write(data, (error) => (error ? reject(error) : resolve())));
+    return new Promise((resolve, reject) =>
+      this.child.stdin.write(data, (error) => (error ? reject(error) : resolve())),
+    );
   }
 }

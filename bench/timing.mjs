@@ -1,12 +1,19 @@
 import Benchmark from "benchmark";
 
 /**
- * A contender is timed by `sample()`: it resolves to a few durations in ms of one call each.
- * @typedef {{ name: string, sample: () => Promise<number[]> }} Contender
+ * What is timed: `sample()` gives, or resolves to, a few durations in ms of one call each.
+ * @typedef {{ label: string, sample: () => number[] | Promise<number[]> }} Contender
  */
 
-/** Samples of `call` by benchmark.js: each averages as many calls as take `minTime` seconds. */
+/** A call as long as this (ms) is timed by itself: averaging many of them would only take long. */
+const LONG = 100;
+
+/** Samples of `call` by benchmark.js, each the average of as many calls as fill 10 ms. */
 export function sampleCall(call) {
+  const start = performance.now();
+  call();
+  const once = performance.now() - start;
+  if (once > LONG) return [once];
   const bench = new Benchmark({ fn: call, minTime: 0.01, maxTime: 0.02, minSamples: 3 });
   bench.run();
   if (bench.error) throw bench.error;
@@ -16,16 +23,17 @@ export function sampleCall(call) {
 /**
  * Times the contenders in turns, so that whatever else the machine does in a while falls on all of them alike.
  * @param {Contender[]} contenders
- * @returns {Promise<Map<string, { min: number, median: number, spread: number }>>} ms; spread = half the middle 80 % / median
+ * @returns {Promise<Record<string, { min: number, median: number, spread: number }>>} ms by label
  */
 export async function alternate(contenders, rounds) {
-  const samples = new Map(contenders.map(({ name }) => [name, []]));
+  const samples = Object.fromEntries(contenders.map(({ label }) => [label, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const { name, sample } of contenders) samples.get(name).push(...(await sample()));
+    for (const { label, sample } of contenders) samples[label].push(...(await sample()));
   }
-  return new Map([...samples].map(([name, durations]) => [name, summarize(durations)]));
+  return Object.fromEntries(Object.entries(samples).map(([label, durations]) => [label, summarize(durations)]));
 }
 
+/** `spread` is half the distance from the 10 % to the 90 % quantile, as a share of the median. */
 function summarize(durations) {
   const sorted = durations.toSorted((a, b) => a - b);
   const at = (share) => sorted[Math.round(share * (sorted.length - 1))];

@@ -2,7 +2,9 @@ import { weigh, weightedMean } from "./groups.mjs";
 
 const RADIUS = 5;
 const SIGMA = 1.5;
-const GAUSS = Float64Array.from({ length: 2 * RADIUS + 1 }, (_, i) => Math.exp(-((i - RADIUS) ** 2) / (2 * SIGMA ** 2)));
+const GAUSS = Float64Array.from({ length: 2 * RADIUS + 1 }, (_, i) =>
+  Math.exp(-((i - RADIUS) ** 2) / (2 * SIGMA ** 2)),
+);
 const GAUSS_SUM = GAUSS.reduce((sum, g) => sum + g, 0);
 for (let k = 0; k < GAUSS.length; k++) GAUSS[k] /= GAUSS_SUM;
 
@@ -14,7 +16,9 @@ export function ssim(dataRange) {
     const results = [];
     for (let g = 0; g < planes; g++) {
       const range = [g * size, (g + 1) * size];
-      results.push(planeLoss(pred.subarray(...range), target.subarray(...range), height, width, dataRange, grad !== null));
+      results.push(
+        planeLoss(pred.subarray(...range), target.subarray(...range), height, width, dataRange, grad !== null),
+      );
     }
     const groups = weigh(
       Float64Array.from(results, ({ centres, valid }) => (centres > 0 ? valid : 0)),

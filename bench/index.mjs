@@ -1,0 +1,100 @@
+// npm run bench -- [LOSS …] [--size 64K …] [--pass value|gradient] [--variant "in place" …] [--rounds 3] [--json FILE]
+// npm run bench -- ssim-masking
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { makeScene, SIZES } from "./data.mjs";
+import { LOSSES } from "./losses.mjs";
+import { measure } from "./measure.mjs";
+import { NativeMse } from "./native.mjs";
+import { machine, printHeader, printRow, throughputChart } from "./report.mjs";
+import { VARIANTS } from "./variants.mjs";
+import { WrongResult } from "./verify.mjs";
+
+const RESULTS = new URL("./results/", import.meta.url);
+const PASSES = ["value", "gradient"];
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    size: { type: "string", multiple: true },
+    pass: { type: "string", multiple: true },
+    variant: { type: "string", multiple: true },
+    rounds: { type: "string", default: "3" },
+    json: { type: "string" },
+  },
+});
+
+if (positionals[0] === "ssim-masking") {
+  await import("./ssim-masking.mjs");
+} else {
+  await bench({
+    losses: choose("loss", positionals, Object.keys(LOSSES)),
+    sizes: choose("--size", values.size, Object.keys(SIZES)),
+    passes: choose("--pass", values.pass, PASSES),
+    variants: choose("--variant", values.variant, Object.keys(VARIANTS)),
+    rounds: Number(values.rounds),
+    // A choice of rows must not replace the results of all.
+    whole: positionals.length === 0 && !values.size && !values.pass && !values.variant,
+  });
+}
+
+function choose(what, wanted, known) {
+  for (const name of wanted ?? []) {
+    if (!known.includes(name)) throw new RangeError(`${what}: expected one of ${known.join(", ")}, got ${name}`);
+  }
+  return wanted?.length > 0 ? wanted : known;
+}
+
+async function bench({ losses, sizes, passes, variants, rounds, whole }) {
+  const api = await import("../dist/index.js");
+  const leftOut = new Set();
+  const present = (feature) => {
+    if (feature in api) return true;
+    leftOut.add(`the package has no ${feature}`);
+    return false;
+  };
+  losses = losses.filter(present);
+  variants = variants.filter((variant) => present(VARIANTS[variant].needs));
+  const natives = [];
+  try {
+    natives.push(await NativeMse.start());
+  } catch (error) {
+    leftOut.add(error.message);
+  }
+  const on = { ...machine(), isa: natives[0]?.isa };
+  console.log(`${on.cpu}, Node ${on.node}${on.isa ? `, native C with ${on.isa}` : ""}`);
+  printHeader();
+
+  const rows = [];
+  for (const size of sizes) {
+    let scene;
+    for (const name of losses) {
+      const shapes = LOSSES[name].shapes ?? SIZES;
+      if (!(size in shapes)) continue;
+      if (scene?.shape !== shapes[size]) {
+        scene = makeScene(shapes[size]);
+        for (const native of natives) await native.load(scene);
+      }
+      for (const pass of passes) {
+        const onError = (contender, error) => {
+          if (error instanceof WrongResult) process.exitCode = 1;
+          leftOut.add(`${name} ${contender}: ${error.message}`);
+        };
+        for (const row of await measure({ api, name, scene, pass, variants, natives, rounds, onError })) {
+          rows.push({ ...row, size });
+          printRow(rows.at(-1));
+        }
+      }
+    }
+  }
+  for (const native of natives) native.stop();
+  for (const line of leftOut) console.log(`left out: ${line}`);
+  const json = `${JSON.stringify({ machine: on, rows }, null, 1)}\n`;
+  if (values.json) writeFileSync(values.json, json);
+  if (whole) {
+    mkdirSync(RESULTS, { recursive: true });
+    writeFileSync(new URL("bench.json", RESULTS), json);
+    writeFileSync(new URL("bench.svg", RESULTS), throughputChart(rows, on));
+  }
+}

@@ -1,0 +1,78 @@
+import { OFFSET, SCALE } from "./data.mjs";
+
+/**
+ * Ways to hand the same scene to the package: `open(api, loss, scene)` gives `{ criterion, pred, target, out }`. `needs` names
+ * the function of the package that it stands on; `around` wraps every turn of it.
+ */
+export const VARIANTS = {
+  "in place": { needs: "zeros", open: inPlace },
+  foreign: {
+    needs: "tensor",
+    open: (api, loss, scene) => ({
+      criterion: criterion(api, loss),
+      pred: api.tensor(predOf(scene, loss), scene.shape),
+      target: api.tensor(targetOf(scene, loss), targetShape(scene, loss)),
+      out: api.tensor(new Float32Array(scene.pred.length), scene.shape),
+    }),
+  },
+  threads: {
+    needs: "setThreads",
+    open: inPlace,
+    async around(api, turn) {
+      const running = await api.setThreads(2);
+      try {
+        if (running < 2) throw new Error(`setThreads(2) gave ${running}`);
+        return await turn();
+      } finally {
+        await api.setThreads(1);
+      }
+    },
+  },
+  uint16: {
+    needs: "zeros",
+    open(api, loss, scene) {
+      if (loss.pred || loss.target) throw new Error("its scene is no raster of digital numbers");
+      const units = { scale: SCALE, offset: OFFSET };
+      return {
+        criterion: criterion(api, loss, { valid: { nodata: [0] } }),
+        pred: filled(api.zeros(scene.shape, { type: "uint16", ...units }), scene.predNumbers),
+        target: filled(api.zeros(scene.shape, { type: "uint16", ...units }), scene.targetNumbers),
+        out: api.zeros(scene.shape),
+        bytesRead: scene.predNumbers.byteLength + scene.targetNumbers.byteLength,
+      };
+    },
+  },
+  prepared: {
+    needs: "prepareTarget",
+    open(api, loss, scene) {
+      const { target, ...rest } = inPlace(api, loss, scene);
+      return { ...rest, target: api.prepareTarget(target) };
+    },
+  },
+};
+
+export const predOf = (scene, { pred = "pred" }) => scene[pred];
+export const targetOf = (scene, { target = "target" }) => scene[target];
+
+function targetShape({ shape: [batch, channels, height, width] }, { target }) {
+  return target === "classes" ? [batch, height, width] : [batch, channels, height, width];
+}
+
+function criterion(api, loss, options) {
+  return new api.FlexibleWeightedLoss(loss.make(api), options);
+}
+
+function inPlace(api, loss, scene) {
+  const type = loss.target === "classes" ? { type: "int32" } : undefined;
+  return {
+    criterion: criterion(api, loss),
+    pred: filled(api.zeros(scene.shape), predOf(scene, loss)),
+    target: filled(api.zeros(targetShape(scene, loss), type), targetOf(scene, loss)),
+    out: api.zeros(scene.shape),
+  };
+}
+
+function filled(tensor, array) {
+  tensor.data.set(array);
+  return tensor;
+}
