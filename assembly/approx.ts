@@ -200,3 +200,132 @@ export function log1p<T extends number>(x: v128): v128 {
   if (!plain) y = withLimits<T>(v128.add<T>(y, v128.and(huge, splat<T>(LOG_SCALE))), v128.add<T>(x, one));
   return y;
 }
+
+/**
+ * log cosh d for every d, relatively accurate near 0: d²·(½ − d²/12 + …) for |d| < 1 (f32), ½ (f64), and
+ * |d| − log 2 + log(1 + e^−2|d|) beyond, which is computed for vectors that have such a lane.
+ */
+@inline
+export function logCosh<T extends number>(d: v128): v128 {
+  const size = v128.abs<T>(d);
+  const small = v128.lt<T>(size, splat<T>(sizeof<T>() == 4 ? 1 : 0.5));
+  const z = v128.mul<T>(d, d);
+  let p: v128;
+  if (sizeof<T>() == 4) {
+    p = splat<T>(8.7865534e-5);
+    p = horner<T>(p, z, -0.00056040427);
+    p = horner<T>(p, z, 0.0020825213);
+    p = horner<T>(p, z, -0.0067135002);
+    p = horner<T>(p, z, 0.022217449);
+    p = horner<T>(p, z, -0.0833331);
+  } else {
+    p = splat<T>(2.213743285637536e-5);
+    p = horner<T>(p, z, -8.643220577500568e-5);
+    p = horner<T>(p, z, 0.00025548844966777166);
+    p = horner<T>(p, z, -0.000738448666762515);
+    p = horner<T>(p, z, 0.002186936047822508);
+    p = horner<T>(p, z, -0.006746031155351999);
+    p = horner<T>(p, z, 0.02222222220900881);
+    p = horner<T>(p, z, -0.08333333333323212);
+  }
+  let y = v128.mul<T>(horner<T>(p, z, 0.5), z);
+  if (!everywhere(small)) {
+    const rest = log1pUnit<T>(exp<T>(v128.mul<T>(size, splat<T>(-2))));
+    y = v128.bitselect(y, v128.add<T>(v128.sub<T>(size, splat<T>(LN2)), rest), small);
+  }
+  return y;
+}
+
+/**
+ * tanh d for every d, relatively accurate near 0: d·(1 − d²/3 + …) for |d| < 1 (f32), ½ (f64), and ±(1 − 2 / (e^2|d| + 1))
+ * beyond, which is computed for vectors that have such a lane.
+ */
+@inline
+export function tanh<T extends number>(d: v128): v128 {
+  const size = v128.abs<T>(d);
+  const small = v128.lt<T>(size, splat<T>(sizeof<T>() == 4 ? 1 : 0.5));
+  const z = v128.mul<T>(d, d);
+  let p: v128;
+  if (sizeof<T>() == 4) {
+    p = splat<T>(-0.0003584126);
+    p = horner<T>(p, z, 0.0023012438);
+    p = horner<T>(p, z, -0.0079460135);
+    p = horner<T>(p, z, 0.021486675);
+    p = horner<T>(p, z, -0.053879846);
+    p = horner<T>(p, z, 0.13332346);
+    p = horner<T>(p, z, -0.33333296);
+  } else {
+    p = splat<T>(0.0003815530858078545);
+    p = horner<T>(p, z, -0.0013671982007070205);
+    p = horner<T>(p, z, 0.0035709513260967565);
+    p = horner<T>(p, z, -0.008860247003785817);
+    p = horner<T>(p, z, 0.0218692405005765);
+    p = horner<T>(p, z, -0.05396824251823234);
+    p = horner<T>(p, z, 0.13333333307681114);
+    p = horner<T>(p, z, -0.3333333333313639);
+  }
+  let y = v128.add<T>(d, v128.mul<T>(d, v128.mul<T>(p, z)));
+  if (!everywhere(small)) {
+    const one = splat<T>(1);
+    const power = exp<T>(v128.add<T>(size, size));
+    const far = v128.sub<T>(one, v128.div<T>(splat<T>(2), v128.add<T>(power, one)));
+    y = v128.bitselect(y, v128.or(far, v128.and(d, splat<T>(-0.0))), small);
+  }
+  return y;
+}
+
+/**
+ * The angle of the point (x, y), y ≥ 0, in radians, in [0, π]: relatively accurate for small y / x; 0 at the origin and
+ * π where y is 0 and x negative. NaN where both are infinite.
+ */
+@inline
+export function atan2<T extends number>(y: v128, x: v128): v128 {
+  const width = v128.abs<T>(x);
+  const steep = v128.lt<T>(width, y);
+  // The quotient of the lesser by the greater; the least denormal stands for 0, so that 0/0 is 0. In this order NaN passes.
+  const greater = v128.pmax<T>(v128.pmax<T>(width, y), splatBits<T>(1, 1));
+  const q = v128.div<T>(v128.pmin<T>(y, width), greater);
+  const z = v128.mul<T>(q, q);
+  let p: v128;
+  if (sizeof<T>() == 4) {
+    p = splat<T>(0.0029192658);
+    p = horner<T>(p, z, -0.016362809);
+    p = horner<T>(p, z, 0.043204423);
+    p = horner<T>(p, z, -0.07551652);
+    p = horner<T>(p, z, 0.10665769);
+    p = horner<T>(p, z, -0.14211002);
+    p = horner<T>(p, z, 0.19993767);
+    p = horner<T>(p, z, -0.33333153);
+  } else {
+    p = splat<T>(7.406927782108444e-5);
+    p = horner<T>(p, z, -0.0007052371990679503);
+    p = horner<T>(p, z, 0.0031681826275270645);
+    p = horner<T>(p, z, -0.009017654149962908);
+    p = horner<T>(p, z, 0.018530671684753006);
+    p = horner<T>(p, z, -0.02993476983588002);
+    p = horner<T>(p, z, 0.04077920003300387);
+    p = horner<T>(p, z, -0.04992535397852482);
+    p = horner<T>(p, z, 0.05800152080320705);
+    p = horner<T>(p, z, -0.0664793291203538);
+    p = horner<T>(p, z, 0.07689196926505316);
+    p = horner<T>(p, z, -0.09090547635142174);
+    p = horner<T>(p, z, 0.11111083406111832);
+    p = horner<T>(p, z, -0.1428571300885328);
+    p = horner<T>(p, z, 0.1999999996995541);
+    p = horner<T>(p, z, -0.3333333333308402);
+  }
+  const flat = v128.add<T>(q, v128.mul<T>(q, v128.mul<T>(p, z)));
+  const angle = v128.bitselect(v128.sub<T>(splat<T>(PI / 2), flat), flat, steep);
+  return v128.bitselect(v128.sub<T>(splat<T>(PI), angle), angle, v128.lt<T>(x, splat<T>(0)));
+}
+
+/**
+ * rᵖ for r in (0, 1] and finite p, as the weights of groups need it; exact for p = 0 and 1, correctly rounded for ½.
+ */
+export function pow(r: f64, p: f64): f64 {
+  if (p == 0) return 1;
+  if (p == 1) return r;
+  if (p == 0.5) return sqrt<f64>(r);
+  const logarithm = log<f64>(f64x2.splat(r));
+  return f64x2.extract_lane(exp<f64>(f64x2.mul(logarithm, f64x2.splat(p))), 0);
+}
