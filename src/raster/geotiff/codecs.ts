@@ -1,16 +1,15 @@
 /** TIFF's compressions: from the bytes of a block in the file to the bytes of its samples. */
 import { promisify } from "node:util";
 import { inflate } from "node:zlib";
+import { checkJpeg, checkZstd } from "./claims.ts";
 import type { Layout } from "./layout.ts";
 import { decodeLzw } from "./lzw.ts";
 
 interface Codec {
   /** Whether the compression knows predictors; the tag means nothing beside the others. */
   readonly predicts: boolean;
-  /** Samples come out in the byte order of this machine rather than in the file's. */
-  readonly hostOrder?: boolean;
-  /** At most `maxBytes` bytes, the size of a whole block: what a corrupt block can claim beyond that is an error. */
-  decode(bytes: Uint8Array, maxBytes: number, layout: Layout): Promise<Uint8Array>;
+  /** At most `maxBytes` bytes, the size of a whole block: what a corrupt block claims beyond that is an error. */
+  decode(bytes: Uint8Array, maxBytes: number, layout: Layout): Uint8Array | Promise<Uint8Array>;
 }
 
 const inflateAsync = promisify(inflate);
@@ -32,48 +31,72 @@ function decodePackBits(input: Uint8Array, maxBytes: number): Uint8Array {
       output.set(literal, at);
       at += literal.length;
       i += control + 1;
-    } else if (control > 128) {
-      const run = 257 - control;
-      output.fill(input[i++] ?? 0, at, at + run);
-      at += run;
+    } else if (control > 128 && i < input.length) {
+      const end = Math.min(at + 257 - control, maxBytes);
+      output.fill(input[i++] as number, at, end);
+      at = end;
     }
   }
   return output.subarray(0, at);
 }
 
-/** Decoders of the geotiff package; loaded when a file needs one. */
-async function decodeByLibrary(bytes: Uint8Array, compression: number, layout: Layout): Promise<Uint8Array> {
+/** The decoders of the geotiff package, loaded when a file needs one. */
+async function decodeByLibrary(compression: number, bytes: Uint8Array, layout: Layout): Promise<Uint8Array> {
   const { getDecoder } = await import("geotiff");
-  const parameters = {
+  const decoder = await getDecoder(compression, {
     tileWidth: layout.block.width,
     tileHeight: layout.block.height,
     planarConfiguration: layout.interleaved ? 1 : 2,
     bitsPerSample: layout.bits,
     predictor: 1, // undone here, where byte order and 64-bit samples are looked after
-    JPEGTables: layout.jpegTables,
-    LercParameters: layout.lercParameters,
-  };
-  const decoder = await getDecoder(compression, parameters);
+    ...(layout.jpegTables && { JPEGTables: layout.jpegTables }),
+  });
   return new Uint8Array(await decoder.decode(bytes.buffer as ArrayBuffer));
 }
 
-const zstd = 50000;
-const lerc = 34887;
-const jpeg = 7;
+/** PhotometricInterpretation of brightness and two colour differences. */
+export const ycbcr = 6;
+export const jpeg = 7;
+
+/** ITU-R BT.601 over the full range, as JFIF has it; in place. */
+function ycbcrToRgb(pixels: Uint8Array): Uint8Array {
+  const clamped = new Uint8ClampedArray(pixels.buffer, pixels.byteOffset, pixels.length);
+  for (let i = 0; i + 2 < pixels.length; i += 3) {
+    const y = pixels[i] as number;
+    const cb = (pixels[i + 1] as number) - 128;
+    const cr = (pixels[i + 2] as number) - 128;
+    clamped[i] = y + 1.402 * cr;
+    clamped[i + 1] = y - 0.344136 * cb - 0.714136 * cr;
+    clamped[i + 2] = y + 1.772 * cb;
+  }
+  return pixels;
+}
+
+const jpegCodec: Codec = {
+  predicts: false,
+  decode: async (bytes, _, layout) => {
+    checkJpeg(bytes, layout.block.width, layout.block.height);
+    const pixels = await decodeByLibrary(jpeg, bytes, layout);
+    return layout.photometric === ycbcr ? ycbcrToRgb(pixels) : pixels;
+  },
+};
+
+const zstd: Codec = {
+  predicts: true,
+  decode: (bytes, maxBytes, layout) => {
+    checkZstd(bytes, maxBytes);
+    return decodeByLibrary(50000, bytes, layout);
+  },
+};
 
 export const codecs: Record<number, Codec> = {
-  1: { predicts: false, decode: async (bytes) => bytes },
-  5: { predicts: true, decode: async (bytes, maxBytes) => decodeLzw(bytes, maxBytes) },
-  [jpeg]: { predicts: false, decode: async (bytes, _, layout) => decodeByLibrary(bytes, jpeg, layout) },
+  1: { predicts: false, decode: (bytes) => bytes },
+  5: { predicts: true, decode: decodeLzw },
+  [jpeg]: jpegCodec,
   8: deflate,
   32946: deflate,
-  32773: { predicts: false, decode: async (bytes, maxBytes) => decodePackBits(bytes, maxBytes) },
-  [lerc]: {
-    predicts: false,
-    hostOrder: true,
-    decode: async (bytes, _, layout) => decodeByLibrary(bytes, lerc, layout),
-  },
-  [zstd]: { predicts: true, decode: async (bytes, _, layout) => decodeByLibrary(bytes, zstd, layout) },
+  32773: { predicts: false, decode: decodePackBits },
+  50000: zstd,
 };
 
 /** Names for the message, of compressions that are seen in the wild and cannot be read. */
@@ -83,6 +106,8 @@ export const unreadable: Record<number, string> = {
   4: "CCITT fax 4 compression",
   6: "old-style JPEG compression",
   34712: "JPEG 2000 compression",
+  // The decoder that comes with geotiff is wrong without a word: 8-bit tiles, and NaN becomes 0.
+  34887: "LERC compression",
   34925: "LZMA compression",
   50001: "WebP compression",
   50002: "JPEG XL compression",

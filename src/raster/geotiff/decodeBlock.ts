@@ -49,12 +49,8 @@ export async function decodeBlock(
   if (![8, 16, 32, 64].includes(bits)) return unpackBits(layout, bytes, rows, samplesPerRow);
 
   const size = bits / 8;
-  let littleEndian = codec.hostOrder ? hostIsLittleEndian : layout.littleEndian;
-  if (predictor === 3) {
-    undoBytePlanes(bytes, block.width, bandsInBlock, size);
-    littleEndian = true;
-  }
-  if (littleEndian !== hostIsLittleEndian) swapByteOrder(bytes, size);
+  if (predictor === 3) undoBytePlanes(bytes, block.width, bandsInBlock, size);
+  if (layout.littleEndian !== hostIsLittleEndian) swapByteOrder(bytes, size);
   if (predictor === 2) undoDifferences(bytes, block.width, bandsInBlock, size);
   return layout.half ? widenHalves(samplesFromBytes("u16", bytes) as Uint16Array) : samplesFromBytes(type, bytes);
 }

@@ -33,7 +33,6 @@ export const Tag = {
   geoAsciiParams: 34737,
   gdalMetadata: 42112,
   gdalNodata: 42113,
-  lercParameters: 50674,
 } as const;
 
 /** Reads a number of one of TIFF's field types. Rationals are not among them: no tag here has one. */

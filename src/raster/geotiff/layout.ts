@@ -1,7 +1,7 @@
 /** How the samples of a TIFF image are stored, checked before anything is allocated for them. */
 import type { RasterFile } from "../RasterFile.ts";
 import { type SampleType, sampleArrays } from "../samples.ts";
-import { codecs, unreadable } from "./codecs.ts";
+import { codecs, jpeg, unreadable, ycbcr } from "./codecs.ts";
 import { type Directory, Tag } from "./directory.ts";
 
 export interface Layout {
@@ -28,7 +28,6 @@ export interface Layout {
   readonly offsets: Float64Array;
   readonly byteCounts: Float64Array;
   readonly jpegTables: Uint8Array | undefined;
-  readonly lercParameters: Float64Array | undefined;
 }
 
 /** A block that decodes to more than this is refused: it has to be in memory as a whole. */
@@ -80,7 +79,13 @@ export async function readLayout(directory: Directory): Promise<Layout> {
   if ((await directory.number(Tag.fillOrder, 1)) !== 1) throw file.error("bits in reversed order are not supported");
   const predictor = codec.predicts ? await directory.number(Tag.predictor, 1) : 1;
   const predictable = predictor === 1 || (predictor === 2 && bits % 8 === 0) || (predictor === 3 && format === 3);
+  // libtiff writes such files with their bytes swapped once too often, and misreads them itself; others write them right.
+  if (predictor === 3 && !directory.littleEndian) throw file.error("predictor 3 in a big-endian file is ambiguous");
   if (!predictable) throw file.error(`predictor ${predictor} of ${bits}-bit samples is not supported`);
+
+  const photometric = await directory.number(Tag.photometric, 1);
+  if (compression === jpeg && bits !== 8) throw file.error(`${bits}-bit JPEG is not supported`);
+  if (compression !== jpeg && photometric === ycbcr) throw file.error("YCbCr colours outside JPEG are not supported");
 
   const interleaved = (await directory.number(Tag.planarConfiguration, 1)) !== 2 || samplesPerPixel === 1;
   const tiled = directory.has(Tag.tileWidth);
@@ -105,12 +110,11 @@ export async function readLayout(directory: Directory): Promise<Layout> {
     littleEndian: directory.littleEndian,
     compression,
     predictor,
-    photometric: await directory.number(Tag.photometric, 1),
+    photometric,
     extraSamples: Array.from((await directory.numbers(Tag.extraSamples)) ?? []),
     interleaved,
     tiled,
     jpegTables: jpegTables && Uint8Array.from(jpegTables),
-    lercParameters: await directory.numbers(Tag.lercParameters),
   };
   const blocksAcross = Math.ceil(width / block.width);
   const blocksDown = Math.ceil(height / block.height);
