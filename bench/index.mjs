@@ -1,17 +1,16 @@
 // npm run bench -- [LOSS …] [--size 64K …] [--pass value|gradient] [--variant "in place" …] [--rounds 3] [--json FILE]
 // npm run bench -- ssim-masking
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { makeScene, SIZES } from "./data.mjs";
 import { LOSSES } from "./losses.mjs";
 import { measure } from "./measure.mjs";
 import { NativeMse } from "./native.mjs";
-import { machine, printHeader, printRow, throughputChart } from "./report.mjs";
+import { machine, printHeader, printRow, save, throughputChart, toJson } from "./report.mjs";
 import { VARIANTS } from "./variants.mjs";
 import { WrongResult } from "./verify.mjs";
 
-const RESULTS = new URL("./results/", import.meta.url);
 const PASSES = ["value", "gradient"];
 
 const { positionals, values } = parseArgs({
@@ -90,11 +89,7 @@ async function bench({ losses, sizes, passes, variants, rounds, whole }) {
   }
   for (const native of natives) native.stop();
   for (const line of leftOut) console.log(`left out: ${line}`);
-  const json = `${JSON.stringify({ machine: on, rows }, null, 1)}\n`;
-  if (values.json) writeFileSync(values.json, json);
-  if (whole) {
-    mkdirSync(RESULTS, { recursive: true });
-    writeFileSync(new URL("bench.json", RESULTS), json);
-    writeFileSync(new URL("bench.svg", RESULTS), throughputChart(rows, on));
-  }
+  const results = { machine: on, rows };
+  if (values.json) writeFileSync(values.json, toJson(results));
+  if (whole) save("bench", results, throughputChart(rows, on));
 }

@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { chart } from "./chart.mjs";
 
@@ -57,3 +58,13 @@ export function throughputChart(rows, { cpu, node, isa }) {
     ...(native && { mark: { label: `native C (${isa}), mse`, value: native } }),
   });
 }
+
+/** Writes results/NAME.json and the chart beside it. */
+export function save(name, results, svg) {
+  const folder = new URL("./results/", import.meta.url);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(new URL(`${name}.json`, folder), toJson(results));
+  writeFileSync(new URL(`${name}.svg`, folder), svg);
+}
+
+export const toJson = (results) => `${JSON.stringify(results, null, 1)}\n`;

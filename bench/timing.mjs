@@ -8,14 +8,28 @@ import Benchmark from "benchmark";
 /** A call as long as this (ms) is timed by itself: averaging many of them would only take long. */
 const LONG = 100;
 
-/** Samples of `call` by benchmark.js, each the average of as many calls as fill 10 ms. */
+/** benchmark.js: at least 3 samples, each the average of as many calls as fill 10 ms. Seconds. */
+const EFFORT = { minTime: 0.01, maxTime: 0.02, minSamples: 3 };
+
+/** Durations of `call` in ms. */
 export function sampleCall(call) {
   const start = performance.now();
   call();
   const once = performance.now() - start;
   if (once > LONG) return [once];
-  const bench = new Benchmark({ fn: call, minTime: 0.01, maxTime: 0.02, minSamples: 3 });
+  const bench = new Benchmark({ fn: call, ...EFFORT });
   bench.run();
+  return durationsOf(bench);
+}
+
+/** The same of a call that gives a promise. */
+export async function sampleAsync(call) {
+  const bench = new Benchmark({ defer: true, fn: (turn) => call().then(() => turn.resolve()), ...EFFORT });
+  await new Promise((resolve) => bench.on("complete", resolve).run({ async: true }));
+  return durationsOf(bench);
+}
+
+function durationsOf(bench) {
   if (bench.error) throw bench.error;
   return bench.stats.sample.map((seconds) => seconds * 1e3);
 }

@@ -3,22 +3,23 @@ const TOLERANCE = 1e-6;
 
 export class WrongResult extends Error {}
 
-/** Errors of `result` against `reference`, both `{ value, grad? }`; throws where one is beyond the promise. */
+/** Throws where `result` is further from `reference` than promised; otherwise the errors. */
 export function check(result, reference) {
-  const error = { value: valueError(result.value, reference.value) };
-  if (reference.grad) error.grad = gradError(result.grad, reference.grad);
-  for (const [what, size] of Object.entries(error)) {
-    if (!(size <= TOLERANCE)) throw new WrongResult(`${what} is off by ${size.toExponential(1)}`);
+  const errors = errorsOf(result, reference);
+  for (const [what, error] of Object.entries(errors)) {
+    if (!(error <= TOLERANCE)) throw new WrongResult(`${what} is off by ${error.toExponential(1)}`);
   }
-  return error;
+  return errors;
 }
 
-export function valueError(value, reference) {
-  return Math.abs(value - reference) / Math.abs(reference);
+/** Of value and gradient; both arguments are `{ value, grad? }`. */
+export function errorsOf(result, reference) {
+  const value = Math.abs(result.value - reference.value) / Math.abs(reference.value);
+  return reference.grad ? { value, grad: gradError(result.grad, reference.grad) } : { value };
 }
 
 /** max |g − reference| / (|reference| + max |reference|), NaN if an element is. */
-export function gradError(grad, reference) {
+function gradError(grad, reference) {
   let largest = 0;
   for (let i = 0; i < reference.length; i++) largest = Math.max(largest, Math.abs(reference[i]));
   let error = 0;
