@@ -1,6 +1,6 @@
 /** Seeded problems: the same data in every run, in the domain that each base loss is made for. */
 import { at, type Layout, offsetOf, relayout, type Shape, sizeOf } from "./layout.ts";
-import type { Base, Problem } from "./reference.ts";
+import type { Base, Problem, Settings } from "./reference.ts";
 
 /** Uniform in [0, 1): mulberry32. */
 export function seeded(seed: number): () => number {
@@ -48,6 +48,27 @@ export const perPixel = ({ name }: Base): boolean => name === "sam" || name === 
 
 export const groupingsOf = (base: Base): ("sample" | "channel")[] =>
   perPixel(base) ? ["sample"] : ["sample", "channel"];
+
+export const layouts: readonly Layout[] = ["NCHW", "NHWC"];
+export const reductions = ["mean", "sum", "none"] as const;
+export const weightings = ["sqrt", "linear", "uniform", 0.25] as const;
+
+/** Every setting of a base loss. */
+export const settingsOf = (base: Base): Settings[] =>
+  groupingsOf(base).flatMap((groupBy) =>
+    reductions.flatMap((reduction) =>
+      weightings.flatMap((weighting) => layouts.map((layout) => ({ groupBy, reduction, weighting, layout }))),
+    ),
+  );
+
+/** An upstream gradient that is not 1, of the form that the reduction asks for. */
+export function upstreamOf(shape: Shape, { groupBy, reduction }: Settings): number | number[] {
+  if (reduction !== "none") return -2.5;
+  return Array.from(
+    { length: groupBy === "sample" ? shape[0] : shape[0] * shape[1] },
+    (_, g) => [1.5, 0, -0.75, 2][g % 4] ?? 0,
+  );
+}
 
 /** A prediction and a target that are valid everywhere, one pair of numbers. */
 function pairOf({ name, params }: Base, random: () => number): [pred: number, target: number] {

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { gradError, positiveZeroError, valueError } from "./compare.ts";
+import { bases, inLayout, invalidOf, problemOf, settingsOf, titleOf, upstreamOf } from "./data.ts";
+import { centralDifferences, scalarOf } from "./differences.ts";
 import { lossCases } from "./golden.ts";
-import { combinedReference } from "./reference.ts";
+import type { Shape } from "./layout.ts";
+import { combinedReference, reference } from "./reference.ts";
 
 describe("the reference passes the golden vectors", () => {
   // Tags whose expected numbers are themselves good to less than 1e-9 (golden README, Comparing).
@@ -19,6 +22,24 @@ describe("the reference passes the golden vectors", () => {
     if (grad) {
       expect(gradError(got.grad, grad, looser(tags))).toBe("");
       expect(positiveZeroError(got.grad, (i) => exactZeros && grad[i] === 0)).toBe("");
+    }
+  });
+});
+
+describe("the gradient of the reference is the derivative of its value", () => {
+  test.each(bases.map((base) => ({ base, title: titleOf(base) })))("$title", ({ base }) => {
+    const shape: Shape = [2, 3, 2, 3];
+    for (const settings of settingsOf(base)) {
+      const problem = {
+        ...inLayout(problemOf(base, shape, 3), settings.layout ?? "NCHW"),
+        gradOutput: upstreamOf(shape, settings),
+      };
+      const invalid = invalidOf(base, problem, settings.layout ?? "NCHW");
+      const f = (pred: Float64Array) =>
+        scalarOf(reference(base, { ...problem, pred }, settings).value, problem.gradOutput);
+      // Small enough for the corners of charbonnier's 1e-3, large enough for f64.
+      const differences = centralDifferences(f, Float64Array.from(problem.pred), 1e-6, (i) => !invalid[i]);
+      expect([settings, gradError(differences, reference(base, problem, settings).grad, 1e-5)]).toEqual([settings, ""]);
     }
   });
 });

@@ -133,26 +133,34 @@ const vectorLosses = {
 const sum = (x: readonly number[]): number => x.reduce((total, term) => total + term, 0);
 const dot = (x: readonly number[], y: readonly number[]): number => sum(x.map((value, i) => value * at(y, i)));
 
-/** What of x is not along p. */
-function projectOut(x: number[], p: number[]): number[] {
-  const alpha = dot(x, p) / dot(p, p);
-  return x.map((value, i) => value - alpha * at(p, i));
-}
-
-/** The angle between two vectors of float32 numbers, radians, and its gradient with respect to the first. */
+/**
+ * The angle between two vectors of float32 numbers, radians, and its gradient with respect to the first. All cancellation is in the minors
+ * p_i·t_j − p_j·t_i, and these are right to the last bit: products of float32 numbers are exact in f64. |p|·|t|·sin θ = √Σ_{i<j} minor².
+ */
 function angle(p: number[], t: number[]): Loss {
+  const [pp, tt] = [dot(p, p), dot(t, t)];
   const flat = p.map(() => 0);
-  const [pp, tt, pt] = [dot(p, p), dot(t, t), dot(p, t)];
+  // |p| or |t| is not a number to divide by: NaN, not the π/4 that atan2(Infinity, Infinity) would make of it.
+  if (!Number.isFinite(pp + tt)) return { loss: Number.NaN, grad: p.map(() => Number.NaN) };
   if (pp === 0 || tt === 0) return { loss: pp === tt ? 0 : Math.PI / 2, grad: flat };
-  // Products of float32 numbers are exact in f64: this tells "exactly parallel" from an angle of 1e-9.
-  const k = p.findIndex((x) => x !== 0);
-  if (p.every((x, i) => x * at(t, k) === at(p, k) * at(t, i))) return { loss: pt > 0 ? 0 : Math.PI, grad: flat };
-  // What of t is not along p, r = t − αp, has length |t| sin θ: nothing of a small angle is lost, unlike in arccos.
-  // The second projection takes out what the rounding of α has left along p.
-  const residual = projectOut(projectOut(t, p), p);
-  const sine = Math.sqrt(dot(residual, residual));
-  const loss = Math.atan2(sine, pt / Math.sqrt(pp));
-  return { loss, grad: residual.map((r) => -r / (sine * Math.sqrt(pp))) };
+  const [P, T] = [Float64Array.from(p), Float64Array.from(t)];
+  // What of t is not along p, times p·p: Σ_i p_i·minor_ij.
+  const residual = new Float64Array(p.length);
+  let minors = 0;
+  for (let i = 0; i < p.length; i++) {
+    const [x, y] = [P[i] as number, T[i] as number];
+    let own = 0;
+    for (let j = 0; j < i; j++) {
+      const minor = x * (T[j] as number) - (P[j] as number) * y;
+      minors += minor * minor;
+      residual[j] = (residual[j] as number) + x * minor;
+      own -= (P[j] as number) * minor;
+    }
+    residual[i] = (residual[i] as number) + own;
+  }
+  const sine = Math.sqrt(minors);
+  const loss = Math.atan2(sine, dot(p, t));
+  return { loss, grad: minors === 0 ? flat : Array.from(residual, (r) => -r / (sine * pp)) };
 }
 
 /** −log softmax(logits)[class]. */

@@ -1,0 +1,213 @@
+import { describe, expect, test } from "vitest";
+import { zeros } from "../src/index.ts";
+import { criterionOf, misaligned, run, tensorsOf } from "./support/api.ts";
+import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
+import { bases, groupingsOf, inLayout, layouts, problemOf, titleOf } from "./support/data.ts";
+import { type Layout, type Shape, shapeIn } from "./support/layout.ts";
+import { type Base, type Problem, reference, type Settings } from "./support/reference.ts";
+import { tensor } from "../src/index.ts";
+
+const perBase = bases.map((base) => ({ base, title: titleOf(base) }));
+
+/** The lengths of vectors, blocks and staging tiles, and one less and one more. */
+const edges = [16, 64, 128, 256, 1024, 4096, 16384, 32768].flatMap((n) => [n - 1, n, n + 1]);
+
+function expectRight(base: Base, problem: Problem, settings: Settings) {
+  const want = reference(base, problem, settings);
+  const staged = run(base, problem, settings);
+  const where = [titleOf(base), settings, problem.shape];
+  expect([...where, valueError(staged.value, want.value), gradError(staged.grad.data, want.grad)]).toEqual([
+    ...where,
+    "",
+    "",
+  ]);
+  for (const memory of ["in place", "misaligned"] as const) {
+    const other = run(base, problem, settings, memory);
+    expect([...where, memory, bitsError(bitsOf(other.value), bitsOf(staged.value))]).toEqual([...where, memory, ""]);
+    expect([...where, memory, bitsError(other.grad.data, staged.grad.data)]).toEqual([...where, memory, ""]);
+  }
+}
+
+describe("every length, staged, in place and misaligned", () => {
+  test.each(perBase)("1 to 9 pixels: $title", ({ base }) => {
+    for (const layout of layouts)
+      for (const groupBy of groupingsOf(base))
+        for (let n = 1; n <= 9; n++)
+          for (const channels of [1, 3]) {
+            const problem = inLayout(problemOf(base, [2, channels, 1, n], n, n > 4 ? 0.3 : 0), layout);
+            expectRight(base, problem, { layout, groupBy });
+          }
+  });
+
+  // One loss of each way through the kernels at all edges; the tails of the others are those of the short lengths.
+  const ways: Base[] = [
+    { name: "mse" },
+    { name: "rmse" },
+    { name: "logCosh" },
+    { name: "sam" },
+    { name: "crossEntropy" },
+  ];
+  test.each(ways.map((base) => ({ base, title: titleOf(base) })))("block edges: $title", ({ base }) => {
+    for (const n of edges) expectRight(base, problemOf(base, [1, 2, 1, n], n), {});
+    for (const n of edges.filter((n) => n < 5000))
+      expectRight(base, inLayout(problemOf(base, [1, 3, 1, n], n), "NHWC"), { layout: "NHWC" });
+  });
+
+  test("an image with no pixels at all is one with none valid", () => {
+    const empty = tensor(new Float32Array(0), [2, 3, 0, 5]);
+    const { value, grad, groups } = criterionOf({ name: "mse" }).valueAndGrad(empty, empty);
+    expect(value).toBe(0);
+    expect(grad.data.length).toBe(0);
+    expect(Array.from(groups.totalCount)).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+});
+
+describe("the same bits", () => {
+  const shape: Shape = [2, 3, 31, 37];
+
+  test.each(perBase)("wherever arrays start in memory: $title", ({ base }) => {
+    for (const layout of layouts) {
+      const problem = inLayout(problemOf(base, shape, 3), layout);
+      const { pred, target } = tensorsOf(problem, layout);
+      const criterion = criterionOf(base, { layout });
+      const want = criterion.valueAndGrad(pred, target);
+      for (const [skipPred, skipTarget] of [
+        [1, 2],
+        [2, 1],
+        [3, 3],
+        [4, 0],
+        [0, 7],
+      ] as const) {
+        const got = criterion.valueAndGrad(
+          tensor(misaligned(problem.pred as Float32Array, skipPred), pred.shape as number[]),
+          tensor(misaligned(problem.target, skipTarget), target.shape as number[]),
+        );
+        expect(bitsError(bitsOf(got.value), bitsOf(want.value))).toBe("");
+        expect(bitsError(got.grad.data, want.grad.data)).toBe("");
+      }
+    }
+  });
+
+  test.each(perBase)("on every repetition, and for the value alone: $title", ({ base }) => {
+    const problem = problemOf(base, shape, 4);
+    const { pred, target } = tensorsOf(problem, "NCHW", "in place");
+    const criterion = criterionOf(base);
+    const want = criterion.valueAndGrad(pred, target);
+    for (let round = 0; round < 3; round++) {
+      expect(bitsError(bitsOf(criterion.forward(pred, target).value), bitsOf(want.value))).toBe("");
+      const got = criterion.valueAndGrad(pred, target);
+      expect(bitsError(got.grad.data, want.grad.data)).toBe("");
+      expect(bitsError(bitsOf(got.value), bitsOf(want.value))).toBe("");
+    }
+  });
+
+  test("of each sample, whatever stands around it in the batch", () => {
+    for (const base of bases) {
+      const [B, C, H, W] = shape;
+      const problem = problemOf(base, shape, 5);
+      const whole = run(base, problem, { groupBy: "sample", reduction: "none" });
+      for (let b = 0; b < B; b++) {
+        const part = <T extends Problem["target"]>(data: T) =>
+          data.slice((b * data.length) / B, ((b + 1) * data.length) / B) as T;
+        const alone = run(
+          base,
+          { shape: [1, C, H, W], pred: part(problem.pred as Float32Array), target: part(problem.target) },
+          { groupBy: "sample", reduction: "none" },
+        );
+        expect(alone.groups.loss[0]).toBe(whole.groups.loss[b]);
+        expect(bitsError(alone.grad.data, part(whole.grad.data))).toBe("");
+      }
+    }
+  });
+
+  test("with two criteria interleaved", () => {
+    const problems = bases.map((base, i) => problemOf(base, shape, 50 + i));
+    const alone = bases.map((base, i) => run(base, problems[i] as Problem));
+    const criteria = bases.map((base) => criterionOf(base));
+    const tensors = problems.map((problem, i) => tensorsOf(problem, "NCHW", i % 2 ? "in place" : "staged"));
+    const first = criteria.map((criterion, i) => {
+      const { pred, target } = tensors[i] as (typeof tensors)[0];
+      return criterion.valueAndGrad(pred, target);
+    });
+    // The results of earlier calls must not have been overwritten by later ones.
+    for (const [i, got] of first.entries()) {
+      expect(bitsError(got.grad.data, alone[i]?.grad.data ?? new Float32Array())).toBe("");
+      expect(bitsError(bitsOf(got.value), bitsOf(alone[i]?.value ?? []))).toBe("");
+      expect(Array.from(got.groups.loss)).toEqual(Array.from(alone[i]?.groups.loss ?? []));
+    }
+  });
+
+  test("while memory grows between calls", () => {
+    const problem = problemOf({ name: "mse" }, [2, 3, 31, 37], 6);
+    const { pred, target } = tensorsOf(problem, "NCHW", "in place");
+    const criterion = criterionOf({ name: "mse" });
+    const want = criterion.valueAndGrad(pred, target);
+    for (let mebibytes = 8; mebibytes <= 128; mebibytes *= 2) {
+      const grown = zeros([mebibytes, 512, 512]);
+      const got = criterion.valueAndGrad(pred, target);
+      expect(bitsError(got.grad.data, want.grad.data)).toBe("");
+      expect(bitsError(pred.data, problem.pred as Float32Array)).toBe("");
+      grown.dispose();
+    }
+    expect(gradError(want.grad.data, reference({ name: "mse" }, problem).grad)).toBe("");
+  });
+
+  test("pred and target may be one and the same array", () => {
+    for (const layout of ["NCHW", "NHWC"] as Layout[]) {
+      const same = tensor(
+        Float32Array.from({ length: 60 }, (_, i) => i / 60),
+        shapeIn([1, 3, 4, 5], layout),
+      );
+      const { value, grad } = criterionOf({ name: "mse" }, { layout }).valueAndGrad(same, same);
+      expect(value).toBe(0);
+      expect(grad.data.every((g) => Object.is(g, 0))).toBe(true);
+    }
+  });
+});
+
+describe("sums are carried in f64", () => {
+  test("a million equal terms, and one large among small", () => {
+    const n = 1 << 20;
+    const target = new Float32Array(n).fill(1);
+    const pred = new Float32Array(n).fill(1.1);
+    const problem: Problem = { shape: [1, 1, 1024, 1024], pred, target };
+    const d = Math.fround(1.1) - 1;
+    expect(valueError(run({ name: "mse" }, problem).value, d * d, 1e-7)).toBe("");
+    expect(valueError(run({ name: "mae" }, problem).value, d, 1e-7)).toBe("");
+    const uneven = pred.map((x, i) => (i === 12345 ? 4097 : x));
+    expect(
+      valueError(run({ name: "mse" }, { ...problem, pred: uneven }).value, (4096 ** 2 + (n - 1) * d * d) / n, 1e-7),
+    ).toBe("");
+  });
+
+  test("16 megapixels, staged through the small area, against f64", () => {
+    const n = 1 << 24;
+    const pred = new Float32Array(n);
+    const target = new Float32Array(n);
+    let state = 1;
+    let total = 0;
+    let count = 0;
+    for (let i = 0; i < n; i++) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      const t = Math.fround((state >>> 8) / 2 ** 24 - 0.3);
+      const p = Math.fround(t + (state & 255) / 1024);
+      target[i] = t;
+      pred[i] = p;
+      if (t < 0) continue;
+      total += (p - t) ** 2;
+      count++;
+    }
+    const { value, groups, grad } = run({ name: "mse" }, { shape: [1, 1, 4096, 4096], pred, target });
+    expect(groups.validCount[0]).toBe(count);
+    expect(valueError(value, total / count, 1e-7)).toBe("");
+    const g = [0, 1, 777777, n - 1].map((i) =>
+      (target[i] ?? 0) >= 0 ? (2 * ((pred[i] ?? 0) - (target[i] ?? 0))) / count : 0,
+    );
+    expect(
+      gradError(
+        [0, 1, 777777, n - 1].map((i) => grad.data[i] ?? Number.NaN),
+        g,
+      ),
+    ).toBe("");
+  });
+});

@@ -1,0 +1,154 @@
+import { describe, expect, test } from "vitest";
+import { custom, FlexibleWeightedLoss, mse, type Tensor, tensor, validPixelWeightedLoss } from "../src/index.ts";
+import { memories, place, run, tensorsOf } from "./support/api.ts";
+import { bitsError, gradError, positiveZeroError, valueError } from "./support/compare.ts";
+import { inLayout, invalidOf, layouts, problemOf, reductions } from "./support/data.ts";
+import { at } from "./support/layout.ts";
+import { type Base, reference } from "./support/reference.ts";
+
+const plainMse = (pred: Float32Array, target: Float32Array) => {
+  let value = 0;
+  const grad = new Float32Array(pred.length);
+  for (let i = 0; i < pred.length; i++) {
+    const d = at(pred, i) - at(target, i);
+    value += (d * d) / pred.length;
+    grad[i] = (2 * d) / pred.length;
+  }
+  return { value, grad };
+};
+const base: Base = { name: "mse" };
+const problem = problemOf(base, [2, 3, 5, 7], 77);
+
+describe("custom", () => {
+  test("with the mean squared error agrees with mse in every setting", () => {
+    for (const layout of layouts)
+      for (const groupBy of ["sample", "channel"] as const)
+        for (const reduction of reductions) {
+          const laid = inLayout(problem, layout);
+          const settings = { layout, groupBy, reduction };
+          const want = reference(base, laid, settings);
+          for (const memory of memories) {
+            const { pred, target } = tensorsOf(laid, layout, memory);
+            const criterion = new FlexibleWeightedLoss(custom(plainMse), settings);
+            const gradOutput = reduction === "none" ? want.groups.loss.map(() => 1) : 1;
+            const got = criterion.valueAndGrad(pred, target, { gradOutput });
+            expect(valueError(got.value, want.value)).toBe("");
+            expect(valueError(criterion.forward(pred, target).value, want.value)).toBe("");
+            expect(valueError(got.groups.loss, want.groups.loss)).toBe("");
+            expect(gradError(got.grad.data, want.grad)).toBe("");
+            const invalid = invalidOf(base, laid, layout);
+            expect(positiveZeroError(got.grad.data, (i) => invalid[i] === true)).toBe("");
+          }
+        }
+  });
+
+  test("is given the valid pixels of each group that has any, gathered in the order of the group", () => {
+    const calls: [number[], number[]][] = [];
+    const spy = custom((pred, target) => {
+      expect(pred).toBeInstanceOf(Float32Array);
+      expect(target).toBeInstanceOf(Float32Array);
+      calls.push([Array.from(pred), Array.from(target)]);
+      return pred.length;
+    });
+    const pred = tensor(Float32Array.of(1, 2, 3, 4, 5, 6), [1, 3, 1, 2]);
+    const target = tensor(Float32Array.of(10, -1, Number.NaN, -1, 50, 60), [1, 3, 1, 2]);
+    const { groups, value } = new FlexibleWeightedLoss(spy, { weighting: "uniform" }).forward(pred, target);
+    expect(calls).toEqual([
+      [[1], [10]],
+      [
+        [5, 6],
+        [50, 60],
+      ],
+    ]);
+    expect(Array.from(groups.loss)).toEqual([1, 0, 2]);
+    expect(value).toBe(1.5);
+  });
+
+  test("a function that gives no gradient serves for values, and says so when a gradient is asked for", () => {
+    const criterion = new FlexibleWeightedLoss(custom((pred) => pred.length));
+    const { pred, target } = tensorsOf(problem);
+    expect(criterion.forward(pred, target).value).toBeGreaterThan(0);
+    expect(() => criterion.valueAndGrad(pred, target)).toThrow(TypeError);
+    expect(() => criterion.valueAndGrad(pred, target)).toThrow(/grad/);
+  });
+
+  test("what the function throws comes through, and the next call works", () => {
+    let angry = true;
+    const criterion = new FlexibleWeightedLoss(
+      custom((pred, target) => {
+        if (angry) throw new Error("not today");
+        return plainMse(pred, target);
+      }),
+    );
+    const { pred, target } = tensorsOf(problem);
+    expect(() => criterion.forward(pred, target)).toThrow("not today");
+    expect(() => criterion.valueAndGrad(pred, target)).toThrow("not today");
+    angry = false;
+    expect(valueError(criterion.valueAndGrad(pred, target).value, reference(base, problem).value)).toBe("");
+  });
+
+  test("what the function returns is checked", () => {
+    const { pred, target } = tensorsOf(problem);
+    const returning = (answer: unknown) => () =>
+      new FlexibleWeightedLoss(custom(() => answer as number)).valueAndGrad(pred, target);
+    for (const wrong of [undefined, null, "1", {}, { value: "1" }, { value: 1, grad: [1] }])
+      expect(returning(wrong)).toThrow(TypeError);
+    expect(returning({ value: 1, grad: new Float32Array(1) })).toThrow(RangeError);
+  });
+
+  test("the function may call the package itself, and may keep or spoil what it is given", () => {
+    const inner = new FlexibleWeightedLoss(mse(), { groupBy: "sample", valid: {} });
+    const kept: Float32Array[] = [];
+    const nested = custom((pred, target) => {
+      const shape = [1, pred.length];
+      const { value, grad } = inner.valueAndGrad(place(pred, shape, "in place"), place(target, shape, "in place"));
+      kept.push(pred, target);
+      const copy = Float32Array.from(grad.data);
+      pred.fill(Number.NaN);
+      target.fill(Number.NaN);
+      return { value, grad: copy };
+    });
+    const criterion = new FlexibleWeightedLoss(nested);
+    for (const memory of memories) {
+      const { pred, target } = tensorsOf(problem, "NCHW", memory);
+      const before = [pred.data.slice(), target.data.slice()] as [Float32Array, Float32Array];
+      const got = criterion.valueAndGrad(pred, target);
+      const want = reference(base, problem);
+      expect(valueError(got.value, want.value)).toBe("");
+      expect(gradError(got.grad.data, want.grad)).toBe("");
+      expect(bitsError(pred.data, before[0])).toBe("");
+      expect(bitsError(target.data as Float32Array, before[1])).toBe("");
+    }
+  });
+});
+
+describe("validPixelWeightedLoss", () => {
+  const { pred, target } = tensorsOf(problem) as { pred: Tensor; target: Tensor };
+
+  test("is the source document's function: groups are samples, valid is target ≥ 0", () => {
+    const want = reference(base, problem, { groupBy: "sample" }).value;
+    expect(valueError(validPixelWeightedLoss(pred, target, mse()), want)).toBe("");
+    expect(valueError(validPixelWeightedLoss(pred, target, custom(plainMse)), want)).toBe("");
+    expect(valueError(validPixelWeightedLoss(pred, target, plainMse), want)).toBe("");
+    expect(
+      valueError(
+        validPixelWeightedLoss(pred, target, (p, t) => plainMse(p, t).value),
+        want,
+      ),
+    ).toBe("");
+  });
+
+  test("takes every option that FlexibleWeightedLoss takes", () => {
+    const mask = { data: Uint8Array.from({ length: 35 }, (_, i) => (i % 3 ? 255 : 0)), shape: [5, 7] };
+    const settings = {
+      groupBy: "channel",
+      weighting: "linear",
+      reduction: "sum",
+      valid: { above: 0.2, max: 0.8 },
+    } as const;
+    const want = reference(base, { ...problem, mask }, settings).value;
+    const got = validPixelWeightedLoss(pred, target, mse(), { ...settings, mask: tensor(mask.data, mask.shape) });
+    expect(valueError(got, want)).toBe("");
+    expect(run(base, { ...problem, mask }, settings).value).toBe(got);
+  });
+});

@@ -1,0 +1,223 @@
+import { describe, expect, test } from "vitest";
+import { run } from "./support/api.ts";
+import { gradError, valueError } from "./support/compare.ts";
+import { bases, groupingsOf, inLayout, layouts, problemOf, seeded, titleOf } from "./support/data.ts";
+import { at } from "./support/layout.ts";
+import { type Base, type Problem, reference } from "./support/reference.ts";
+
+const largest = 3.4028234663852886e38;
+
+/** Losses of reals, which any finite float32 may be given to. */
+const ofReals = bases.filter(
+  ({ name, params }) =>
+    !["bce", "poissonNLL", "crossEntropy", "dice", "bceWithLogits"].includes(name) || (name === "dice" && !params),
+);
+const perBase = ofReals.map((base) => ({ base, title: titleOf(base) }));
+
+/** Value right to 1e-6 and finite, gradient right wherever float32 can hold it. */
+function expectRight(base: Base, problem: Problem, settings = {}) {
+  const want = reference(base, problem, settings);
+  const got = run(base, problem, settings);
+  const where = [titleOf(base), Array.from(problem.pred.slice(0, 4)), Array.from(problem.target.slice(0, 4))];
+  expect([...where, Number.isFinite(want.value), valueError(got.value, want.value)]).toEqual([...where, true, ""]);
+  const fits = want.grad.every((g) => Math.abs(g) <= largest);
+  if (fits) expect([...where, gradError(got.grad.data, want.grad)]).toEqual([...where, ""]);
+  else {
+    const finite = Array.from(want.grad.keys()).filter((i) => Math.abs(at(want.grad, i)) <= largest);
+    for (const i of finite) expect([...where, i, Number.isFinite(at(got.grad.data, i))]).toEqual([...where, i, true]);
+  }
+}
+
+describe("float32 from end to end", () => {
+  const scales = [1e-45, 1e-42, 1.2e-38, 1e-30, 1e-25, 1e-20, 1e-10, 1e-3, 1e4, 1e10, 1e18, 1e20, 1e30, 1e38];
+
+  test.each(perBase)("pred and target of one scale: $title", ({ base }) => {
+    for (const scale of scales)
+      for (const groupBy of groupingsOf(base)) {
+        const problem = problemOf(base, [1, 2, 3, 5], 3, 0.2);
+        const scaled = (x: number) => (x >= 0 || x < 0 ? Math.fround(x * scale) : x);
+        expectRight(
+          base,
+          {
+            ...problem,
+            pred: problem.pred.map(scaled),
+            target: (problem.target as Float32Array).map((t) => (t >= 0 ? scaled(t) : t)),
+          },
+          { groupBy },
+        );
+      }
+  });
+
+  test.each(perBase)("pred and target scales apart: $title", ({ base }) => {
+    for (const [p, t] of [
+      [1e-45, 3e38],
+      [3e38, 1e-45],
+      [1e-25, 1e20],
+      [1e20, 1e-25],
+      [1e-10, 1],
+      [1, 1e-20],
+      [1e30, 1],
+    ] as const)
+      for (const groupBy of groupingsOf(base)) {
+        const problem = problemOf(base, [1, 2, 3, 5], 4, 0.2);
+        expectRight(
+          base,
+          {
+            ...problem,
+            pred: problem.pred.map((x) => Math.fround(x * p)),
+            target: (problem.target as Float32Array).map((x) => (x >= 0 ? x * t : x)),
+          },
+          { groupBy },
+        );
+      }
+  });
+
+  test.each(perBase)("every scale in one group: $title", ({ base }) => {
+    const random = seeded(8);
+    const number = () =>
+      Math.fround((random() < 0.5 ? -1 : 1) * (1 + random()) * 2 ** Math.floor(250 * random() - 125));
+    for (const layout of layouts)
+      for (let round = 0; round < 8; round++) {
+        const pred = Float32Array.from({ length: 2 * 3 * 4 * 5 }, number);
+        const target = pred.map(() => Math.abs(number()));
+        expectRight(base, inLayout({ shape: [2, 3, 4, 5], pred, target }, layout), { layout });
+      }
+  });
+
+  test.each(perBase)("one large pixel among ordinary ones, anywhere: $title", ({ base }) => {
+    for (const where of [0, 5, 130, 2047])
+      for (const x of [1e20, -3e38, 1e-30]) {
+        const problem = problemOf(base, [1, 2, 32, 32], 9, 0);
+        const pred = problem.pred.slice();
+        pred[where] = x;
+        expectRight(base, { ...problem, pred });
+      }
+  });
+});
+
+describe("probabilities, logits, rates and classes at their ends", () => {
+  test("bce: a probability of 1e-45, of 1 − 2⁻²⁴, logarithms clamped at −100", () => {
+    const pred = Float32Array.of(1e-45, 1e-38, 1e-30, 1 - 2 ** -24, 0.5, 1, 0, 0);
+    for (const t of [0, 1e-20, 0.25, 1]) {
+      const target = pred.map((_, i) => (i === 5 ? 1 : i > 5 ? 0 : t));
+      const want = reference({ name: "bce" }, { shape: [1, 1, 1, 8], pred, target }).value;
+      expect(valueError(run({ name: "bce" }, { shape: [1, 1, 1, 8], pred, target }).value, want)).toBe("");
+    }
+    const saturated: Problem = {
+      shape: [1, 1, 1, 4],
+      pred: Float32Array.of(0, 1, 0, 1),
+      target: Float32Array.of(1, 0, 0.5, 0.75),
+    };
+    expect(valueError(run({ name: "bce" }, saturated).value, (100 + 100 + 50 + 25) / 4)).toBe("");
+  });
+
+  test("bce near certainty, where log p is all but p − 1", () => {
+    const pred = Float32Array.from({ length: 24 }, (_, i) => 1 - 2 ** -(i + 1));
+    const small = Float32Array.from({ length: 24 }, (_, i) => 2 ** -(i + 1) / 3);
+    expectRight({ name: "bce" }, { shape: [1, 1, 4, 6], pred, target: pred.map(() => 1) });
+    expectRight({ name: "bce" }, { shape: [1, 1, 4, 6], pred: small, target: pred.map(() => 0) });
+  });
+
+  test("bceWithLogits: logits of any size", () => {
+    for (const scale of [1e-40, 1e-10, 1, 30, 88, 104, 1e4, 1e20, 3e38])
+      for (const t of [0, 1, 0.5]) {
+        const pred = Float32Array.of(1, -1, 0.5, -0.5, 0, 0.75, 0.9, -0.3).map((x) => x * scale);
+        expectRight({ name: "bceWithLogits" }, { shape: [1, 1, 2, 4], pred, target: pred.map(() => t) });
+      }
+  });
+
+  test("bceWithLogits: logits that are right, value and gradient both e^−|p|", () => {
+    for (const p of [5, 15, 30, 60, 80])
+      for (const t of [0, 1]) {
+        const pred = new Float32Array(6).fill(t ? p : -p);
+        expectRight({ name: "bceWithLogits" }, { shape: [1, 1, 2, 3], pred, target: pred.map(() => t) });
+      }
+  });
+
+  test("poissonNLL: rates from e^−80 to e^700", () => {
+    for (const p of [-80, -20, 0, 20, 80, 88, 100, 300, 700]) {
+      const pred = new Float32Array(6).fill(p);
+      expectRight(
+        { name: "poissonNLL" },
+        { shape: [1, 1, 2, 3], pred, target: Float32Array.of(0, 1, 2, 3, 1e6, 1e20) },
+      );
+    }
+    for (const p of [0, 1e-40, 1e-8, 1e-3, 1, 1e10, 1e30]) {
+      const pred = new Float32Array(6).fill(p);
+      const base: Base = { name: "poissonNLL", params: { logInput: false } };
+      expectRight(base, { shape: [1, 1, 2, 3], pred, target: Float32Array.of(0, 1, 2, 3, 1e6, 1e10) });
+    }
+  });
+
+  test("crossEntropy: logits of any size, certain and wrong", () => {
+    for (const scale of [1e-40, 1, 20, 100, 1e4, 1e20, 3e38])
+      for (const k of [0, 1, 2]) {
+        const pred = Float32Array.of(1, -0.5, 0.25, 1, 0, -1, 0.5, 0.5, -1, 1, 0.25, 1).map((x) => x * scale);
+        expectRight({ name: "crossEntropy" }, { shape: [1, 3, 2, 2], pred, target: new Int32Array(4).fill(k) });
+      }
+  });
+
+  test("crossEntropy: logits that are right, value and gradient both e^−gap", () => {
+    for (const gap of [5, 12, 20, 40, 80]) {
+      const pred = Float32Array.of(gap, gap, 0, 0);
+      expectRight({ name: "crossEntropy" }, { shape: [1, 2, 1, 2], pred, target: Int32Array.of(0, 0) });
+    }
+  });
+
+  test("dice of nothing but zeros is finite", () => {
+    const zero: Problem = { shape: [1, 1, 2, 3], pred: new Float32Array(6), target: new Float32Array(6) };
+    expect(run({ name: "dice" }, zero).value).toBe(0);
+    const bare = run({ name: "dice", params: { smooth: 0 } }, zero);
+    expect(Number.isFinite(bare.value)).toBe(true);
+    expect(bare.grad.data.every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe("angles keep their digits", () => {
+  const vector = (n: number, seed: number) => {
+    const random = seeded(seed);
+    return Float32Array.from({ length: n }, () => 0.1 + 0.9 * random());
+  };
+
+  test.each(["vectorAngle", "sam"] as const)("%s from 1e-7 to π − 1e-6", (name) => {
+    for (const spread of [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1])
+      for (const sign of [1, -1])
+        for (const scale of [1, 1e4, 1e-3, 1e15]) {
+          const target = vector(2 * 3 * 16, 1);
+          const noise = seeded(2);
+          const pred = target.map((t) => Math.fround(sign * scale * t * (1 + spread * (noise() - 0.5))));
+          expectRight({ name }, { shape: [2, 3, 4, 4], pred, target });
+        }
+  });
+
+  test("one element that differs by one float32 step", () => {
+    for (const n of [2, 3, 13]) {
+      const target = vector(n, 3);
+      for (let i = 0; i < n; i++) {
+        const pred = target.slice();
+        pred[i] = Math.fround(at(pred, i) * (1 + 2 ** -23));
+        for (const name of ["vectorAngle", "sam"] as const)
+          expectRight({ name }, { shape: [1, n, 1, 1], pred, target }, { groupBy: "sample" });
+      }
+    }
+  });
+
+  test("vectors at a right angle", () => {
+    const problem: Problem = {
+      shape: [1, 4, 1, 1],
+      pred: Float32Array.of(1, 1, 0, 0),
+      target: Float32Array.of(0, 0, 2, 3),
+    };
+    for (const name of ["vectorAngle", "sam"] as const) expectRight({ name }, problem, { groupBy: "sample" });
+  });
+
+  test("DN of 1e4, where the offset is large against the difference", () => {
+    for (const base of ofReals) {
+      const problem = problemOf(base, [2, 3, 6, 7], 5);
+      const random = seeded(6);
+      const target = (problem.target as Float32Array).map((t) => (t >= 0 ? Math.fround(3000 + 50 * random()) : t));
+      const pred = target.map((t) => Math.fround((t >= 0 ? t : 3000) + 5 * (random() - 0.5)));
+      expectRight(base, { ...problem, pred, target });
+    }
+  });
+});
