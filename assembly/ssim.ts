@@ -1,0 +1,429 @@
+// Structural similarity of a plane, its exact gradient, and what the mask does to both.
+//
+// Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity". Around each centre, with Gaussian
+// weights w that the mask m renormalises (normalised convolution, E[z] = Σ w m z / Σ w m), d = pred − target:
+//
+//     μx = E[pred]      μd = E[d]         μy = μx − μd
+//     σd² = E[d²] − μd²                   σs² = σx² + σy² = E[x² + y²] − μx² − μy²
+//     A = μd² / (μx² + μy² + C1)          B = σd² / (σs² + C2)
+//     SSIM = (1 − A)(1 − B)               loss = 1 − SSIM = A + B − A B
+//
+// which is the usual product of luminance and contrast · structure, in terms that do not cancel where the images agree. With
+// N = Σ w m and r1, r2 the reciprocals of the two denominators, a pixel p of pred moves the loss of a centre by
+//
+//     ∂A/∂p = 2 (w/N) r1 (μd − A μx)
+//     ∂B/∂p = 2 (w/N) r2 [ (d_p − μd) − B (x_p − μx) ]
+//     ∂loss/∂p = (1 − B) ∂A/∂p + (1 − A) ∂B/∂p = 2 w [ a + d_p b − x_p e ]
+//         b = (1 − A) r2 / N      e = b B      a = (1 − B) r1 (μd − A μx) / N − b μd + e μx
+//
+// so the gradient is 2 (a∗w + d · b∗w − x · e∗w): the same window over three maps of the centres. Everything is float64:
+// squares of 1e20 are at home there, and variances survive offsets that would drown them in float32.
+//
+// Rows stream through three windows, in strips of COLUMNS, K rows at a time, and never is more than this kept:
+//
+//     pred, target ─▶ x, d, x²+y², d², m ──▶ [ 10 rows | K new rows ] ─▶ blurred ─▶ A, B ─▶ loss
+//                     blurred along rows       blurred across rows                 └─▶ a, b, e ─▶ [ 10 | K ] ─▶ gradient
+
+import { low, lowMask, sumLanes } from "./lanes";
+import { blurAcross, blurAlong, COLUMNS, MAPS, PITCH, RADIUS, RECORD } from "./window";
+
+/** What becomes of invalid pixels, and which windows count. */
+export enum Invalid {
+  /** Invalid pixels have no weight; windows around valid centres count. */
+  Normalize,
+  /** Only windows without an invalid pixel count. */
+  Erode,
+  /** Invalid pixels are 0 in both images; windows around valid centres count. */
+  Zero,
+}
+
+/** A plane of the two images and what is wanted of it. Strides are in bytes; row r stands at `pred + r * predStride`, wrapping. */
+@unmanaged
+@final
+export class SsimPlane {
+  pred: usize;
+  predStride: usize;
+  target: usize;
+  targetStride: usize;
+  /** Gradient, f32. */
+  grad: usize;
+  gradStride: usize;
+  /** Map of SSIM, f32, NaN where no window counts; 0 for none. Of `ssimValue` only. */
+  map: usize;
+  mapStride: usize;
+  /** f64 per row: the sum of 1 − SSIM over its centres that count. */
+  sums: usize;
+  /** Two u32 per row: valid pixels, and centres that count. */
+  counts: usize;
+  /** SSIM_SCRATCH bytes. */
+  scratch: usize;
+  width: i32;
+  height: i32;
+  invalid: Invalid;
+  /** All ones to add to the gradient that is there, all zeros to replace it. */
+  keep: i32;
+  /** A pixel is valid where target ≥ lo. */
+  lo: f32;
+  /** Subtracted from both images before they are squared, see `ssimSurvey`; changes results by rounding only. */
+  shift: f64;
+  dataRange: f64;
+}
+
+// Maps of a record.
+const X = 0;
+const D = PITCH;
+const S = 2 * PITCH;
+const Q = 3 * PITCH;
+const M = 4 * PITCH;
+const A = 0;
+const B = PITCH;
+const E = 2 * PITCH;
+
+/** Rows that a step takes in. */
+const K: i32 = 32;
+/** The rows that the next window still needs. */
+const KEPT: i32 = 2 * RADIUS;
+/** The rows of a step, and one more as `blurAcross` works in pairs. */
+const BUFFER: i32 = (KEPT + K + 1) * RECORD;
+
+/** Bytes of scratch memory, whatever the size of the plane. */
+export const SSIM_SCRATCH: i32 = 2 * BUFFER + 5 * RECORD;
+
+/** The first strip's end, the second's, …: equal widths of at most COLUMNS, even but for the last. */
+@inline
+function stripWidth(width: i32): i32 {
+  const strips = (width + COLUMNS - 1) / COLUMNS;
+  return ((width + strips - 1) / strips + 1) & ~1;
+}
+
+@inline
+function pixelAt(base: usize, stride: usize, row: i32, column: i32): usize {
+  return base + <usize>row * stride + (<usize>column << 2);
+}
+
+/** Two pixels, or the last one twice: nothing is read behind the row. */
+@inline
+function load2(address: usize, left: i32): v128 {
+  return left > 1 ? v128.load64_zero(address) : v128.load32_splat(address);
+}
+
+@inline
+function store2(address: usize, pixels: v128, left: i32): void {
+  if (left > 1) v128.store64_lane(address, pixels, 0);
+  else v128.store32_lane(address, pixels, 0);
+}
+
+/** `n` pixels of both images become the five maps. Returns whether an invalid pixel was among them. */
+function prepareRow(plane: SsimPlane, record: usize, row: i32, column: i32, n: i32): bool {
+  const pred = pixelAt(plane.pred, plane.predStride, row, column);
+  const target = pixelAt(plane.target, plane.targetStride, row, column);
+  const zero = plane.invalid == Invalid.Zero;
+  const lo = f32x4.splat(plane.lo);
+  const shift = f64x2.splat(plane.shift);
+  const fill = f64x2.splat(zero ? -plane.shift : 0);
+  const one = f64x2.splat(1);
+  const part = f64x2.splat(zero ? 1 : 0);
+  let all = i64x2.splat(-1);
+  for (let i = 0; i < n; i += 2) {
+    const pixels = load2(target + (i << 2), n - i);
+    const valid = lowMask(f32x4.ge(pixels, lo));
+    const y = v128.bitselect(f64x2.sub(low(pixels), shift), fill, valid);
+    const x = v128.bitselect(f64x2.sub(low(load2(pred + (i << 2), n - i)), shift), fill, valid);
+    const d = f64x2.sub(x, y);
+    const at = record + (i << 3);
+    v128.store(at, x, X);
+    v128.store(at, d, D);
+    v128.store(at, f64x2.add(f64x2.mul(x, x), f64x2.mul(y, y)), S);
+    v128.store(at, f64x2.mul(d, d), Q);
+    v128.store(at, v128.bitselect(one, part, valid), M);
+    all = v128.and(all, valid);
+  }
+  return !i64x2.all_true(all);
+}
+
+/**
+ * From the blurred maps of a row of `n` centres to the partial derivatives a, b, e (without the factor 2). Returns the loss, of the
+ * centres that `owned` masks as this strip's to count.
+ */
+@inline
+function centreRow(
+  holes: bool,
+  gradient: bool,
+  plane: SsimPlane,
+  blurred: usize,
+  owned: usize,
+  partials: usize,
+  row: i32,
+  column: i32,
+  n: i32,
+): f64 {
+  const c1 = f64x2.splat(0.01 * 0.01 * plane.dataRange * plane.dataRange);
+  const c2 = f64x2.splat(0.03 * 0.03 * plane.dataRange * plane.dataRange);
+  const shift = f64x2.splat(plane.shift);
+  const zero = f64x2.splat(0);
+  const one = f64x2.splat(1);
+  const lo = f32x4.splat(plane.lo);
+  // One missing corner takes 1.06e-6 off the weights.
+  const least = f64x2.splat(plane.invalid == Invalid.Erode ? 1 - 5e-7 : 0);
+  const target = pixelAt(plane.target, plane.targetStride, row, column);
+  const map = gradient || !plane.map ? <usize>0 : pixelAt(plane.map, plane.mapStride, row, column);
+  let sum = zero;
+  for (let i = 0; i < n; i += 2) {
+    const at = blurred + (i << 3);
+    let muX = v128.load(at, X);
+    let muD = v128.load(at, D);
+    let s = v128.load(at, S);
+    let q = v128.load(at, Q);
+    let scale = one;
+    let counted = i64x2.splat(-1);
+    if (holes) {
+      const weight = v128.load(at, M);
+      const valid = lowMask(f32x4.ge(v128.load64_zero(target + (i << 2)), lo));
+      counted = v128.and(valid, f64x2.ge(weight, least));
+      scale = f64x2.div(one, weight);
+      muX = f64x2.mul(muX, scale);
+      muD = f64x2.mul(muD, scale);
+      s = f64x2.mul(s, scale);
+      q = f64x2.mul(q, scale);
+    }
+    const muY = f64x2.sub(muX, muD);
+    const muD2 = f64x2.mul(muD, muD);
+    // Rounding may leave a variance just below 0, or σd² above its bound 2 σs². NaN passes.
+    const varS = f64x2.pmax(f64x2.sub(s, f64x2.add(f64x2.mul(muX, muX), f64x2.mul(muY, muY))), zero);
+    const varD = f64x2.pmin(f64x2.pmax(f64x2.sub(q, muD2), zero), f64x2.add(varS, varS));
+    const fullX = f64x2.add(muX, shift);
+    const fullY = f64x2.add(muY, shift);
+    const d1 = f64x2.add(f64x2.add(f64x2.mul(fullX, fullX), f64x2.mul(fullY, fullY)), c1);
+    const d2 = f64x2.add(varS, c2);
+    const r = f64x2.div(one, f64x2.mul(d1, d2));
+    const r1 = f64x2.mul(r, d2);
+    const r2 = f64x2.mul(r, d1);
+    const a = f64x2.mul(muD2, r1);
+    const b = f64x2.mul(varD, r2);
+    const loss = f64x2.sub(f64x2.add(a, b), f64x2.mul(a, b));
+    sum = f64x2.add(sum, v128.and(v128.and(loss, counted), v128.load(owned + (i << 3))));
+    if (gradient) {
+      let byQ = f64x2.mul(f64x2.sub(one, a), r2);
+      let byA = f64x2.mul(f64x2.mul(f64x2.sub(one, b), r1), f64x2.sub(muD, f64x2.mul(a, fullX)));
+      if (holes) {
+        byQ = v128.and(f64x2.mul(byQ, scale), counted);
+        byA = f64x2.mul(byA, scale);
+      }
+      const byS = f64x2.mul(byQ, b);
+      byA = f64x2.add(f64x2.sub(byA, f64x2.mul(byQ, muD)), f64x2.mul(byS, muX));
+      const to = partials + (i << 3);
+      v128.store(to, holes ? v128.and(byA, counted) : byA, A);
+      v128.store(to, byQ, B);
+      v128.store(to, holes ? v128.and(byS, counted) : byS, E);
+    } else if (map) {
+      const ssim = v128.bitselect(f64x2.sub(one, loss), f64x2.splat(NaN), counted);
+      store2(map + (i << 2), f32x4.demote_f64x2_zero(ssim), n - i);
+    }
+  }
+  if (gradient && n & 1) {
+    const past = partials + (n << 3);
+    store<f64>(past, 0, A);
+    store<f64>(past, 0, B);
+    store<f64>(past, 0, E);
+  }
+  return sumLanes(sum);
+}
+
+/** From a∗w, b∗w, e∗w to the gradient of `n` pixels. */
+function gradRow(plane: SsimPlane, blurred: usize, row: i32, column: i32, n: i32, coef: f64): void {
+  const pred = pixelAt(plane.pred, plane.predStride, row, column);
+  const target = pixelAt(plane.target, plane.targetStride, row, column);
+  const grad = pixelAt(plane.grad, plane.gradStride, row, column);
+  const lo = f32x4.splat(plane.lo);
+  const shift = f64x2.splat(plane.shift);
+  const factor = f64x2.splat(2 * coef);
+  const keep = i32x4.splat(plane.keep);
+  for (let i = 0; i < n; i += 2) {
+    const at = blurred + (i << 3);
+    const left = n - i;
+    const pixels = load2(target + (i << 2), left);
+    const x = low(load2(pred + (i << 2), left));
+    const d = f64x2.sub(x, low(pixels));
+    let g = f64x2.add(v128.load(at, A), f64x2.mul(d, v128.load(at, B)));
+    g = f64x2.mul(f64x2.sub(g, f64x2.mul(f64x2.sub(x, shift), v128.load(at, E))), factor);
+    const selected = v128.and(f32x4.demote_f64x2_zero(g), f32x4.ge(pixels, lo));
+    const to = grad + (i << 2);
+    store2(to, f32x4.add(v128.and(load2(to, left), keep), selected), left);
+  }
+}
+
+/** The value pass, and the fused pass: `gradient` is known when the module is compiled. */
+@inline
+function stream(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f64): void {
+  const width = plane.width;
+  // Gradients need the centres around their pixels.
+  const halo = gradient ? RADIUS : 0;
+  const top = max(row0 - halo, RADIUS);
+  const bottom = min(row1 + halo, plane.height - RADIUS);
+  const rows = plane.scratch;
+  const derivatives = rows + BUFFER;
+  const prepared = derivatives + BUFFER;
+  const partials = prepared + RECORD;
+  const owned = partials + RECORD;
+  const blurred = owned + RECORD;
+
+  for (let row = row0; row < row1; row++) store<f64>(plane.sums + (row << 3), 0);
+  if (!gradient && plane.map) blankMap(plane, row0, row1);
+
+  const step = stripWidth(width);
+  for (let column0 = 0; column0 < width; column0 += step) {
+    const column1 = min(column0 + step, width);
+    // Centres, from `left`, and where they stand in the row of those that gradients need.
+    const left = max(column0 - halo, RADIUS);
+    const right = min(column1 + halo, width - RADIUS);
+    const n = right - left;
+    const end = n > 0 ? bottom : top;
+    const offset = (left - (column0 - halo)) << 3;
+    memory.fill(partials, 0, RECORD);
+    for (let i = 0; i < n + 1; i++) {
+      const column = left + i;
+      store<i64>(owned + (i << 3), column >= column0 && column < column1 && column < right ? -1 : 0);
+    }
+
+    let lastHole = i32.MIN_VALUE;
+    // Rows t to t + K come in; the centres lag behind by RADIUS, the gradient by as much again.
+    for (let t = row0 - halo - RADIUS; t - RADIUS - halo < row1; t += K) {
+      const inEnd = min(t + K, end + RADIUS);
+      for (let row = max(t, top - RADIUS); row < inEnd; row++) {
+        const into = rows + (KEPT + row - t) * RECORD;
+        const holes = prepareRow(plane, prepared, row, left - RADIUS, n + 2 * RADIUS);
+        for (let map = 0; map < M; map += PITCH) blurAlong(prepared + map, into + map, n);
+        if (holes) {
+          lastHole = row;
+          blurAlong(prepared + M, into + M, n);
+        } else {
+          for (let i = 0; i < n; i += 2) v128.store(into + (i << 3), f64x2.splat(1), M);
+        }
+      }
+
+      const centre = t - RADIUS;
+      if (gradient && (centre < top || centre + K > end)) memory.fill(derivatives + KEPT * RECORD, 0, K * RECORD);
+      const centreEnd = min(centre + K, end);
+      for (let row = max(centre, top); row < centreEnd; row += 2) {
+        // Without a hole the weights are 1, to the bit: leaving them out is faster and changes nothing.
+        const holes = lastHole >= row - RADIUS;
+        const from = rows + (row - centre) * RECORD;
+        const maps = holes ? RECORD : M;
+        for (let map = 0; map < maps; map += PITCH) blurAcross(from + map, blurred + map, n);
+        for (let i = row; i < min(row + 2, centreEnd); i++) {
+          const moments = blurred + (i - row) * RECORD;
+          const loss = holes
+            ? centreRow(true, gradient, plane, moments, owned, partials + offset, i, left, n)
+            : centreRow(false, gradient, plane, moments, owned, partials + offset, i, left, n);
+          const sum = plane.sums + (i << 3);
+          if (i >= row0 && i < row1) store<f64>(sum, load<f64>(sum) + loss);
+          if (gradient) {
+            const into = derivatives + (KEPT + i - centre) * RECORD;
+            for (let map = 0; map < 3 * PITCH; map += PITCH) blurAlong(partials + map, into + map, column1 - column0);
+          }
+        }
+      }
+      memory.copy(rows, rows + K * RECORD, KEPT * RECORD);
+
+      if (gradient) {
+        const pixel = centre - RADIUS;
+        const pixelEnd = min(pixel + K, row1);
+        for (let row = max(pixel, row0); row < pixelEnd; row += 2) {
+          const from = derivatives + (row - pixel) * RECORD;
+          for (let map = 0; map < 3 * PITCH; map += PITCH) blurAcross(from + map, blurred + map, column1 - column0);
+          for (let i = row; i < min(row + 2, pixelEnd); i++) {
+            gradRow(plane, blurred + (i - row) * RECORD, i, column0, column1 - column0, coef);
+          }
+        }
+        memory.copy(derivatives, derivatives + K * RECORD, KEPT * RECORD);
+      }
+    }
+  }
+}
+
+function blankMap(plane: SsimPlane, row0: i32, row1: i32): void {
+  for (let row = row0; row < row1; row++) {
+    const at = pixelAt(plane.map, plane.mapStride, row, 0);
+    for (let i = 0; i < plane.width; i++) store<f32>(at + (i << 2), f32.NaN);
+  }
+}
+
+/** Σ (1 − SSIM) of each row of centres in [row0, row1) into `sums`, and SSIM itself into `map` where there is one. */
+export function ssimValue(plane: SsimPlane, row0: i32, row1: i32): void {
+  stream(false, plane, row0, row1, 0);
+}
+
+/**
+ * The same, and into `grad` for the pixels of rows [row0, row1): `coef` · ∂(Σ (1 − SSIM) of the whole plane) / ∂pred. Reads ten rows
+ * to either side.
+ */
+export function ssimValueAndGrad(plane: SsimPlane, row0: i32, row1: i32, coef: f64): void {
+  stream(true, plane, row0, row1, coef);
+}
+
+/**
+ * What can be known from the target alone: for each row of [row0, row1) its valid pixels and its centres that count, into
+ * `counts`. Returns the number nearest to 0 in the range of those valid pixels, NaN where there is none: the `shift` that keeps the
+ * offset of a plane out of its variances, and that a stray value cannot make worse than none.
+ */
+export function ssimSurvey(plane: SsimPlane, row0: i32, row1: i32): f64 {
+  const width = plane.width;
+  const lo = f32x4.splat(plane.lo);
+  const top = RADIUS;
+  const bottom = width > 2 * RADIUS ? plane.height - RADIUS : 0;
+  let least = f32x4.splat(f32.POSITIVE_INFINITY);
+  let most = f32x4.splat(f32.NEGATIVE_INFINITY);
+  for (let row = row0; row < row1; row++) {
+    const target = pixelAt(plane.target, plane.targetStride, row, 0);
+    let count = i64x2.splat(0);
+    for (let i = 0; i < width; i += 2) {
+      const pixels = load2(target + (i << 2), width - i);
+      const valid = f32x4.ge(pixels, lo);
+      least = v128.bitselect(f32x4.pmin(least, pixels), least, valid);
+      most = v128.bitselect(f32x4.pmax(most, pixels), most, valid);
+      count = i64x2.sub(count, lowMask(valid));
+    }
+    let valid = i32(i64x2.extract_lane(count, 0) + i64x2.extract_lane(count, 1));
+    if (width & 1) valid -= i32(isValid(plane, row, width - 1));
+    let counted = 0;
+    if (row >= top && row < bottom && plane.invalid != Invalid.Erode) {
+      counted = valid;
+      for (let i = 0; i < RADIUS; i++) counted -= i32(isValid(plane, row, i)) + i32(isValid(plane, row, width - 1 - i));
+    }
+    store<i32>(plane.counts + (row << 3), valid);
+    store<i32>(plane.counts + (row << 3), counted, 4);
+  }
+  if (plane.invalid == Invalid.Erode) countWhole(plane, max(row0, top), min(row1, bottom));
+  const min0 = <f64>min(f32x4.extract_lane(least, 0), f32x4.extract_lane(least, 1));
+  const max0 = <f64>max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1));
+  return min0 > max0 ? NaN : min0 > 0 ? min0 : max0 < 0 ? max0 : 0;
+}
+
+@inline
+function isValid(plane: SsimPlane, row: i32, column: i32): bool {
+  return load<f32>(pixelAt(plane.target, plane.targetStride, row, column)) >= plane.lo;
+}
+
+/** Adds the centres of rows [row0, row1) whose windows hold no invalid pixel to their counts. */
+function countWhole(plane: SsimPlane, row0: i32, row1: i32): void {
+  // The last row so far with an invalid pixel, per column; strips as wide as scratch memory has room for.
+  const lastHole = plane.scratch;
+  const room = SSIM_SCRATCH / sizeof<i32>();
+  for (let column0 = 0; column0 + 2 * RADIUS < plane.width; column0 += room - 2 * RADIUS) {
+    const n = min(room, plane.width - column0);
+    for (let i = 0; i < n; i++) store<i32>(lastHole + (i << 2), -1);
+    for (let row = row0 - RADIUS; row < row1 + RADIUS; row++) {
+      for (let i = 0; i < n; i++) if (!isValid(plane, row, column0 + i)) store<i32>(lastHole + (i << 2), row);
+      const centre = row - RADIUS;
+      if (centre < row0) continue;
+      let whole = 0;
+      let columns = 0;
+      for (let i = 0; i < n; i++) {
+        columns = load<i32>(lastHole + (i << 2)) < centre - RADIUS ? columns + 1 : 0;
+        whole += i32(columns > 2 * RADIUS);
+      }
+      const at = plane.counts + (centre << 3);
+      store<i32>(at, load<i32>(at, 4) + whole, 4);
+    }
+  }
+}
