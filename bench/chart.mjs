@@ -1,8 +1,8 @@
 const BAR = 14;
 const GAP = 10;
-const LEFT = 190;
 const PLOT = 520;
-const WIDTH = LEFT + PLOT + 70;
+// A generous width of a letter of the labels.
+const LETTER = 7.5;
 
 const STYLE = `
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
@@ -31,11 +31,13 @@ const STYLE = `
  */
 export function chart({ title, note, series, groups, mark }) {
   const largest = Math.max(mark?.value ?? 0, ...groups.flatMap(({ values }) => values));
-  const x = (value) => LEFT + (value / largest) * PLOT;
+  const left = 26 + LETTER * Math.max(...groups.map(({ label }) => label.length));
+  const width = left + PLOT + 70;
+  const x = (value) => left + (value / largest) * PLOT;
   const parts = [];
-  const text = (cls, left, top, content, anchor = "start") =>
+  const text = (cls, x, y, content, anchor = "start") =>
     parts.push(
-      `<text class="${cls}" x="${round(left)}" y="${round(top)}" text-anchor="${anchor}">${escaped(content)}</text>`,
+      `<text class="${cls}" x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escaped(content)}</text>`,
     );
 
   text("title", 16, 26, title);
@@ -43,8 +45,8 @@ export function chart({ title, note, series, groups, mark }) {
   let top = 66;
   if (series.length > 1) {
     series.forEach((name, s) => {
-      parts.push(`<rect class="series${s}" x="${LEFT + s * 190}" y="${top}" width="12" height="12" rx="2"/>`);
-      text("legend", LEFT + s * 190 + 18, top + 10, name);
+      parts.push(`<rect class="series${s}" x="${left + s * 190}" y="${top}" width="12" height="12" rx="2"/>`);
+      text("legend", left + s * 190 + 18, top + 10, name);
     });
     top += 24;
   }
@@ -54,23 +56,23 @@ export function chart({ title, note, series, groups, mark }) {
   }
   const plotTop = top;
   for (const { label, values } of groups) {
-    text("label", LEFT - 10, top + (values.length * BAR) / 2 + 4, label, "end");
+    text("label", left - 10, top + (values.length * BAR) / 2 + 4, label, "end");
     values.forEach((value, s) => {
       if (value === null) return;
       const y = top + s * BAR;
       parts.push(
-        `<rect class="series${s}" x="${LEFT}" y="${y}" width="${round(x(value) - LEFT)}" height="${BAR - 2}" rx="2"/>`,
+        `<rect class="series${s}" x="${left}" y="${y}" width="${round(x(value) - left)}" height="${BAR - 2}" rx="2"/>`,
       );
       text("number", x(value) + 5, y + BAR - 4, value.toPrecision(value < 1000 ? 3 : 4));
     });
     top += values.length * BAR + GAP;
   }
-  parts.push(`<line class="axis" x1="${LEFT}" y1="${plotTop - 4}" x2="${LEFT}" y2="${top - GAP + 4}"/>`);
+  parts.push(`<line class="axis" x1="${left}" y1="${plotTop - 4}" x2="${left}" y2="${top - GAP + 4}"/>`);
   if (mark) {
     const at = round(x(mark.value));
     parts.push(`<line class="mark" x1="${at}" y1="${plotTop - 4}" x2="${at}" y2="${top - GAP + 4}"/>`);
   }
-  const size = `width="${WIDTH}" height="${top}" viewBox="0 0 ${WIDTH} ${top}"`;
+  const size = `width="${width}" height="${top}" viewBox="0 0 ${width} ${top}"`;
   return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img">
 <title>${escaped(title)}</title>
 <style>${STYLE}</style>

@@ -68,7 +68,7 @@ function toLogits(reflectance) {
 }
 
 /** xorshift32: uniform in [0, 1), the same everywhere. */
-function uniform(seed) {
+export function uniform(seed) {
   let state = seed;
   return () => {
     state ^= state << 13;
@@ -79,7 +79,7 @@ function uniform(seed) {
 }
 
 /** Random values on a lattice of `cell` pixels, bilinear between: blobs, not salt. */
-function smoothField(random, height, width, cell) {
+export function smoothField(random, height, width, cell) {
   const columns = Math.ceil(width / cell) + 2;
   const lattice = Float64Array.from({ length: columns * (Math.ceil(height / cell) + 2) }, random);
   const field = new Float64Array(height * width);
@@ -98,8 +98,8 @@ function smoothField(random, height, width, cell) {
   return field;
 }
 
-/** The field's quantile, up to the sampling of every 61st pixel. */
-function quantile(field, share) {
+/** The value below which `share` of the field lies, up to the sampling of every 61st pixel. */
+export function quantile(field, share) {
   const sorted = field.filter((_, i) => i % 61 === 0).sort();
   return sorted[Math.floor(share * sorted.length)];
 }

@@ -8,6 +8,7 @@ import { LOSSES } from "./losses.mjs";
 import { measure } from "./measure.mjs";
 import { NativeMse } from "./native.mjs";
 import { machine, printHeader, printRow, save, throughputChart, toJson } from "./report.mjs";
+import { ssimMasking } from "./ssim-masking.mjs";
 import { VARIANTS } from "./variants.mjs";
 import { WrongResult } from "./verify.mjs";
 
@@ -25,7 +26,7 @@ const { positionals, values } = parseArgs({
 });
 
 if (positionals[0] === "ssim-masking") {
-  await import("./ssim-masking.mjs");
+  ssimMasking(await import("../dist/index.js"));
 } else {
   await bench({
     losses: choose("loss", positionals, Object.keys(LOSSES)),

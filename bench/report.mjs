@@ -36,7 +36,7 @@ export function printRow(row) {
 }
 
 const pad = (text, width, column) => (column < LEFT_ALIGNED ? text.padEnd(width) : text.padStart(width));
-const digits = (number) => (number === null ? "" : number >= 1000 ? number.toFixed(0) : number.toPrecision(3));
+export const digits = (number) => (number === null ? "" : number >= 1000 ? number.toFixed(0) : number.toPrecision(3));
 const tiny = (number) => (number === 0 ? "0" : number.toExponential(1));
 
 /** Throughput of each loss in place on the largest scene that was measured, beside plain JavaScript. */

@@ -32,12 +32,14 @@ export const VARIANTS = {
     needs: "zeros",
     open(api, loss, scene) {
       if (loss.pred || loss.target) throw new Error("its scene is no raster of digital numbers");
-      const units = { scale: SCALE, offset: OFFSET };
+      const stored = { type: "uint16", scale: SCALE, offset: OFFSET };
+      const [pred, target] = [scene.predNumbers, scene.targetNumbers].map((numbers) => {
+        const tensor = api.zeros(scene.shape, stored);
+        if (!(tensor.data instanceof Uint16Array)) throw new Error("the package has no uint16 tensors");
+        return filled(tensor, numbers);
+      });
       return {
-        criterion: criterion(api, loss, { valid: { nodata: [0] } }),
-        pred: filled(api.zeros(scene.shape, { type: "uint16", ...units }), scene.predNumbers),
-        target: filled(api.zeros(scene.shape, { type: "uint16", ...units }), scene.targetNumbers),
-        out: api.zeros(scene.shape),
+        ...{ criterion: criterion(api, loss, { valid: { nodata: [0] } }), pred, target, out: api.zeros(scene.shape) },
         bytesRead: scene.predNumbers.byteLength + scene.targetNumbers.byteLength,
       };
     },
@@ -63,11 +65,13 @@ function criterion(api, loss, options) {
 }
 
 function inPlace(api, loss, scene) {
-  const type = loss.target === "classes" ? { type: "int32" } : undefined;
+  const target = targetOf(scene, loss);
+  const shape = targetShape(scene, loss);
   return {
     criterion: criterion(api, loss),
     pred: filled(api.zeros(scene.shape), predOf(scene, loss)),
-    target: filled(api.zeros(targetShape(scene, loss), type), targetOf(scene, loss)),
+    // `zeros` makes float32 alone.
+    target: target instanceof Float32Array ? filled(api.zeros(shape), target) : api.tensor(target, shape),
     out: api.zeros(scene.shape),
   };
 }

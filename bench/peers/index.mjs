@@ -10,7 +10,7 @@ import { chart } from "../chart.mjs";
 import { makeScene, SIZES } from "../data.mjs";
 import { LOSSES } from "../losses.mjs";
 import { ssim } from "../plain/ssim.mjs";
-import { machine, save } from "../report.mjs";
+import { digits, machine, save } from "../report.mjs";
 import { alternate, sampleCall } from "../timing.mjs";
 import { check, errorsOf } from "../verify.mjs";
 import * as ssimjs from "./ssimjs.mjs";
@@ -47,12 +47,8 @@ async function compare(title, contenders) {
     const errors = Object.entries(error).map(([what, size]) => `${what} ${size.toExponential(1)}`);
     const spread = `± ${Math.round(100 * ms.spread)} %`;
     console.log(
-      [
-        label.padEnd(34),
-        `${ms.median.toPrecision(3)} ms`.padStart(10),
-        `min ${ms.min.toPrecision(3)}`.padStart(10),
-      ].join(" "),
-      [spread.padStart(7), `${toOurs.toPrecision(3)} ×`.padStart(9), `  error of ${errors.join(", ")}`].join(" "),
+      [label.padEnd(38), `${digits(ms.median)} ms`.padStart(10), `min ${digits(ms.min)}`.padStart(10)].join(" "),
+      [spread.padStart(7), `${digits(toOurs)} ×`.padStart(9), `  error of ${errors.join(", ")}`].join(" "),
     );
     return { contender: label, ms, toOurs, error };
   });
