@@ -54,6 +54,6 @@ export interface OpenOptions {
   readonly layout?: "chw" | "hwc";
   /** Whether an alpha band is validity (left out of `bands`) or a band like the others. Default `"mask"`. */
   readonly alpha?: "mask" | "band";
-  /** Memory for decoded blocks, in bytes. At least one block is kept. Default 64 MiB. */
+  /** Memory for decoded blocks, in bytes. At least one block is kept. Default 32 MiB. */
   readonly cacheBytes?: number;
 }

@@ -55,7 +55,7 @@ function keyValues({ directory, doubles, ascii }: GeoKeys): Map<number, KeyValue
   for (let at = 4; at + 3 < directory.length; at += 4) {
     const [key, location, count, value] = directory.slice(at, at + 4) as [number, number, number, number];
     if (location === 0) values.set(key, value);
-    else if (location === asciiTag) values.set(key, ascii.slice(value, value + count).replace(/[|\0]+$/, ""));
+    else if (location === asciiTag) values.set(key, ascii.slice(value, value + count).split("|", 1)[0] ?? "");
     else if (location === doublesTag) values.set(key, doubles.slice(value, value + count));
   }
   return values;

@@ -2,6 +2,7 @@ export { compareGeoreference, epsgGeoreference, type Georeference, type GeoTrans
 export { type GeoTiffDescription, GeoTiffWriter, writeGeoTiff } from "./geotiff/writeGeoTiff.ts";
 export { writeNpy } from "./npy/writeNpy.ts";
 export { openRaster } from "./openRaster.ts";
+export { encodePng, type PngImage, writePng } from "./png.ts";
 export type { Band, OpenOptions, Raster } from "./Raster.ts";
 export { RasterError } from "./RasterFile.ts";
 export { type SampleArray, type SampleType, toFloat32 } from "./samples.ts";

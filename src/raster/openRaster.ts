@@ -4,18 +4,19 @@ import { openNpy } from "./npy/openNpy.ts";
 import type { OpenOptions, Raster } from "./Raster.ts";
 import { RasterFile } from "./RasterFile.ts";
 
-const defaultCacheBytes = 64 * 2 ** 20;
+const defaultCacheBytes = 32 * 2 ** 20;
 
 /**
  * Opens a GeoTIFF or an NPY file, told apart by their first bytes. Only the header is read; pixels come window by window.
  *
  * GeoTIFF: both byte orders, BigTIFF, tiles and strips, bands together or apart, 1- to 32-bit integers and 16- to 64-bit
- * floats; uncompressed, deflate, LZW, PackBits, zstd, LERC and JPEG with their predictors; internal masks, alpha bands.
+ * floats; uncompressed, deflate, LZW, PackBits, zstd and JPEG with their predictors; internal masks, alpha bands.
  * Overviews are passed over. NPY: versions 1 to 3, C and Fortran order, both byte orders, (H, W), (C, H, W) or (H, W, C) by
  * `layout`, and a batch of those.
  *
  * @throws RasterError for what cannot be read: no such file, a directory, a FIFO, another format, truncated or corrupt
  * data, sizes that the file cannot hold, and whatever of the formats is not supported
+ * @throws RangeError for an option that is none
  *
  * @example
  * const raster = await openRaster("scene.tif");
@@ -27,6 +28,7 @@ const defaultCacheBytes = 64 * 2 ** 20;
  */
 export async function openRaster(path: string, options: OpenOptions = {}): Promise<Raster> {
   const { cacheBytes = defaultCacheBytes } = options;
+  checkOptions(options);
   const file = await RasterFile.open(path);
   try {
     if (file.size === 0) throw file.error("is empty");
@@ -38,6 +40,12 @@ export async function openRaster(path: string, options: OpenOptions = {}): Promi
     await file.close();
     throw error;
   }
+}
+
+function checkOptions({ layout = "chw", alpha = "mask", cacheBytes = 0 }: OpenOptions): void {
+  if (layout !== "chw" && layout !== "hwc") throw new RangeError(`"layout": expected "chw" or "hwc", got "${layout}"`);
+  if (alpha !== "mask" && alpha !== "band") throw new RangeError(`"alpha": expected "mask" or "band", got "${alpha}"`);
+  if (!(cacheBytes >= 0)) throw new RangeError(`"cacheBytes": expected a number from 0, got ${cacheBytes}`);
 }
 
 /** "II" or "MM", then 42, or 43 for BigTIFF, in that byte order. */

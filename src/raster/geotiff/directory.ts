@@ -100,9 +100,10 @@ export class Directory {
     return (await this.numbers(tag))?.[0] ?? absent;
   }
 
+  /** The text of a tag, up to its first NUL. */
   async text(tag: number): Promise<string | undefined> {
     const codes = await this.numbers(tag);
-    return codes && Buffer.from(codes).toString("utf8").replace(/\0+$/, "");
+    return codes && Buffer.from(codes).toString("utf8").split("\0", 1)[0];
   }
 }
 

@@ -45,6 +45,10 @@ function sampleTypeFor(format: number, bits: number): SampleType | undefined {
   return undefined;
 }
 
+function isSize(value: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value < 2 ** 31;
+}
+
 /** The one value that all bands share. */
 function shared(file: RasterFile, what: string, values: Float64Array | undefined, absent: number): number {
   const first = values?.[0] ?? absent;
@@ -61,8 +65,8 @@ export async function readLayout(directory: Directory): Promise<Layout> {
   const width = await directory.number(Tag.imageWidth, 0);
   const height = await directory.number(Tag.imageLength, 0);
   const samplesPerPixel = await directory.number(Tag.samplesPerPixel, 1);
-  if (!(width >= 1 && height >= 1)) throw file.error(`an image of ${width}×${height} pixels`);
-  if (samplesPerPixel < 1) throw file.error("an image without bands");
+  if (!isSize(width) || !isSize(height)) throw file.error(`an image of ${width}×${height} pixels`);
+  if (!isSize(samplesPerPixel)) throw file.error(`an image of ${samplesPerPixel} bands`);
 
   const bits = shared(file, "bit depths", await directory.numbers(Tag.bitsPerSample), 1);
   // Format 4 is "undefined": GDAL takes it for unsigned, too.
@@ -78,7 +82,8 @@ export async function readLayout(directory: Directory): Promise<Layout> {
   }
   if ((await directory.number(Tag.fillOrder, 1)) !== 1) throw file.error("bits in reversed order are not supported");
   const predictor = codec.predicts ? await directory.number(Tag.predictor, 1) : 1;
-  const predictable = predictor === 1 || (predictor === 2 && bits % 8 === 0) || (predictor === 3 && format === 3);
+  const predictable =
+    predictor === 1 || (predictor === 2 && [8, 16, 32, 64].includes(bits)) || (predictor === 3 && format === 3);
   // libtiff writes such files with their bytes swapped once too often, and misreads them itself; others write them right.
   if (predictor === 3 && !directory.littleEndian) throw file.error("predictor 3 in a big-endian file is ambiguous");
   if (!predictable) throw file.error(`predictor ${predictor} of ${bits}-bit samples is not supported`);
@@ -93,7 +98,8 @@ export async function readLayout(directory: Directory): Promise<Layout> {
   const block = tiled
     ? { width: await directory.number(Tag.tileWidth, 0), height: await directory.number(Tag.tileLength, 0) }
     : { width, height: rowsPerStrip };
-  if (!(block.width >= 1 && block.height >= 1)) throw file.error(`blocks of ${block.width}×${block.height} pixels`);
+  if (!isSize(block.width) || !isSize(block.height))
+    throw file.error(`blocks of ${block.width}×${block.height} pixels`);
 
   const offsets = await directory.numbers(tiled ? Tag.tileOffsets : Tag.stripOffsets);
   if (offsets === undefined) throw file.error("says nowhere where its pixels are");

@@ -11,8 +11,9 @@ export async function openGeoTiff(file: RasterFile, options: OpenOptions, cacheB
   const main = directories[0] as Directory;
   const layout = await readLayout(main);
   const nodata = parseNodata(await main.text(Tag.gdalNodata));
-  const names = bandNames(await main.text(Tag.gdalMetadata));
-  const alpha = options.alpha === "band" ? -1 : alphaIndex(layout);
+  const metadata = await main.text(Tag.gdalMetadata);
+  const names = metadataItems(metadata, "description");
+  const alpha = options.alpha === "band" ? -1 : alphaIndex(layout, metadataItems(metadata, "colorinterp"));
   const mask = await findMask(directories, layout);
 
   // Which stored sample each band is: all but an alpha band that serves as mask.
@@ -76,14 +77,14 @@ function parseNodata(text: string | undefined): number | null {
   return Number.isNaN(value) ? null : value;
 }
 
-/** Band descriptions from GDAL's metadata, by the index of the stored sample. */
-function bandNames(xml: string | undefined): Map<number, string> {
-  const names = new Map<number, string>();
-  for (const [, attributes = "", text = ""] of xml?.matchAll(/<Item\s([^>]*)>([^<]*)<\/Item>/g) ?? []) {
+/** What GDAL's metadata says of the stored samples in one role ("description", "colorinterp"), by their index. */
+function metadataItems(xml: string | undefined, role: string): Map<number, string> {
+  const items = new Map<number, string>();
+  for (const [, attributes = "", text = ""] of xml?.matchAll(/<Item\s([^<>]*)>([^<]*)<\/Item>/g) ?? []) {
     const sample = /\bsample="(\d+)"/.exec(attributes);
-    if (sample && /\brole="description"/.test(attributes)) names.set(Number(sample[1]), decodeEntities(text));
+    if (sample && attributes.includes(`role="${role}"`)) items.set(Number(sample[1]), decodeEntities(text));
   }
-  return names;
+  return items;
 }
 
 const entities: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
@@ -95,10 +96,16 @@ function decodeEntities(text: string): string {
   });
 }
 
-/** ExtraSamples 1 and 2 are alpha, premultiplied or not; extra samples follow the colours. -1 where there is none. */
-function alphaIndex({ samplesPerPixel, extraSamples }: Layout): number {
-  const extra = extraSamples.findIndex((kind) => kind === 1 || kind === 2);
-  return extra < 0 ? -1 : samplesPerPixel - extraSamples.length + extra;
+/**
+ * ExtraSamples 1 and 2 are alpha, premultiplied or not; extra samples follow the colours. GDAL's own word on what a band
+ * is comes first: it marks any fourth 8-bit band as alpha in the tag. -1 where there is none.
+ */
+function alphaIndex({ samplesPerPixel, extraSamples }: Layout, colours: ReadonlyMap<number, string>): number {
+  const first = samplesPerPixel - extraSamples.length;
+  const extra = extraSamples.findIndex((kind, i) => {
+    return (kind === 1 || kind === 2) && (colours.get(first + i) ?? "Alpha") === "Alpha";
+  });
+  return extra < 0 ? -1 : first + extra;
 }
 
 const transparencyMask = 4;
