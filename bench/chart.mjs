@@ -11,13 +11,13 @@ const STYLE = `
   .note, .number, .legend { font-size: 12px }
   .axis { stroke: #59636e }
   .mark { stroke: #cf222e; stroke-dasharray: 4 3 }
-  .series0 { fill: #0969da } .series1 { fill: #54aeff } .series2 { fill: #afb8c1 }
+  .series0 { fill: #0969da } .series1, .muted { fill: #afb8c1 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 }
     .note, .number { fill: #9198a1 }
     .axis { stroke: #9198a1 }
     .mark { stroke: #ff7b72 }
-    .series0 { fill: #4493f8 } .series1 { fill: #1f5fae } .series2 { fill: #59636e }
+    .series0 { fill: #4493f8 } .series1, .muted { fill: #59636e }
   }`;
 
 /**
@@ -25,8 +25,8 @@ const STYLE = `
  * @param {object} content
  * @param {string} content.title
  * @param {string} content.note what was measured where, below the title
- * @param {string[]} content.series names of the bars of each group, at most three
- * @param {{ label: string, values: (number | null)[] }[]} content.groups a value per series
+ * @param {string[]} content.series names of the bars of each group, at most two
+ * @param {{ label: string, values: (number | null)[], muted?: boolean }[]} content.groups a value per series
  * @param {{ label: string, value: number }} [content.mark] a line across all groups
  */
 export function chart({ title, note, series, groups, mark }) {
@@ -35,17 +35,19 @@ export function chart({ title, note, series, groups, mark }) {
   const width = left + PLOT + 70;
   const x = (value) => left + (value / largest) * PLOT;
   const parts = [];
-  const text = (cls, x, y, content, anchor = "start") =>
-    parts.push(
-      `<text class="${cls}" x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escaped(content)}</text>`,
-    );
+  const text = (kind, at, y, content, anchor = "start") =>
+    parts.push(`<text class="${kind}" x="${round(at)}" y="${y}" text-anchor="${anchor}">${escaped(content)}</text>`);
+  const bar = (kind, at, y, long, high) =>
+    parts.push(`<rect class="${kind}" x="${round(at)}" y="${y}" width="${round(long)}" height="${high}" rx="2"/>`);
+  const line = (kind, at, y1, y2) =>
+    parts.push(`<line class="${kind}" x1="${round(at)}" y1="${y1}" x2="${round(at)}" y2="${y2}"/>`);
 
   text("title", 16, 26, title);
   text("note", 16, 46, note);
   let top = 66;
   if (series.length > 1) {
     series.forEach((name, s) => {
-      parts.push(`<rect class="series${s}" x="${left + s * 190}" y="${top}" width="12" height="12" rx="2"/>`);
+      bar(`series${s}`, left + s * 190, top, 12, 12);
       text("legend", left + s * 190 + 18, top + 10, name);
     });
     top += 24;
@@ -55,24 +57,20 @@ export function chart({ title, note, series, groups, mark }) {
     top += 18;
   }
   const plotTop = top;
-  for (const { label, values } of groups) {
+  for (const { label, values, muted } of groups) {
     text("label", left - 10, top + (values.length * BAR) / 2 + 4, label, "end");
     values.forEach((value, s) => {
       if (value === null) return;
       const y = top + s * BAR;
-      parts.push(
-        `<rect class="series${s}" x="${left}" y="${y}" width="${round(x(value) - left)}" height="${BAR - 2}" rx="2"/>`,
-      );
+      bar(muted ? "muted" : `series${s}`, left, y, x(value) - left, BAR - 2);
       text("number", x(value) + 5, y + BAR - 4, value.toPrecision(value < 1000 ? 3 : 4));
     });
     top += values.length * BAR + GAP;
   }
-  parts.push(`<line class="axis" x1="${left}" y1="${plotTop - 4}" x2="${left}" y2="${top - GAP + 4}"/>`);
-  if (mark) {
-    const at = round(x(mark.value));
-    parts.push(`<line class="mark" x1="${at}" y1="${plotTop - 4}" x2="${at}" y2="${top - GAP + 4}"/>`);
-  }
-  const size = `width="${width}" height="${top}" viewBox="0 0 ${width} ${top}"`;
+  line("axis", left, plotTop - 4, top - GAP + 4);
+  if (mark) line("mark", x(mark.value), plotTop - 4, top - GAP + 4);
+  const height = top + GAP;
+  const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
   return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img">
 <title>${escaped(title)}</title>
 <style>${STYLE}</style>

@@ -50,7 +50,7 @@ export function throughputChart(rows, { cpu, node, isa }) {
   const native = speed("mse", "native C");
   return chart({
     title: `Masked weighted loss with its gradient, ${size} pixels: GB/s`,
-    note: `One thread, ${node}, ${cpu}`,
+    note: `Longer is faster; one thread, Node ${node}, ${cpu}`,
     series: ["valid-pixel-loss, in place", "plain JavaScript"],
     groups: inPlace
       .filter((row) => row.size === size)

@@ -129,6 +129,6 @@ function barsOf(loss) {
     title: "Masked weighted loss with its gradient, 1M pixels: ms",
     note: `Shorter is faster; one thread, Node ${on.node}, ${on.cpu}`,
     series: ["ms"],
-    groups: loss.map(({ contender, ms }) => ({ label: contender, values: [ms.median] })),
+    groups: loss.map(({ contender, ms }) => ({ label: contender, values: [ms.median], muted: contender !== OURS })),
   });
 }
