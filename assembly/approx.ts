@@ -5,8 +5,8 @@
 // rounded to T); the leading ones are exact, so that results keep their relative accuracy down to the smallest arguments.
 // float32 is the fast way; float64 serves rare tiles and is kept short, at about 1e-14.
 //
-// Errors are the largest that the tests find: for f32 in ulp (units in the last place) of the exact result, for f64 relative.
-// Costs are vector instructions in the usual case, constants not counted.
+// Errors are bounds that the tests measure against: for f32 in ulp (units in the last place) of the exact result, for f64
+// relative to it. Costs are vector instructions in the usual case, constants not counted.
 
 @inline
 function splat<T extends number>(c: f64): v128 {
@@ -35,10 +35,21 @@ function everywhere(mask: v128): bool {
   return i32x4.bitmask(mask) == 0b1111;
 }
 
+@inline
+function mulAdd<T extends number>(a: v128, b: v128, c: v128): v128 {
+  return v128.add<T>(v128.mul<T>(a, b), c);
+}
+
 /** One step of Horner's rule: p·z + c. */
 @inline
 function horner<T extends number>(p: v128, z: v128, c: f64): v128 {
-  return v128.add<T>(v128.mul<T>(p, z), splat<T>(c));
+  return mulAdd<T>(p, z, splat<T>(c));
+}
+
+/** a·z + b. Float32 polynomials are sums of such pairs: at equal cost, half as long a chain for the processor to wait on. */
+@inline
+function pair<T extends number>(a: f64, z: v128, b: f64): v128 {
+  return horner<T>(splat<T>(a), z, b);
 }
 
 const LOG2E: f64 = 1.4426950408889634;
@@ -46,7 +57,9 @@ const LN2: f64 = 0.6931471805599453;
 const PI: f64 = 3.141592653589793;
 
 /**
- * eˣ for every x; overflows to Infinity, and is 0 where the result is below 1.7e-38 (f32) or 3.2e-308 (f64).
+ * eˣ for every x. Overflows to Infinity; 0 where the result is below 1.7e-38 (f32), 3.2e-308 (f64).
+ *
+ * Error: 1.1 ulp (f32), 2e-14 (f64). Cost: 24, 30.
  */
 @inline
 export function exp<T extends number>(x: v128): v128 {
@@ -67,17 +80,14 @@ export function exp<T extends number>(x: v128): v128 {
   let r = v128.sub<T>(x, v128.mul<T>(k, splat<T>(high)));
   r = v128.sub<T>(r, v128.mul<T>(k, splat<T>(low)));
 
-  // 2eʳ, relative error 4e-9 (f32), 2e-14 (f64).
+  // 2eʳ = 2 + 2r + r²·P(r), relative error 4e-9 (f32), 2e-14 (f64).
+  const square = v128.mul<T>(r, r);
   let p: v128;
   if (sizeof<T>() == 4) {
-    p = splat<T>(0.0027629212);
-    p = horner<T>(p, r, 0.016737433);
-    p = horner<T>(p, r, 0.08333678);
-    p = horner<T>(p, r, 0.33333042);
-    p = horner<T>(p, r, 0.9999999);
+    p = mulAdd<T>(splat<T>(0.0027629212), square, pair<T>(0.016737433, r, 0.08333678));
+    p = mulAdd<T>(p, square, pair<T>(0.33333042, r, 0.9999999));
   } else {
-    p = splat<T>(5.498617679081378e-6);
-    p = horner<T>(p, r, 4.976161961919872e-5);
+    p = pair<T>(5.498617679081378e-6, r, 4.976161961919872e-5);
     p = horner<T>(p, r, 0.0003968307808252068);
     p = horner<T>(p, r, 0.0027777622289958392);
     p = horner<T>(p, r, 0.0166666661902329);
@@ -85,8 +95,7 @@ export function exp<T extends number>(x: v128): v128 {
     p = horner<T>(p, r, 0.3333333333453039);
     p = horner<T>(p, r, 0.9999999999932865);
   }
-  p = horner<T>(p, r, 2);
-  p = horner<T>(p, r, 2);
+  p = v128.add<T>(mulAdd<T>(p, square, v128.add<T>(r, r)), splat<T>(2));
   return v128.mul<T>(p, half);
 }
 
@@ -96,6 +105,8 @@ export function exp<T extends number>(x: v128): v128 {
  *
  * With s = f / (2 + f) it is 2 atanh s = 2s + s·z·R(z), z = s². As 2s = f − s·f, it starts from f, which is exact, and only
  * a correction carries the rounding of the quotient.
+ *
+ * Error: 1.4 ulp (f32), 5e-16 (f64). Cost: 14, 23, a division among them.
  */
 @inline
 export function log1pUnit<T extends number>(f: v128): v128 {
@@ -103,13 +114,9 @@ export function log1pUnit<T extends number>(f: v128): v128 {
   const z = v128.mul<T>(s, s);
   let p: v128;
   if (sizeof<T>() == 4) {
-    p = splat<T>(0.2800678);
-    p = horner<T>(p, z, 0.28003025);
-    p = horner<T>(p, z, 0.40021437);
-    p = horner<T>(p, z, 0.6666642);
+    p = mulAdd<T>(pair<T>(0.2800678, z, 0.28003025), v128.mul<T>(z, z), pair<T>(0.40021437, z, 0.6666642));
   } else {
-    p = splat<T>(0.17740058996419963);
-    p = horner<T>(p, z, 0.09902678417166459);
+    p = pair<T>(0.17740058996419963, z, 0.09902678417166459);
     p = horner<T>(p, z, 0.13586342369689047);
     p = horner<T>(p, z, 0.15364292547203043);
     p = horner<T>(p, z, 0.18182814255075755);
@@ -138,7 +145,7 @@ function exponent<T extends number>(turned: v128): v128 {
 /** log(2ᵏ·(1 + f)) for f in [√½ − 1, √2 − 1]. */
 @inline
 function logScaled<T extends number>(k: v128, f: v128): v128 {
-  return v128.add<T>(v128.mul<T>(k, splat<T>(LN2)), log1pUnit<T>(f));
+  return mulAdd<T>(k, splat<T>(LN2), log1pUnit<T>(f));
 }
 
 /** `y` where 0 < x < Infinity, the limits of log x elsewhere: −Infinity at 0, Infinity at Infinity, else NaN. */
@@ -156,7 +163,10 @@ const HUGE: f64 = 1.329227995784916e36; // 2^120, far below overflow, and so far
 const LOG_SCALE: f64 = 44.3614195558365; // 64 ln 2
 
 /**
- * log x: denormals included, −Infinity at 0, NaN below.
+ * log x for every x, denormals included: −Infinity at 0, NaN below.
+ *
+ * Error: 1.2 ulp (f32), 5e-16 (f64). Cost: 27, 36, a division among them; some more in vectors with a lane that is not a
+ * positive normal number.
  */
 @inline
 export function log<T extends number>(x: v128): v128 {
@@ -178,7 +188,9 @@ export function log<T extends number>(x: v128): v128 {
 }
 
 /**
- * log(1 + x) for x ≥ −1, relatively accurate near 0; −Infinity at −1, NaN below.
+ * log(1 + x) for every x ≥ −1, relatively accurate near 0; −Infinity at −1, NaN below.
+ *
+ * Error: 1.6 ulp (f32), 5e-16 (f64). Cost: 30, 39, a division among them.
  */
 @inline
 export function log1p<T extends number>(x: v128): v128 {
@@ -203,7 +215,9 @@ export function log1p<T extends number>(x: v128): v128 {
 
 /**
  * log cosh d for every d, relatively accurate near 0: d²·(½ − d²/12 + …) for |d| < 1 (f32), ½ (f64), and
- * |d| − log 2 + log(1 + e^−2|d|) beyond, which is computed for vectors that have such a lane.
+ * |d| − log 2 + log(1 + e^−2|d|) beyond.
+ *
+ * Error: 2.2 ulp (f32), 5e-14 (f64; to where d² underflows). Cost: 18, 21, and 42, 57 more in vectors with a lane beyond.
  */
 @inline
 export function logCosh<T extends number>(d: v128): v128 {
@@ -212,15 +226,11 @@ export function logCosh<T extends number>(d: v128): v128 {
   const z = v128.mul<T>(d, d);
   let p: v128;
   if (sizeof<T>() == 4) {
-    p = splat<T>(8.7865534e-5);
-    p = horner<T>(p, z, -0.00056040427);
-    p = horner<T>(p, z, 0.0020825213);
-    p = horner<T>(p, z, -0.0067135002);
-    p = horner<T>(p, z, 0.022217449);
-    p = horner<T>(p, z, -0.0833331);
+    const square = v128.mul<T>(z, z);
+    p = mulAdd<T>(pair<T>(8.7865534e-5, z, -0.00056040427), square, pair<T>(0.0020825213, z, -0.0067135002));
+    p = mulAdd<T>(p, square, pair<T>(0.022217449, z, -0.0833331));
   } else {
-    p = splat<T>(2.213743285637536e-5);
-    p = horner<T>(p, z, -8.643220577500568e-5);
+    p = pair<T>(2.213743285637536e-5, z, -8.643220577500568e-5);
     p = horner<T>(p, z, 0.00025548844966777166);
     p = horner<T>(p, z, -0.000738448666762515);
     p = horner<T>(p, z, 0.002186936047822508);
@@ -238,7 +248,9 @@ export function logCosh<T extends number>(d: v128): v128 {
 
 /**
  * tanh d for every d, relatively accurate near 0: d·(1 − d²/3 + …) for |d| < 1 (f32), ½ (f64), and ±(1 − 2 / (e^2|d| + 1))
- * beyond, which is computed for vectors that have such a lane.
+ * beyond.
+ *
+ * Error: 1.2 ulp (f32), 2e-14 (f64). Cost: 20, 21, and 31, 37 more in vectors with a lane beyond.
  */
 @inline
 export function tanh<T extends number>(d: v128): v128 {
@@ -247,16 +259,12 @@ export function tanh<T extends number>(d: v128): v128 {
   const z = v128.mul<T>(d, d);
   let p: v128;
   if (sizeof<T>() == 4) {
-    p = splat<T>(-0.0003584126);
-    p = horner<T>(p, z, 0.0023012438);
-    p = horner<T>(p, z, -0.0079460135);
-    p = horner<T>(p, z, 0.021486675);
-    p = horner<T>(p, z, -0.053879846);
-    p = horner<T>(p, z, 0.13332346);
+    const square = v128.mul<T>(z, z);
+    p = mulAdd<T>(pair<T>(-0.0003584126, z, 0.0023012438), square, pair<T>(-0.0079460135, z, 0.021486675));
+    p = mulAdd<T>(p, square, pair<T>(-0.053879846, z, 0.13332346));
     p = horner<T>(p, z, -0.33333296);
   } else {
-    p = splat<T>(0.0003815530858078545);
-    p = horner<T>(p, z, -0.0013671982007070205);
+    p = pair<T>(0.0003815530858078545, z, -0.0013671982007070205);
     p = horner<T>(p, z, 0.0035709513260967565);
     p = horner<T>(p, z, -0.008860247003785817);
     p = horner<T>(p, z, 0.0218692405005765);
@@ -264,7 +272,7 @@ export function tanh<T extends number>(d: v128): v128 {
     p = horner<T>(p, z, 0.13333333307681114);
     p = horner<T>(p, z, -0.3333333333313639);
   }
-  let y = v128.add<T>(d, v128.mul<T>(d, v128.mul<T>(p, z)));
+  let y = mulAdd<T>(v128.mul<T>(p, z), d, d);
   if (!everywhere(small)) {
     const one = splat<T>(1);
     const power = exp<T>(v128.add<T>(size, size));
@@ -275,8 +283,10 @@ export function tanh<T extends number>(d: v128): v128 {
 }
 
 /**
- * The angle of the point (x, y), y ≥ 0, in radians, in [0, π]: relatively accurate for small y / x; 0 at the origin and
- * π where y is 0 and x negative. NaN where both are infinite.
+ * The angle of the point (x, y), y ≥ 0, in radians, in [0, π]: relatively accurate for small y / x. 0 at the origin,
+ * whatever the sign of x there; NaN where both are infinite.
+ *
+ * Error: 2.4 ulp (f32), 1e-14 (f64). Cost: 30, 45, a division among them.
  */
 @inline
 export function atan2<T extends number>(y: v128, x: v128): v128 {
@@ -288,17 +298,12 @@ export function atan2<T extends number>(y: v128, x: v128): v128 {
   const z = v128.mul<T>(q, q);
   let p: v128;
   if (sizeof<T>() == 4) {
-    p = splat<T>(0.0029192658);
-    p = horner<T>(p, z, -0.016362809);
-    p = horner<T>(p, z, 0.043204423);
-    p = horner<T>(p, z, -0.07551652);
-    p = horner<T>(p, z, 0.10665769);
-    p = horner<T>(p, z, -0.14211002);
-    p = horner<T>(p, z, 0.19993767);
-    p = horner<T>(p, z, -0.33333153);
+    const square = v128.mul<T>(z, z);
+    p = mulAdd<T>(pair<T>(0.0029192658, z, -0.016362809), square, pair<T>(0.043204423, z, -0.07551652));
+    p = mulAdd<T>(p, square, pair<T>(0.10665769, z, -0.14211002));
+    p = mulAdd<T>(p, square, pair<T>(0.19993767, z, -0.33333153));
   } else {
-    p = splat<T>(7.406927782108444e-5);
-    p = horner<T>(p, z, -0.0007052371990679503);
+    p = pair<T>(7.406927782108444e-5, z, -0.0007052371990679503);
     p = horner<T>(p, z, 0.0031681826275270645);
     p = horner<T>(p, z, -0.009017654149962908);
     p = horner<T>(p, z, 0.018530671684753006);
@@ -314,13 +319,15 @@ export function atan2<T extends number>(y: v128, x: v128): v128 {
     p = horner<T>(p, z, 0.1999999996995541);
     p = horner<T>(p, z, -0.3333333333308402);
   }
-  const flat = v128.add<T>(q, v128.mul<T>(q, v128.mul<T>(p, z)));
+  const flat = mulAdd<T>(v128.mul<T>(p, z), q, q);
   const angle = v128.bitselect(v128.sub<T>(splat<T>(PI / 2), flat), flat, steep);
   return v128.bitselect(v128.sub<T>(splat<T>(PI), angle), angle, v128.lt<T>(x, splat<T>(0)));
 }
 
 /**
- * rᵖ for r in (0, 1] and finite p, as the weights of groups need it; exact for p = 0 and 1, correctly rounded for ½.
+ * rᵖ for r in (0, 1] and finite p, as the weights of groups need it. Exact for p = 0 and 1, correctly rounded for ½.
+ *
+ * Error: 1e-13 relative while |p ln r| ≤ 50.
  */
 export function pow(r: f64, p: f64): f64 {
   if (p == 0) return 1;
