@@ -1,0 +1,377 @@
+import { writeFileSync } from "node:fs";
+import { deflateSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { openRaster, RasterError } from "../../src/raster/index.ts";
+import { type SampleType, sampleArrays, sampleTypes } from "../../src/raster/samples.ts";
+import { temporaryFolder } from "./folder.ts";
+import { sampleBytes, type TiffImage, type TiffOptions, type TiffTags, tiffBytes } from "./tiffBytes.ts";
+
+const file = temporaryFolder();
+
+async function open(images: readonly TiffImage[], options?: TiffOptions) {
+  const path = file("image.tif");
+  writeFileSync(path, tiffBytes(images, options));
+  return openRaster(path);
+}
+
+const width = 5;
+const height = 7;
+const bands = 3;
+
+/** A number for each band, row and column that the type can hold and that shows every byte of it. */
+function sampleAt(type: SampleType, band: number, y: number, x: number): number {
+  const count = (band * height + y) * width + x + 1;
+  if (type.startsWith("f")) return Math.fround(count * 1.37e-3 - 0.05);
+  const bits = Number(type.slice(1));
+  const value = (count * 0x9e3779b1) % 2 ** bits;
+  return type.startsWith("i") && value >= 2 ** (bits - 1) ? value - 2 ** bits : value;
+}
+
+function planes(type: SampleType): number[] {
+  const samples: number[] = [];
+  for (let b = 0; b < bands; b++)
+    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) samples.push(sampleAt(type, b, y, x));
+  return samples;
+}
+
+/** The samples of the block at (left, top), padded with 99 where it reaches past the image. */
+function block(type: SampleType, left: number, top: number, w: number, h: number, only?: number): number[] {
+  const samples: number[] = [];
+  const each = only === undefined ? [0, 1, 2] : [only];
+  for (let y = top; y < top + h; y++)
+    for (let x = left; x < left + w; x++)
+      for (const b of each) samples.push(x < width && y < height ? sampleAt(type, b, y, x) : 99);
+  return samples;
+}
+
+function typeTags(type: SampleType): TiffTags {
+  const bits = Number(type.slice(1));
+  return { 258: [bits, bits, bits], 277: 3, 339: Array(3).fill({ u: 1, i: 2, f: 3 }[type.charAt(0)]) };
+}
+
+const sizeTags = { 256: width, 257: height, 259: 1, 262: 1 };
+
+/** The image above in 4×4 tiles or strips of 3 rows, bands together or apart. */
+function image(type: SampleType, littleEndian: boolean, tiled: boolean, apart: boolean): TiffImage {
+  const blocks: Buffer[] = [];
+  for (const only of apart ? [0, 1, 2] : [undefined]) {
+    for (let top = 0; top < height; top += tiled ? 4 : 3) {
+      for (let left = 0; left < width; left += tiled ? 4 : width) {
+        const rows = tiled ? 4 : Math.min(3, height - top);
+        blocks.push(sampleBytes(block(type, left, top, tiled ? 4 : width, rows, only), type, littleEndian));
+      }
+    }
+  }
+  const organisation: TiffTags = tiled ? { 322: 4, 323: 4 } : { 278: 3 };
+  return { blocks, tiled, tags: { ...sizeTags, ...typeTags(type), ...organisation, 284: apart ? 2 : 1 } };
+}
+
+describe("every type, byte order and organisation", () => {
+  for (const littleEndian of [true, false]) {
+    for (const big of [false, true]) {
+      test(`${littleEndian ? "little" : "big"}-endian ${big ? "BigTIFF" : "TIFF"}`, async () => {
+        for (const type of sampleTypes) {
+          for (const [tiled, apart] of [
+            [false, false],
+            [false, true],
+            [true, false],
+            [true, true],
+          ] as const) {
+            const raster = await open([image(type, littleEndian, tiled, apart)], { littleEndian, big });
+            expect([raster.width, raster.height, raster.bands.length, raster.type]).toEqual([
+              width,
+              height,
+              bands,
+              type,
+            ]);
+            const all = await raster.readWindow(0, 0, width, height);
+            expect(all).toBeInstanceOf(sampleArrays[type]);
+            expect(Array.from(all)).toEqual(planes(type));
+            const window = await raster.readWindow(1, 2, 4, 3, [2, 0]);
+            const expected: number[] = [];
+            for (const b of [2, 0])
+              for (let y = 2; y < 5; y++) for (let x = 1; x < 5; x++) expected.push(sampleAt(type, b, y, x));
+            expect(Array.from(window)).toEqual(expected);
+            await raster.close();
+          }
+        }
+      });
+    }
+  }
+});
+
+describe("predictors", () => {
+  /** Differences from the pixel to the left, modulo 2^bits, then the file's byte order. */
+  function differences(type: SampleType, littleEndian: boolean): Buffer {
+    const samples = new sampleArrays[type](block(type, 0, 0, width, height));
+    const out = samples.slice();
+    for (let i = 0; i < samples.length; i++)
+      if (i % (width * bands) >= bands) out[i] = (samples[i] as number) - (samples[i - bands] as number);
+    return sampleBytes(out, type, littleEndian);
+  }
+
+  test("2, horizontal differences, in both byte orders", async () => {
+    for (const type of ["u8", "i8", "u16", "i16", "u32", "i32"] as const) {
+      for (const littleEndian of [true, false]) {
+        const blocks = [deflateSync(differences(type, littleEndian))];
+        const tags = { ...sizeTags, ...typeTags(type), 259: 8, 317: 2 };
+        const raster = await open([{ tags, blocks }], { littleEndian });
+        expect(Array.from(await raster.readWindow(0, 0, width, height))).toEqual(planes(type));
+        await raster.close();
+      }
+    }
+  });
+
+  test("2 means nothing to compressions without predictors", async () => {
+    const blocks = [sampleBytes(block("u16", 0, 0, width, height), "u16")];
+    const raster = await open([{ tags: { ...sizeTags, ...typeTags("u16"), 317: 2 }, blocks }]);
+    expect(Array.from(await raster.readWindow(0, 0, width, height))).toEqual(planes("u16"));
+    await raster.close();
+  });
+
+  function bytePlanes(type: "f32" | "f64"): Buffer {
+    const size = Number(type.slice(1)) / 8;
+    const samples = sampleBytes(block(type, 0, 0, width, height), type, false);
+    const row = width * bands;
+    const out = Buffer.alloc(samples.length);
+    for (let y = 0; y < height; y++) {
+      const start = y * row * size;
+      for (let i = 0; i < row; i++)
+        for (let b = 0; b < size; b++) out[start + b * row + i] = samples[start + i * size + b] as number;
+      for (let i = row * size - 1; i >= bands; i--)
+        out[start + i] = (out[start + i] as number) - (out[start + i - bands] as number);
+    }
+    return out;
+  }
+
+  test("3, differences of byte planes", async () => {
+    for (const type of ["f32", "f64"] as const) {
+      const tags = { ...sizeTags, ...typeTags(type), 259: 8, 317: 3 };
+      const raster = await open([{ tags, blocks: [deflateSync(bytePlanes(type))] }]);
+      expect(Array.from(await raster.readWindow(0, 0, width, height))).toEqual(planes(type));
+      await raster.close();
+    }
+  });
+
+  test("3 in a big-endian file, and 2 of odd widths, are refused", async () => {
+    const three = { ...sizeTags, ...typeTags("f32"), 259: 8, 317: 3 };
+    const blocks = [deflateSync(bytePlanes("f32"))];
+    await expect(open([{ tags: three, blocks }], { littleEndian: false })).rejects.toThrow(/predictor 3/);
+    const two = { ...sizeTags, 258: 24, 259: 8, 317: 2 };
+    await expect(open([{ tags: two, blocks }])).rejects.toThrow(/predictor 2 of 24-bit/);
+  });
+});
+
+describe("small integers and half floats", () => {
+  test("1 to 24 bits, packed from the top, rows on whole bytes", async () => {
+    for (const [bits, type] of [
+      [1, "u8"],
+      [3, "u8"],
+      [7, "u8"],
+      [12, "u16"],
+      [15, "u16"],
+      [20, "u32"],
+      [24, "u32"],
+    ] as const) {
+      const value = (x: number, y: number) => ((y * 5 + x + 1) * 0x9e3779b1) % 2 ** bits;
+      const rows: number[] = [];
+      const expected: number[] = [];
+      for (let y = 0; y < 2; y++) {
+        let text = "";
+        for (let x = 0; x < 5; x++) {
+          text += value(x, y).toString(2).padStart(bits, "0");
+          expected.push(value(x, y));
+        }
+        for (const byte of text.match(/.{1,8}/g) ?? []) rows.push(Number.parseInt(byte.padEnd(8, "0"), 2));
+      }
+      const raster = await open([{ tags: { 256: 5, 257: 2, 258: bits, 262: 1 }, blocks: [Uint8Array.from(rows)] }]);
+      expect(raster.type).toBe(type);
+      expect(Array.from(await raster.readWindow(0, 0, 5, 2))).toEqual(expected);
+      await raster.close();
+    }
+  });
+
+  test("half floats become float32", async () => {
+    const bits = [0x0000, 0x8000, 0x3c00, 0xc000, 0x7bff, 0x0001, 0x7c00, 0xfc00, 0x7e00, 0x3555];
+    const expected = [0, -0, 1, -2, 65504, 2 ** -24, Infinity, -Infinity, Number.NaN, 0.333251953125];
+    for (const littleEndian of [true, false]) {
+      const tags = { 256: 10, 257: 1, 258: 16, 339: 3 };
+      const raster = await open([{ tags, blocks: [sampleBytes(bits, "u16", littleEndian)] }], { littleEndian });
+      expect(raster.type).toBe("f32");
+      expect(Array.from(await raster.readWindow(0, 0, 10, 1))).toEqual(expected);
+      await raster.close();
+    }
+  });
+});
+
+describe("compressions", () => {
+  const rows = [...Array(40).fill(7), 1, 2, 3, 3, 3, 3];
+  const tags = { 256: 46, 257: 1, 258: 8 };
+
+  test("PackBits: runs, literals, the no-op", async () => {
+    const packed = Uint8Array.of(128, 257 - 40, 7, 1, 1, 2, 257 - 4, 3);
+    const raster = await open([{ tags: { ...tags, 259: 32773 }, blocks: [packed] }]);
+    expect(Array.from(await raster.readWindow(0, 0, 46, 1))).toEqual(rows);
+    await raster.close();
+  });
+
+  test("LZW: the example of the TIFF 6.0 specification", async () => {
+    // Clear, 7, 258, 8, 8, 258, 6, 6, end: nine bits each.
+    const codes = [256, 7, 258, 8, 8, 258, 6, 6, 257].map((code) => code.toString(2).padStart(9, "0")).join("");
+    const bytes = Uint8Array.from(codes.match(/.{1,8}/g) ?? [], (byte) => Number.parseInt(byte.padEnd(8, "0"), 2));
+    const raster = await open([{ tags: { 256: 9, 257: 1, 258: 8, 259: 5 }, blocks: [bytes] }]);
+    expect(Array.from(await raster.readWindow(0, 0, 9, 1))).toEqual([7, 7, 7, 8, 8, 7, 7, 6, 6]);
+    await raster.close();
+  });
+
+  test("one that cannot be read is named", async () => {
+    for (const [code, name] of [
+      [34887, /LERC/],
+      [50001, /WebP/],
+      [12345, /compression 12345/],
+    ] as const) {
+      await expect(open([{ tags: { ...tags, 259: code }, blocks: [Uint8Array.of(1)] }])).rejects.toThrow(name);
+    }
+  });
+
+  test("a block longer than it may be, shorter, or damaged", async () => {
+    const deflated = (bytes: number) => deflateSync(Buffer.alloc(bytes));
+    const damaged = deflated(46);
+    damaged[3] = 0xff;
+    for (const [bytes, problem] of [
+      [deflated(10_000_000), /46/],
+      [deflated(45), /45 bytes/],
+      [damaged, /corrupt/],
+    ] as const) {
+      const raster = await open([{ tags: { ...tags, 259: 8 }, blocks: [bytes] }]);
+      await expect(raster.readWindow(0, 0, 46, 1)).rejects.toThrow(RasterError);
+      await expect(raster.readWindow(0, 0, 46, 1)).rejects.toThrow(problem);
+      await raster.close();
+    }
+  });
+});
+
+describe("validity", () => {
+  const data = Uint8Array.of(1, 2, 3, 4);
+  const main = { 256: 2, 257: 2, 258: 8 };
+
+  test("nodata as GDAL writes it", async () => {
+    const texts: [string, number | null][] = [
+      ["0", 0],
+      ["-9999 ", -9999],
+      ["nan", Number.NaN],
+      ["-nan", Number.NaN],
+      ["-inf", -Infinity],
+      ["-3.4028234663852886e+38", -3.4028234663852886e38],
+      ["", null],
+      ["none", null],
+    ];
+    for (const [text, nodata] of texts) {
+      const raster = await open([{ tags: { ...main, 42113: text }, blocks: [data] }]);
+      expect(raster.bands[0]?.nodata).toBe(nodata);
+      await raster.close();
+    }
+  });
+
+  test("a mask of one bit, after an overview and its own mask", async () => {
+    const small = { ...main, 256: 1, 257: 1 };
+    const raster = await open([
+      { tags: main, blocks: [data] },
+      { tags: { ...small, 254: 1 }, blocks: [data.subarray(0, 1)] },
+      { tags: { ...small, 254: 5, 258: 1 }, blocks: [Uint8Array.of(0)] },
+      { tags: { ...main, 254: 4, 258: 1, 262: 4 }, blocks: [Uint8Array.of(0b10000000, 0b11000000)] },
+    ]);
+    expect(raster.maskSource).toBe("internal mask");
+    expect(Array.from((await raster.readMask(0, 0, 2, 2)) ?? [])).toEqual([1, 0, 1, 1]);
+    expect(Array.from((await raster.readMask(1, 0, 1, 2)) ?? [])).toEqual([0, 1]);
+    await raster.close();
+  });
+
+  test("an alpha band is the mask, unless told otherwise or GDAL calls it something else", async () => {
+    const tags = { 256: 2, 257: 1, 258: [8, 8], 277: 2, 338: 2 };
+    const blocks = [Uint8Array.of(10, 0, 20, 128)];
+    const raster = await open([{ tags, blocks }]);
+    expect([raster.bands.length, raster.maskSource]).toEqual([1, "alpha band"]);
+    expect(Array.from(await raster.readWindow(0, 0, 2, 1))).toEqual([10, 20]);
+    expect(Array.from((await raster.readMask(0, 0, 2, 1)) ?? [])).toEqual([0, 1]);
+    await expect(raster.readWindow(0, 0, 2, 1, [1])).rejects.toThrow(RangeError);
+    await raster.close();
+
+    const asBand = await openRaster(raster.path, { alpha: "band" });
+    expect(Array.from(await asBand.readWindow(0, 0, 2, 1))).toEqual([10, 20, 0, 128]);
+    expect(await asBand.readMask(0, 0, 2, 1)).toBeNull();
+    await asBand.close();
+
+    const metadata =
+      '<GDALMetadata><Item name="COLORINTERP" sample="1" role="colorinterp">Undefined</Item></GDALMetadata>';
+    const infrared = await open([{ tags: { ...tags, 42112: metadata }, blocks }]);
+    expect([infrared.bands.length, infrared.maskSource]).toEqual([2, null]);
+    await infrared.close();
+  });
+
+  test("blocks that a sparse file leaves out hold nodata", async () => {
+    const tags = { 256: 2, 257: 2, 258: 16, 339: 2, 278: 1, 42113: "-9999" };
+    const blocks = [sampleBytes([5, 6], "i16"), new Uint8Array()];
+    for (const compression of [1, 8]) {
+      const stored = compression === 8 ? blocks.map((bytes) => (bytes.length ? deflateSync(bytes) : bytes)) : blocks;
+      const raster = await open([{ tags: { ...tags, 259: compression }, blocks: stored }]);
+      expect(Array.from(await raster.readWindow(0, 0, 2, 2))).toEqual([5, 6, -9999, -9999]);
+      await raster.close();
+    }
+  });
+});
+
+test("band names come from GDAL's metadata, the others are counted", async () => {
+  const metadata =
+    '<GDALMetadata>\n  <Item name="DESCRIPTION" sample="1" role="description">NIR &lt;8&#228;&gt;</Item>\n</GDALMetadata>';
+  const tags = { 256: 1, 257: 1, 258: [8, 8], 277: 2, 42112: metadata };
+  const raster = await open([{ tags, blocks: [Uint8Array.of(1, 2)] }]);
+  expect(raster.bands.map(({ name }) => name)).toEqual(["B1", "NIR <8ä>"]);
+  await raster.close();
+});
+
+test("one uncompressed strip as large as the image is read in pieces", async () => {
+  const [w, h] = [3000, 700];
+  const samples = Uint16Array.from({ length: w * h }, (_, i) => (i * 7) % 65521);
+  const raster = await open([{ tags: { 256: w, 257: h, 258: 16 }, blocks: [sampleBytes(samples, "u16")] }]);
+  expect(raster.tile.height).toBeLessThan(200);
+  const window = await raster.readWindow(17, raster.tile.height - 1, 5, 3);
+  const expected = [0, 1, 2].flatMap((row) => {
+    const from = (raster.tile.height - 1 + row) * w + 17;
+    return Array.from(samples.subarray(from, from + 5));
+  });
+  expect(Array.from(window)).toEqual(expected);
+  await raster.close();
+});
+
+test("uncompressed strips are cut at whole pieces", async () => {
+  // 13 rows of 200 000 bytes a strip: cut to single rows, for 13 has no smaller divisor.
+  const [w, h] = [100_000, 30];
+  const samples = Uint16Array.from({ length: w * h }, (_, i) => (i * 31) % 65521);
+  const blocks = [0, 13, 26].map((top) => sampleBytes(samples.subarray(top * w, Math.min(top + 13, h) * w), "u16"));
+  const raster = await open([{ tags: { 256: w, 257: h, 258: 16, 278: 13 }, blocks }]);
+  expect(raster.tile.height).toBe(1);
+  for (let y = 0; y < h; y++) {
+    expect(Array.from(await raster.readWindow(w - 2, y, 2, 1))).toEqual(
+      Array.from(samples.subarray(y * w + w - 2, (y + 1) * w)),
+    );
+  }
+  await raster.close();
+});
+
+test("windows that the raster does not have are errors that say so", async () => {
+  const raster = await open([{ tags: { 256: 2, 257: 2, 258: 8 }, blocks: [Uint8Array.of(1, 2, 3, 4)] }]);
+  for (const [x, y, w, h] of [
+    [-1, 0, 1, 1],
+    [0, 0, 3, 1],
+    [0, 0, 1, 0],
+    [0.5, 0, 1, 1],
+    [0, 0, Number.NaN, 1],
+  ] as const) {
+    await expect(raster.readWindow(x, y, w, h)).rejects.toThrow(/"window": expected whole pixels inside 2×2/);
+  }
+  await expect(raster.readWindow(0, 0, 1, 1, [1])).rejects.toThrow(/"bands"/);
+  await expect(raster.readWindow(0, 0, 1, 1, [0], 1)).rejects.toThrow(/"sample"/);
+  expect(Array.from(await raster.readWindow(0, 0, 2, 2))).toEqual([1, 2, 3, 4]);
+  await raster.close();
+});
