@@ -1,33 +1,33 @@
-// Seeded scenes: what a model is trained on, with about 30 % of the pixels under clouds.
+// Seeded scenes: what a model is trained on, some of the pixels under clouds.
 
-/** Shapes [B, C, H, W] by the name of their number of elements. */
-export const SIZES = {
-  "64K": [1, 4, 128, 128],
-  "1M": [4, 4, 256, 256],
-  "4M": [4, 4, 512, 512],
-  "25M": [8, 3, 1024, 1024],
+const CLOUDED = 0.3;
+
+/** What `makeScene` is given, by the name of the number of elements: the shape [B, C, H, W] and the share under clouds. */
+export const SCENES = {
+  "64K": [[1, 4, 128, 128], CLOUDED],
+  "1M": [[4, 4, 256, 256], CLOUDED],
+  "4M": [[4, 4, 512, 512], CLOUDED],
+  "25M": [[8, 3, 1024, 1024], CLOUDED],
 };
 
 /** Digital numbers as Sentinel-2 stores them: reflectance = number · scale + offset, and 0 is nodata. */
 export const SCALE = 1e-4;
 export const OFFSET = -0.1;
 
-const INVALID_SHARE = 0.3;
-
 /**
- * A pair of images of `shape`. Digital numbers are the origin, so that integers and floats hold the same scene; the nodata
+ * A pair of images of `shape`, the share `clouded` of each sample without data. Digital numbers are the origin, so that integers and floats hold the same scene; the nodata
  * number 0 becomes a negative reflectance, which the default rule `target >= 0` takes for invalid.
  */
-export function makeScene(shape, seed = 1) {
+export function makeScene(shape, clouded) {
   const [batch, channels, height, width] = shape;
   const plane = height * width;
-  const random = uniform(seed);
+  const random = uniform(1);
   const predNumbers = new Uint16Array(batch * channels * plane);
   const targetNumbers = new Uint16Array(batch * channels * plane);
   const classes = new Int32Array(batch * plane);
   for (let b = 0; b < batch; b++) {
     const clouds = smoothField(random, height, width, 48);
-    const limit = quantile(clouds, INVALID_SHARE);
+    const limit = quantile(clouds, clouded);
     const relief = smoothField(random, height, width, 12);
     for (let i = 0; i < plane; i++) {
       classes[b * plane + i] = clouds[i] < limit ? -1 : Math.min(channels - 1, Math.floor(relief[i] * channels));

@@ -3,10 +3,10 @@
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { makeScene, SIZES } from "./data.mjs";
+import { makeScene, SCENES } from "./data.mjs";
 import { LOSSES } from "./losses.mjs";
 import { measure } from "./measure.mjs";
-import { NativeMse } from "./native.mjs";
+import { startNatives } from "./native.mjs";
 import { machine, printHeader, printRow, save, throughputChart, toJson } from "./report.mjs";
 import { ssimMasking } from "./ssim-masking.mjs";
 import { VARIANTS } from "./variants.mjs";
@@ -30,7 +30,7 @@ if (positionals[0] === "ssim-masking") {
 } else {
   await bench({
     losses: choose("loss", positionals, Object.keys(LOSSES)),
-    sizes: choose("--size", values.size, Object.keys(SIZES)),
+    sizes: choose("--size", values.size, Object.keys(SCENES)),
     passes: choose("--pass", values.pass, PASSES),
     variants: choose("--variant", values.variant, Object.keys(VARIANTS)),
     rounds: Number(values.rounds),
@@ -54,11 +54,11 @@ async function bench({ losses, sizes, passes, variants, rounds, whole }) {
     leftOut.add(`the package has no ${feature}`);
     return false;
   };
-  losses = losses.filter(present);
+  losses = losses.filter((name) => present(LOSSES[name].maker ?? name));
   variants = variants.filter((variant) => present(VARIANTS[variant].needs));
-  const natives = [];
+  let natives = [];
   try {
-    natives.push(await NativeMse.start());
+    natives = await startNatives();
   } catch (error) {
     leftOut.add(error.message);
   }
@@ -68,12 +68,14 @@ async function bench({ losses, sizes, passes, variants, rounds, whole }) {
 
   const rows = [];
   for (const size of sizes) {
+    let made;
     let scene;
     for (const name of losses) {
-      const shapes = LOSSES[name].shapes ?? SIZES;
-      if (!(size in shapes)) continue;
-      if (scene?.shape !== shapes[size]) {
-        scene = makeScene(shapes[size]);
+      const { scenes = SCENES } = LOSSES[name];
+      if (!(size in scenes)) continue;
+      if (made !== scenes[size]) {
+        made = scenes[size];
+        scene = makeScene(...made);
         for (const native of natives) await native.load(scene);
       }
       for (const pass of passes) {

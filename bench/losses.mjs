@@ -9,13 +9,18 @@ import { gathered, meanSquare } from "./plain/custom.mjs";
 // The images' residuals are about 0.02: both branches of the losses with a bend there are taken.
 const BEND = 0.02;
 
-// The plain loop would take minutes for 25M; planes of 1024² are what others state their SSIM's speed for.
-const WHOLE_PLANES = { "64K": [1, 1, 256, 256], "1M": [1, 1, 1024, 1024], "4M": [1, 4, 1024, 1024] };
+// Planes of 1024², for which others state the speed of their SSIM; 25M would take the plain loop minutes.
+const ssimScenes = (clouded) => ({
+  "64K": [[1, 1, 256, 256], clouded],
+  "1M": [[1, 1, 1024, 1024], clouded],
+  "4M": [[1, 4, 1024, 1024], clouded],
+});
+const SSIM = { maker: "ssim", make: (api) => api.ssim({ dataRange: 1 }), plain: ssim(1) };
 
 /**
  * `make` gives the package's base loss; `pred` and `target` name the scene's arrays it is fed with ("logits", "classes");
- * `shapes` stand in place of the scenes' usual ones.
- * @typedef {{ make: (api: object) => object, plain: object, pred?: string, target?: string, shapes?: object }} Loss
+ * `scenes` stand in place of the usual ones; `maker` is the function's name where it is not the loss's.
+ * @typedef {{ make: (api: object) => object, plain: object, pred?: string, target?: string, scenes?: object, maker?: string }} Loss
  * @type {Record<string, Loss>}
  */
 export const LOSSES = {
@@ -70,6 +75,7 @@ export const LOSSES = {
   sam: { make: (api) => api.sam(), plain: sam },
   crossEntropy: { make: (api) => api.crossEntropy(), pred: "logits", target: "classes", plain: crossEntropy },
   custom: { make: (api) => api.custom(meanSquare), plain: gathered(meanSquare) },
-  // Last, for it has scenes of its own.
-  ssim: { make: (api) => api.ssim({ dataRange: 1 }), plain: ssim(1), shapes: WHOLE_PLANES },
+  // Last, for they have scenes of their own: complete images, and images half under clouds.
+  ssim: { ...SSIM, scenes: ssimScenes(0) },
+  "ssim-holes": { ...SSIM, scenes: ssimScenes(0.5) },
 };

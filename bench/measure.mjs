@@ -1,7 +1,7 @@
 import { LOSSES } from "./losses.mjs";
 import { alternate, sampleCall } from "./timing.mjs";
 import { predOf, targetOf, VARIANTS } from "./variants.mjs";
-import { check } from "./verify.mjs";
+import { check, errorsOf } from "./verify.mjs";
 
 /** The package's mse in place takes a turn in every comparison, as the measure of the other losses. */
 const MEASURE = "mse in place";
@@ -33,7 +33,7 @@ export async function measure({ api, name, scene, pass, variants, natives, round
     }
     for (const native of natives) {
       for (const contender of native.contenders(name, pass)) {
-        contender.error = check(await contender.result(), reference);
+        contender.error = errorsOf(await contender.result(), reference);
         fair.push(contender);
       }
     }

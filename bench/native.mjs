@@ -5,25 +5,53 @@ import { fileURLToPath } from "node:url";
 const SOURCES = fileURLToPath(new URL("./native/", import.meta.url));
 const BUILD = fileURLToPath(new URL("../build/native/", import.meta.url));
 
-/** Compiles `native/NAME.c`; returns the program's path. Throws where there is no compiler or the source refuses. */
-export function compile(name, flags) {
-  mkdirSync(BUILD, { recursive: true });
-  const source = `${SOURCES}${name}.c`;
-  try {
-    execFileSync("cc", ["-O3", ...flags, "-o", BUILD + name, source, "-lm"], { stdio: ["ignore", "pipe", "pipe"] });
-  } catch (error) {
-    const reason =
-      error.code === "ENOENT" ? "no C compiler (cc)" : String(error.stderr ?? error.message).split("\n")[0];
-    throw new Error(`native yardstick: ${reason}`);
-  }
-  return BUILD + name;
+// 128 bits without fused multiply-add: what WebAssembly has.
+const LIKE_WASM = ["-msse4.1", "-mno-avx", "-ffp-contract=off"];
+const WIDEST = ["-march=native"];
+
+/** The programs, what they are compiled with, and their kernels by loss and pass: [label, kernel]. */
+const PROGRAMS = [
+  {
+    source: "masked",
+    flags: WIDEST,
+    loss: "mse",
+    value: [["native C", "value"]],
+    gradient: [
+      ["native C", "grad"],
+      ["native C, streaming stores", "stream"],
+    ],
+  },
+  { source: "ssim", flags: [...LIKE_WASM, "-DREAL=double"], loss: "ssim", value: [["native C", "value"]] },
+  { source: "ssim", flags: [...LIKE_WASM, "-DREAL=float"], loss: "ssim", value: [["native C, float32", "value"]] },
+  { source: "ssim", flags: [...WIDEST, "-DREAL=float"], loss: "ssim", value: [["native C, float32 widest", "value"]] },
+];
+
+/** Starts all of them. Throws where there is no compiler, or the source refuses. */
+export async function startNatives() {
+  const natives = [];
+  for (const [i, program] of PROGRAMS.entries()) natives.push(await Native.start(program, i));
+  return natives;
 }
 
-/** The C program of masked mean squared error per channel; it times itself, on command. */
-export class NativeMse {
-  static async start() {
-    const native = new NativeMse();
-    native.child = spawn(compile("masked", ["-march=native"]), { stdio: ["pipe", "pipe", "inherit"] });
+function compile({ source, flags }, number) {
+  mkdirSync(BUILD, { recursive: true });
+  const program = `${BUILD}${source}${number}`;
+  try {
+    const stdio = ["ignore", "pipe", "pipe"];
+    execFileSync("cc", ["-O3", ...flags, "-o", program, `${SOURCES}${source}.c`, "-lm"], { stdio });
+  } catch (error) {
+    const reason = error.code === "ENOENT" ? "there is no C compiler (cc)" : String(error.stderr ?? error.message);
+    throw new Error(`native yardstick: ${reason.trim()}`);
+  }
+  return program;
+}
+
+/** A C program that times itself, on command. */
+class Native {
+  static async start(program, number) {
+    const native = new Native();
+    native.program = program;
+    native.child = spawn(compile(program, number), { stdio: ["pipe", "pipe", "inherit"] });
     native.chunks = native.child.stdout[Symbol.asyncIterator]();
     native.rest = Buffer.alloc(0);
     native.isa = await native.#line();
@@ -32,19 +60,18 @@ export class NativeMse {
 
   async load({ shape: [batch, channels, height, width], pred, target }) {
     this.elements = pred.length;
-    await this.#write(`load ${batch * channels} ${height * width}\n`);
+    await this.#write(`load ${batch * channels} ${height} ${width}\n`);
     await this.#write(new Uint8Array(pred.buffer, pred.byteOffset, pred.byteLength));
     await this.#write(new Uint8Array(target.buffer, target.byteOffset, target.byteLength));
   }
 
   /** The contenders of a loss in a pass; none for the losses that have no twin in C. */
   contenders(loss, pass) {
-    if (loss !== "mse") return [];
-    if (pass === "value") return [this.#contender("native C", "value")];
-    return [this.#contender("native C", "grad"), this.#contender("native C, streaming stores", "stream")];
+    if (loss !== this.program.loss) return [];
+    return (this.program[pass] ?? []).map(([label, kernel]) => this.#contender(label, kernel, pass));
   }
 
-  #contender(label, kernel) {
+  #contender(label, kernel, pass) {
     const run = async (samples) => {
       await this.#write(`run ${kernel} ${samples} 0.01\n`);
       const [value, ...durations] = (await this.#line()).split(" ").map(Number);
@@ -54,7 +81,7 @@ export class NativeMse {
       label,
       result: async () => {
         const { value } = await run(1);
-        return kernel === "value" ? { value } : { value, grad: await this.#readGrad() };
+        return pass === "value" ? { value } : { value, grad: await this.#readGrad() };
       },
       sample: async () => (await run(3)).durations,
     };

@@ -1,16 +1,8 @@
 // The native yardstick of masked mean squared error: the passes of the package with the widest vectors of this processor.
-// Driven through stdin, so that the benchmark can take turns with it; answers go to stdout.
-//   load GROUPS SIZE             then 2 · GROUPS · SIZE float32: pred, target
-//   run KERNEL SAMPLES SECONDS   KERNEL is value, grad (ordinary stores) or stream (stores past the caches)
-//                                → the loss, then SAMPLES times in ms, each averaged over calls that take SECONDS
-//   read                         → the gradient as raw float32
-#define _POSIX_C_SOURCE 200112L
+// Kernels: value, grad (ordinary stores), stream (stores past the caches).
+#include "driver.h"
 #include <immintrin.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 // A vector of lanes; residual(p, t) is p − t where t ≥ 0 and 0 elsewhere, count(n, t) adds 1 to the lanes of n where t ≥ 0.
 #if defined(__AVX512F__)
@@ -114,9 +106,6 @@ static long count_valid(const float *target, long size) {
   return counted;
 }
 
-static float *pred, *target, *grad;
-static long groups, size;
-
 static double value(void) {
   double numerator = 0, weight_sum = 0;
   for (long g = 0; g < groups; g++) {
@@ -153,58 +142,7 @@ static inline double value_and_grad(int past_caches) {
 static double grad_stored(void) { return value_and_grad(0); }
 static double grad_streamed(void) { return value_and_grad(1); }
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec + time.tv_nsec * 1e-9;
-}
-
-static void run(double (*kernel)(void), int samples, double seconds) {
-  volatile double loss = 0;
-  long calls = 1;
-  for (int sample = -1; sample < samples; sample++) {
-    double start = now(), elapsed;
-    for (long i = 0; i < calls; i++) loss = kernel();
-    elapsed = now() - start;
-    if (sample >= 0) {
-      printf(" %.9g", elapsed / calls * 1e3);
-    } else if (elapsed < seconds) {
-      calls = calls * 2;
-      sample--;
-    } else {
-      printf("%.17g", loss);
-    }
-  }
-  printf("\n");
-}
-
-static float *allocate(void) {
-  void *memory = NULL;
-  if (posix_memalign(&memory, 64, groups * size * sizeof(float))) exit(1);
-  memset(memory, 0, groups * size * sizeof(float));
-  return memory;
-}
-
-static void fill(float *array) {
-  if (fread(array, sizeof(float), groups * size, stdin) != (size_t)(groups * size)) exit(1);
-}
-
 int main(void) {
-  char line[128], name[16];
-  int samples;
-  double seconds;
-  printf(ISA "\n");
-  fflush(stdout);
-  while (fgets(line, sizeof line, stdin)) {
-    if (sscanf(line, "load %ld %ld", &groups, &size) == 2) {
-      free(pred), free(target), free(grad);
-      pred = allocate(), target = allocate(), grad = allocate();
-      fill(pred), fill(target);
-    } else if (sscanf(line, "run %15s %d %lf", name, &samples, &seconds) == 3) {
-      run(!strcmp(name, "value") ? value : !strcmp(name, "grad") ? grad_stored : grad_streamed, samples, seconds);
-    } else if (!strncmp(line, "read", 4)) {
-      fwrite(grad, sizeof(float), groups * size, stdout);
-    }
-    fflush(stdout);
-  }
+  const Kernel kernels[] = {{"value", value}, {"grad", grad_stored}, {"stream", grad_streamed}, {NULL, NULL}};
+  return drive(ISA, kernels);
 }

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import * as api from "../../dist/index.js";
 import { chart } from "../chart.mjs";
-import { makeScene, SIZES } from "../data.mjs";
+import { makeScene, SCENES } from "../data.mjs";
 import { LOSSES } from "../losses.mjs";
 import { ssim } from "../plain/ssim.mjs";
 import { digits, machine, save } from "../report.mjs";
@@ -26,9 +26,9 @@ console.log(`${on.cpu}, Node ${on.node}, one thread`);
 const rows = {
   loss: await compare(
     "Masked mean squared error with its gradient, 1M pixels",
-    await lossContenders(makeScene(SIZES["1M"])),
+    await lossContenders(makeScene(...SCENES["1M"])),
   ),
-  ssim: await compare("SSIM of 1024² pixels", ssimContenders(makeScene([1, 1, 1024, 1024]))),
+  ssim: await compare("SSIM of 1024² pixels", ssimContenders(makeScene(...LOSSES.ssim.scenes["1M"]))),
 };
 save("peers", { machine: on, ...rows }, barsOf(rows.loss));
 
@@ -73,13 +73,13 @@ async function lossContenders(scene) {
     { label: PLAIN, result: () => ({ value: plain(), grad }), sample: () => sampleCall(plain) },
     { label: OURS, result: () => ({ value: ours().value, grad: out.data }), sample: () => sampleCall(ours) },
   ];
-  for (const name of PEERS) contenders.push(await startPeer(name, shape));
+  for (const name of PEERS) contenders.push(await startPeer(name));
   return contenders;
 }
 
 /** The peer NAME as a contender, in a process that `stop` ends. */
-async function startPeer(name, shape) {
-  const child = fork(new URL("./peer.mjs", import.meta.url), [name, JSON.stringify(shape)], {
+async function startPeer(name) {
+  const child = fork(new URL("./peer.mjs", import.meta.url), [name], {
     serialization: "advanced",
   });
   const answer = async () => (await once(child, "message"))[0];

@@ -1,6 +1,6 @@
-// A peer in a process of its own, for some of them change globals that others need. It is told "result" or "sample", and answers.
+// A peer at 1M pixels, in a process of its own, for some of them change globals that others need. It is told "result" or "sample", and answers.
 
-import { makeScene } from "../data.mjs";
+import { makeScene, SCENES } from "../data.mjs";
 import { sampleAsync } from "../timing.mjs";
 
 const OPEN = {
@@ -10,8 +10,8 @@ const OPEN = {
   "@tensorflow/tfjs-backend-wasm": async (scene) => (await import("./tfjs.mjs")).open(scene),
 };
 
-const [name, shape] = process.argv.slice(2);
-const { run, result } = await OPEN[name](makeScene(JSON.parse(shape)));
+const [name] = process.argv.slice(2);
+const { run, result } = await OPEN[name](makeScene(...SCENES["1M"]));
 const answers = { result, sample: () => sampleAsync(async () => run()) };
 process.on("message", async (question) => process.send(await answers[question]()));
 process.send("ready");
