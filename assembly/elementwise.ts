@@ -1,0 +1,146 @@
+// Sums and gradients of the elementwise losses over one tile: planar float32, a multiple of STEP pixels long.
+//
+// One body serves every loss L, lane type T and purpose G: G = void sums ρ alone, G = bool also writes the gradient
+//
+//     grad ← coef · ρ′(p, t) at valid pixels, + 0 elsewhere
+//
+// Cost per four pixels beside ρ: two loads, one comparison, two selections and two additions.
+
+import type { Charbonnier } from "./elementwise/Charbonnier";
+import type { Bce } from "./elementwise/Bce";
+import type { BceWithLogits } from "./elementwise/BceWithLogits";
+import type { Elementwise } from "./elementwise/Elementwise";
+import type { Huber } from "./elementwise/Huber";
+import type { LogCosh } from "./elementwise/LogCosh";
+import type { Mae } from "./elementwise/Mae";
+import type { Mse } from "./elementwise/Mse";
+import type { Pinball } from "./elementwise/Pinball";
+import type { PoissonNLL, PoissonNLLLog } from "./elementwise/PoissonNLL";
+import { type Job, Loss, type Record } from "./job";
+import { BLOCK, comfortable, countLanes, high, highMask, low, lowMask, narrow, sumLanes, widen } from "./lanes";
+
+/** The smallest mean of ρ that float32 squares are trusted with: below, terms may have vanished. */
+const LEAST: f64 = 7.9e-31;
+
+/** ρ of four pixels in float32 lanes, 0 where invalid; their gradient is stored where G asks for it. */
+@inline
+function term<L extends Elementwise, G>(pred: usize, target: usize, grad: usize, valid: v128, a: v128, b: v128, coef: v128): v128 {
+  const p = v128.load(pred);
+  const t = v128.load(target);
+  if (!isVoid<G>()) v128.store(grad, v128.and(valid, f32x4.mul(coef, changetype<L>(0).slope(p, t, a, b))));
+  return v128.and(valid, changetype<L>(0).value(p, t, a, b));
+}
+
+/** The fast way: float32 lanes within a block, float64 from block to block. Adds the count to `record`, returns Σρ. */
+function sumFast<L extends Elementwise, G>(
+  pred: usize, target: usize, grad: usize, n: u32, least: f32, a0: f64, b0: f64, coef0: f64, record: Record,
+): f64 {
+  const a = f32x4.splat(comfortable(a0) ? <f32>a0 : NaN);
+  const b = f32x4.splat(comfortable(b0) ? <f32>b0 : NaN);
+  const coef = f32x4.splat(<f32>coef0);
+  const lo = f32x4.splat(least);
+  let count = i32x4.splat(0);
+  let total = f64x2.splat(0);
+  while (n > 0) {
+    const block = min(n, changetype<L>(0).heavy() ? BLOCK / 4 : BLOCK);
+    n -= block;
+    const end = pred + block * 4;
+    let s0 = f32x4.splat(0);
+    let s1 = f32x4.splat(0);
+    let s2 = f32x4.splat(0);
+    let s3 = f32x4.splat(0);
+    do {
+      const v0 = f32x4.ge(v128.load(target), lo);
+      s0 = f32x4.add(s0, term<L, G>(pred, target, grad, v0, a, b, coef));
+      if (changetype<L>(0).heavy()) {
+        count = i32x4.sub(count, v0);
+        pred += 16;
+        target += 16;
+        grad += 16;
+      } else {
+        const v1 = f32x4.ge(v128.load(target + 16), lo);
+        const v2 = f32x4.ge(v128.load(target + 32), lo);
+        const v3 = f32x4.ge(v128.load(target + 48), lo);
+        s1 = f32x4.add(s1, term<L, G>(pred + 16, target + 16, grad + 16, v1, a, b, coef));
+        s2 = f32x4.add(s2, term<L, G>(pred + 32, target + 32, grad + 32, v2, a, b, coef));
+        s3 = f32x4.add(s3, term<L, G>(pred + 48, target + 48, grad + 48, v3, a, b, coef));
+        count = i32x4.sub(count, i32x4.add(i32x4.add(v0, v1), i32x4.add(v2, v3)));
+        pred += 64;
+        target += 64;
+        grad += 64;
+      }
+    } while (pred < end);
+    total = f64x2.add(total, widen(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3))));
+  }
+  record.count += <f64>countLanes(count);
+  return sumLanes(total);
+}
+
+/** The wide way: the same in float64 lanes, for tiles whose terms float32 cannot hold. `grad` 0: the sum alone. */
+function sumWide<L extends Elementwise>(
+  pred: usize, target: usize, grad: usize, n: u32, least: f32, a0: f64, b0: f64, coef0: f64,
+): f64 {
+  const a = f64x2.splat(a0);
+  const b = f64x2.splat(b0);
+  const coef = f64x2.splat(coef0);
+  const lo = f32x4.splat(least);
+  const end = pred + n * 4;
+  let total = f64x2.splat(0);
+  for (; pred < end; pred += 16, target += 16) {
+    const p = v128.load(pred);
+    const t = v128.load(target);
+    const valid = f32x4.ge(t, lo);
+    total = f64x2.add(total, v128.and(lowMask(valid), changetype<L>(0).value(low(p), low(t), a, b)));
+    total = f64x2.add(total, v128.and(highMask(valid), changetype<L>(0).value(high(p), high(t), a, b)));
+    if (grad) {
+      const first = f64x2.mul(coef, changetype<L>(0).slope(low(p), low(t), a, b));
+      const last = f64x2.mul(coef, changetype<L>(0).slope(high(p), high(t), a, b));
+      v128.store(grad, v128.and(valid, narrow(first, last)));
+      grad += 16;
+    }
+  }
+  return sumLanes(total);
+}
+
+/** Adds Σρ and the count of a tile to `record`, F in float32 and W in float64 being one loss; writes `grad` unless it is 0. */
+@inline
+function add<F extends Elementwise, W extends Elementwise>(job: Job, pred: usize, target: usize, grad: usize, n: u32, coef: f64, record: Record): void {
+  const least = job.tileMin;
+  const before = record.count;
+  let sum = grad
+    ? sumFast<F, bool>(pred, target, grad, n, least, job.a, job.b, coef, record)
+    : sumFast<F, void>(pred, target, grad, n, least, job.a, job.b, coef, record);
+  const count = record.count - before;
+  const trusted = count == 0 || (Math.abs(sum) >= LEAST * count && Math.abs(sum) < Infinity);
+  if (!trusted) sum = sumWide<W>(pred, target, grad, n, least, job.a, job.b, coef);
+  else if (grad && !comfortable(coef)) sumWide<W>(pred, target, grad, n, least, job.a, job.b, coef);
+  record.add(0, sum);
+}
+
+/** Adds the sum and the count of a tile to `record`; writes its gradient, `coef` · ρ′, unless `grad` is 0. */
+export function elementwise(
+  job: Job, pred: usize, target: usize, grad: usize, n: u32, coef: f64, record: Record,
+): void {
+  switch (job.loss) {
+    case Loss.Mae:
+      return add<Mae<f32>, Mae<f64>>(job, pred, target, grad, n, coef, record);
+    case Loss.Huber:
+      return add<Huber<f32>, Huber<f64>>(job, pred, target, grad, n, coef, record);
+    case Loss.Charbonnier:
+      return add<Charbonnier<f32>, Charbonnier<f64>>(job, pred, target, grad, n, coef, record);
+    case Loss.LogCosh:
+      return add<LogCosh<f32>, LogCosh<f64>>(job, pred, target, grad, n, coef, record);
+    case Loss.Pinball:
+      return add<Pinball<f32>, Pinball<f64>>(job, pred, target, grad, n, coef, record);
+    case Loss.Bce:
+      return add<Bce<f32>, Bce<f64>>(job, pred, target, grad, n, coef, record);
+    case Loss.BceWithLogits:
+      return add<BceWithLogits<f32>, BceWithLogits<f64>>(job, pred, target, grad, n, coef, record);
+    case Loss.PoissonNLL:
+      return add<PoissonNLL<f32>, PoissonNLL<f64>>(job, pred, target, grad, n, coef, record);
+    case Loss.PoissonNLLLog:
+      return add<PoissonNLLLog<f32>, PoissonNLLLog<f64>>(job, pred, target, grad, n, coef, record);
+    default: // Mse and Rmse, its root
+      return add<Mse<f32>, Mse<f64>>(job, pred, target, grad, n, coef, record);
+  }
+}

@@ -1,0 +1,35 @@
+import { log, log1p } from "../approx";
+import { Elementwise } from "./Elementwise";
+
+// ρ  = −[t·log p + (1 − t)·log(1 − p)], each log held at ≥ −100
+// ρ′ = (p − t) / (p(1 − p)), 0 at p = t; at p = 0 and p = 1 the divisor is 1e-12 (PyTorch's convention: large, and finite)
+@unmanaged
+@final
+export class Bce<T extends number> extends Elementwise {
+  @inline
+  heavy(): bool {
+    return true;
+  }
+
+  @inline
+  value(p: v128, t: v128, a: v128, b: v128): v128 {
+    const floor = v128.splat<T>(<T>-100);
+    const logP = v128.max<T>(log<T>(p), floor);
+    const logQ = v128.max<T>(log1p<T>(v128.neg<T>(p)), floor);
+    const q = v128.sub<T>(v128.splat<T>(<T>1), t);
+    let term = v128.neg<T>(v128.add<T>(v128.mul<T>(t, logP), v128.mul<T>(q, logQ)));
+    // ρ′ of a p as small as this leaves float32.
+    if (sizeof<T>() == 4) {
+      const tiny = v128.and(v128.gt<T>(p, v128.splat<T>(<T>0)), v128.lt<T>(p, v128.splat<T>(<T>1e-30)));
+      term = v128.or(term, tiny);
+    }
+    return term;
+  }
+
+  @inline
+  slope(p: v128, t: v128, a: v128, b: v128): v128 {
+    const spread = v128.mul<T>(p, v128.sub<T>(v128.splat<T>(<T>1), p));
+    const saturated = v128.eq<T>(spread, v128.splat<T>(<T>0));
+    return v128.div<T>(v128.sub<T>(p, t), v128.bitselect(v128.splat<T>(<T>1e-12), spread, saturated));
+  }
+}

@@ -1,0 +1,23 @@
+import { logCosh, tanh } from "../approx";
+import { Elementwise } from "./Elementwise";
+
+// ρ  = log cosh d       d = p − t
+// ρ′ = tanh d
+@unmanaged
+@final
+export class LogCosh<T extends number> extends Elementwise {
+  @inline
+  heavy(): bool {
+    return true;
+  }
+
+  @inline
+  value(p: v128, t: v128, a: v128, b: v128): v128 {
+    return logCosh<T>(v128.sub<T>(p, t));
+  }
+
+  @inline
+  slope(p: v128, t: v128, a: v128, b: v128): v128 {
+    return tanh<T>(v128.sub<T>(p, t));
+  }
+}

@@ -1,0 +1,25 @@
+import { Elementwise } from "./Elementwise";
+
+// ρ  = |d|       d = p − t
+// ρ′ = sign d, 0 at d = 0
+@unmanaged
+@final
+export class Mae<T extends number> extends Elementwise {
+  @inline
+  heavy(): bool {
+    return false;
+  }
+
+  @inline
+  value(p: v128, t: v128, a: v128, b: v128): v128 {
+    return v128.abs<T>(v128.sub<T>(p, t));
+  }
+
+  @inline
+  slope(p: v128, t: v128, a: v128, b: v128): v128 {
+    const one = v128.splat<T>(<T>1);
+    const over = v128.and(v128.gt<T>(p, t), one);
+    const under = v128.and(v128.lt<T>(p, t), one);
+    return v128.sub<T>(over, under);
+  }
+}

@@ -1,0 +1,24 @@
+import { Elementwise } from "./Elementwise";
+
+// ρ  = d²       d = p − t
+// ρ′ = 2d
+@unmanaged
+@final
+export class Mse<T extends number> extends Elementwise {
+  @inline
+  heavy(): bool {
+    return false;
+  }
+
+  @inline
+  value(p: v128, t: v128, a: v128, b: v128): v128 {
+    const d = v128.sub<T>(p, t);
+    return v128.mul<T>(d, d);
+  }
+
+  @inline
+  slope(p: v128, t: v128, a: v128, b: v128): v128 {
+    const d = v128.sub<T>(p, t);
+    return v128.add<T>(d, d);
+  }
+}

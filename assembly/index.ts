@@ -1,0 +1,139 @@
+// The exported surface: a job is described through the setters, then its passes are run over ranges of units.
+
+import { COEFFICIENTS, type Job, JOB_BYTES, Loss, type Operand, RECORD, Type } from "./job";
+import { Pass, scratchBytes as unitScratchBytes } from "./units";
+import { Reduction } from "./weights";
+
+export { Loss, Pass, Reduction, Type };
+export { collect, run } from "./units";
+export { clearGroups, clearRecords, coefficients, finish, needsResidual, value, weigh, weightedLosses } from "./weights";
+
+export function jobBytes(): u32 {
+  return JOB_BYTES;
+}
+
+export function recordBytes(): u32 {
+  return RECORD;
+}
+
+export function coefficientBytes(): u32 {
+  return COEFFICIENTS * 8;
+}
+
+export function scratchBytes(channels: u32, tile: u32): u32 {
+  return unitScratchBytes(channels, tile);
+}
+
+export function setLoss(job: Job, loss: Loss, scale: f64, a: f64, b: f64): void {
+  job.loss = loss;
+  job.scale = scale;
+  job.a = a;
+  job.b = b;
+}
+
+export function setGeometry(
+  job: Job, pixels: u32, channels: u32, planes: u32, tile: u32, planesPerGroup: u32, groups: u32, total: f64,
+): void {
+  job.pixels = pixels;
+  job.channels = channels;
+  job.planes = planes;
+  job.tile = tile;
+  job.tilesPerPlane = (pixels + tile - 1) / tile;
+  job.planesPerGroup = planesPerGroup;
+  job.groups = groups;
+  job.total = total;
+}
+
+export function setRule(job: Job, simple: bool, min: f32, max: f32, nodata: usize, nodataCount: u32): void {
+  job.simpleRule = simple;
+  job.min = min;
+  job.max = max;
+  job.nodata = nodata;
+  job.nodataCount = nodataCount;
+  job.masked = false;
+  job.badLabel = NaN;
+}
+
+export function setMaskRows(job: Job, width: u32, rowStride: usize): void {
+  job.masked = true;
+  job.width = width;
+  job.maskRowStride = rowStride;
+}
+
+export function setWeights(job: Job, power: f64, normalizer: f64): void {
+  job.power = power;
+  job.normalizer = normalizer;
+}
+
+export function setMemory(
+  job: Job, slots: usize, records: usize, losses: usize, weights: usize, gradOutputs: usize, coefficients: usize,
+): void {
+  job.slots = slots;
+  job.records = records;
+  job.losses = losses;
+  job.weights = weights;
+  job.gradOutputs = gradOutputs;
+  job.coefficients = coefficients;
+}
+
+export function setGathered(job: Job, pred: usize, target: usize): void {
+  job.gatheredPred = pred;
+  job.gatheredTarget = target;
+}
+
+/** The unit whose slots come first, for `run` and `collect` of a window of units. */
+export function setFirstUnit(job: Job, unit: u32): void {
+  job.firstUnit = unit;
+}
+
+/** Whether gradients are added to what stands in `grad`. */
+export function setKeep(job: Job, keep: bool): void {
+  job.keep = keep;
+}
+
+@inline
+function setOperand(
+  operand: Operand, base: usize, sampleStride: usize, channelStride: usize, pixelStride: usize, type: Type,
+  scale: f32, offset: f32,
+): void {
+  operand.base = base;
+  operand.sampleStride = sampleStride;
+  operand.channelStride = channelStride;
+  operand.pixelStride = pixelStride;
+  operand.type = type;
+  operand.scale = scale;
+  operand.offset = offset;
+}
+
+export function setPred(
+  job: Job, base: usize, sampleStride: usize, channelStride: usize, pixelStride: usize, type: Type, scale: f32, offset: f32,
+): void {
+  setOperand(job.pred, base, sampleStride, channelStride, pixelStride, type, scale, offset);
+}
+
+export function setTarget(
+  job: Job, base: usize, sampleStride: usize, channelStride: usize, pixelStride: usize, type: Type, scale: f32, offset: f32,
+): void {
+  setOperand(job.target, base, sampleStride, channelStride, pixelStride, type, scale, offset);
+}
+
+export function setMask(job: Job, base: usize, sampleStride: usize, channelStride: usize, pixelStride: usize): void {
+  setOperand(job.mask, base, sampleStride, channelStride, pixelStride, Type.U8, 1, 0);
+}
+
+export function setGrad(job: Job, base: usize, sampleStride: usize, channelStride: usize, pixelStride: usize): void {
+  setOperand(job.grad, base, sampleStride, channelStride, pixelStride, Type.F32, 1, 0);
+}
+
+export function numerator(job: Job): f64 {
+  return job.numerator;
+}
+
+export function weightSum(job: Job): f64 {
+  return job.weightSum;
+}
+
+/** A label at a valid pixel that is no class, NaN where there is none. */
+export function badLabel(job: Job): f64 {
+  return job.badLabel;
+}

@@ -1,0 +1,186 @@
+// What one call works on, as it lies in memory: written through the setters that index.ts exports, read by the kernels.
+//
+// An array is a set of planes, one per sample b and channel c, of `pixels` elements each. Work is cut into units: one *tile*
+// of at most `tile` pixels of the `channels` planes that are looked at together.
+//
+//     plane p = first channel of unit            unit u = p-group · tilesPerPlane + k
+//     ├── tile 0 ──┼── tile 1 ──┼─ … ─┼ last ┤    each (unit, channel) has a slot for its sums,
+//                                                added into the group's record in order of u
+//
+// So neither threads nor staging nor alignment can change a bit of a result.
+
+/** Storage type of an operand's elements. */
+export enum Type {
+  F32,
+  U8,
+  I16,
+  U16,
+  I32,
+}
+
+/** The losses that the kernels know, elementwise ones first. */
+export enum Loss {
+  Mse,
+  Rmse,
+  Mae,
+  Huber,
+  Charbonnier,
+  LogCosh,
+  Pinball,
+  Bce,
+  BceWithLogits,
+  PoissonNLL,
+  PoissonNLLLog,
+  VectorAngle,
+  Dice,
+  Sam,
+  CrossEntropy,
+  Ssim,
+  Custom,
+  BandMoments,
+}
+
+/** Sums that a slot or a group holds besides its count. */
+export const SUMS: u32 = 9;
+
+/** Bytes of a slot, or of a group's record: the count, then the sums, all f64. */
+export const RECORD: u32 = (1 + SUMS) * 8;
+
+/** float64 coefficients per group: `slope` of the elementwise and pixel losses; A, B, C of A·p + B·t + C of the moment losses. */
+export const COEFFICIENTS: u32 = 3;
+
+/**
+ * An array and how to find element (b, c, i) of it. Strides are in bytes; addresses wrap at 2³², so that `base` may lie before
+ * the memory where only a window of the array has been staged.
+ */
+@unmanaged
+@final
+export class Operand {
+  base: usize;
+  sampleStride: usize;
+  channelStride: usize;
+  pixelStride: usize;
+  type: Type;
+  /** Stored integers v stand for scale · v + offset. */
+  scale: f32;
+  offset: f32;
+
+  @inline
+  at(b: u32, c: u32, i: u32): usize {
+    return this.base + <usize>b * this.sampleStride + <usize>c * this.channelStride + <usize>i * this.pixelStride;
+  }
+}
+
+@unmanaged
+@final
+export class Job {
+  loss: Loss;
+  /** What the mean over a group's pixels is multiplied by. */
+  scale: f64;
+  /** Two parameters of the loss, as its policy defines them; for Sam, a is the number of valid channels that a pixel needs. */
+  a: f64;
+  b: f64;
+
+  // Geometry
+  pixels: u32;
+  channels: u32;
+  /** Planes of a sample that are units of their own (1 where `channels` planes are looked at together). */
+  planes: u32;
+  tile: u32;
+  tilesPerPlane: u32;
+  /** (unit plane, channel) pairs per group. */
+  planesPerGroup: u32;
+  groups: u32;
+  /** Unit whose slots come first in `slots`. */
+  firstUnit: u32;
+
+  // Valid rule: min ≤ target ≤ max, target ≠ any of nodata, mask ≠ 0
+  min: f32;
+  max: f32;
+  nodata: usize;
+  nodataCount: u32;
+  /** Whether target ≥ `min` alone, on the stored float32, is the whole rule. */
+  simpleRule: bool;
+  masked: bool;
+  /** Pixels of an image row, and the mask's strides from row to row: a mask may be broadcast along rows or columns. */
+  width: u32;
+  maskRowStride: usize;
+
+  // Weights and reduction
+  /** Elements of a group, valid or not. */
+  total: f64;
+  power: f64;
+  normalizer: f64;
+  numerator: f64;
+  weightSum: f64;
+  /** The first class label at a valid pixel that is none: NaN while all is well. */
+  badLabel: f64;
+
+  /** Whether gradients are added to what stands there, instead of replacing it. */
+  keep: bool;
+  slots: usize;
+  records: usize;
+  losses: usize;
+  weights: usize;
+  gradOutputs: usize;
+  coefficients: usize;
+  /** Where the valid pixels of a tile are gathered for a custom loss, and its gradient is scattered from. */
+  gatheredPred: usize;
+  gatheredTarget: usize;
+
+  @inline
+  get pred(): Operand {
+    return changetype<Operand>(changetype<usize>(this) + offsetof<Job>());
+  }
+
+  @inline
+  get target(): Operand {
+    return changetype<Operand>(changetype<usize>(this) + offsetof<Job>() + offsetof<Operand>());
+  }
+
+  @inline
+  get mask(): Operand {
+    return changetype<Operand>(changetype<usize>(this) + offsetof<Job>() + 2 * offsetof<Operand>());
+  }
+
+  @inline
+  get grad(): Operand {
+    return changetype<Operand>(changetype<usize>(this) + offsetof<Job>() + 3 * offsetof<Operand>());
+  }
+
+  /** The least value of a staged or stored target tile that is valid there. */
+  @inline
+  get tileMin(): f32 {
+    return this.simpleRule ? this.min : -Infinity;
+  }
+
+  @inline
+  coefficient(group: u32, k: u32): f64 {
+    return load<f64>(this.coefficients + (group * COEFFICIENTS + k) * 8);
+  }
+
+  @inline
+  setCoefficient(group: u32, k: u32, value: f64): void {
+    store<f64>(this.coefficients + (group * COEFFICIENTS + k) * 8, value);
+  }
+}
+
+export const JOB_BYTES: u32 = offsetof<Job>() + 4 * offsetof<Operand>();
+
+/** The count and the sums of a slot or of a group. */
+@unmanaged
+@final
+export class Record {
+  count: f64;
+
+  @inline
+  sum(k: u32): f64 {
+    return load<f64>(changetype<usize>(this) + k * 8, 8);
+  }
+
+  @inline
+  add(k: u32, value: f64): void {
+    const at = changetype<usize>(this) + k * 8;
+    store<f64>(at, load<f64>(at, 8) + value, 8);
+  }
+}

@@ -1,0 +1,204 @@
+// Moment losses: functions of a few sums over the valid pixels of a group. Products of float32 are exact in float64, so a
+// sum's only error is that of its own additions. Their gradients are linear in p and t, with coefficients known once the
+// sums are:
+//
+//     grad ← A·p + B·t + C at valid pixels, +0 elsewhere
+//
+// One body serves every triple of sums M over a tile: planar float32, a multiple of STEP pixels long.
+
+import { type Job, Loss, type Record } from "./job";
+import { countLanes, high, low, narrow, sumLanes } from "./lanes";
+
+/** Three terms of a pixel that are summed together, in f64x2; `x` is a parameter in both lanes. */
+@unmanaged
+abstract class Moments {
+  abstract first(p: v128, t: v128, x: v128): v128;
+  abstract second(p: v128, t: v128, x: v128): v128;
+  abstract third(p: v128, t: v128, x: v128): v128;
+}
+
+// Σp², Σt², Σpt of the angle between p and t.
+@unmanaged
+@final
+class Products extends Moments {
+  @inline
+  first(p: v128, t: v128, x: v128): v128 {
+    return f64x2.mul(p, p);
+  }
+
+  @inline
+  second(p: v128, t: v128, x: v128): v128 {
+    return f64x2.mul(t, t);
+  }
+
+  @inline
+  third(p: v128, t: v128, x: v128): v128 {
+    return f64x2.mul(p, t);
+  }
+}
+
+// Σp², Σr², Σpr with r = t − x·p: the same after most of t's part along p has been taken away, so that nothing is left to
+// cancel in the angle of vectors that are all but parallel. x has 24 bits: x·p is exact.
+@unmanaged
+@final
+class ResidualProducts extends Moments {
+  @inline
+  first(p: v128, t: v128, x: v128): v128 {
+    return f64x2.mul(p, p);
+  }
+
+  @inline
+  second(p: v128, t: v128, x: v128): v128 {
+    const r = f64x2.sub(t, f64x2.mul(x, p));
+    return f64x2.mul(r, r);
+  }
+
+  @inline
+  third(p: v128, t: v128, x: v128): v128 {
+    return f64x2.mul(p, f64x2.sub(t, f64x2.mul(x, p)));
+  }
+}
+
+// Σp, Σt, Σpt of the overlap.
+@unmanaged
+@final
+class Overlap extends Moments {
+  @inline
+  first(p: v128, t: v128, x: v128): v128 {
+    return p;
+  }
+
+  @inline
+  second(p: v128, t: v128, x: v128): v128 {
+    return t;
+  }
+
+  @inline
+  third(p: v128, t: v128, x: v128): v128 {
+    return f64x2.mul(p, t);
+  }
+}
+
+// Σd, Σ|d|, Σd² of the error d = p − t.
+@unmanaged
+@final
+class Errors extends Moments {
+  @inline
+  first(p: v128, t: v128, x: v128): v128 {
+    return f64x2.sub(p, t);
+  }
+
+  @inline
+  second(p: v128, t: v128, x: v128): v128 {
+    return f64x2.abs(f64x2.sub(p, t));
+  }
+
+  @inline
+  third(p: v128, t: v128, x: v128): v128 {
+    const d = f64x2.sub(p, t);
+    return f64x2.mul(d, d);
+  }
+}
+
+// Σp, Σt, Σpd: with Σp² and Σd², Σpd gives the angle of a band without cancellation where p is close to t.
+@unmanaged
+@final
+class Levels extends Moments {
+  @inline
+  first(p: v128, t: v128, x: v128): v128 {
+    return p;
+  }
+
+  @inline
+  second(p: v128, t: v128, x: v128): v128 {
+    return t;
+  }
+
+  @inline
+  third(p: v128, t: v128, x: v128): v128 {
+    return f64x2.mul(p, f64x2.sub(p, t));
+  }
+}
+
+/** Adds the three sums of M over a tile to sums k, k + 1, k + 2 of `record`; returns the count. */
+function sum<M extends Moments>(pred: usize, target: usize, n: u32, min: f32, x0: f64, record: Record, k: u32): f64 {
+  const x = f64x2.splat(x0);
+  const lo = f32x4.splat(min);
+  const end = pred + n * 4;
+  let count = i32x4.splat(0);
+  let first0 = f64x2.splat(0);
+  let first1 = f64x2.splat(0);
+  let second0 = f64x2.splat(0);
+  let second1 = f64x2.splat(0);
+  let third0 = f64x2.splat(0);
+  let third1 = f64x2.splat(0);
+  for (; pred < end; pred += 16, target += 16) {
+    const stored = v128.load(target);
+    const valid = f32x4.ge(stored, lo);
+    // Selected before the products: what is not valid counts as zero in each of them.
+    const p = v128.and(valid, v128.load(pred));
+    const t = v128.and(valid, stored);
+    const p0 = low(p);
+    const p1 = high(p);
+    const t0 = low(t);
+    const t1 = high(t);
+    count = i32x4.sub(count, valid);
+    first0 = f64x2.add(first0, changetype<M>(0).first(p0, t0, x));
+    first1 = f64x2.add(first1, changetype<M>(0).first(p1, t1, x));
+    second0 = f64x2.add(second0, changetype<M>(0).second(p0, t0, x));
+    second1 = f64x2.add(second1, changetype<M>(0).second(p1, t1, x));
+    third0 = f64x2.add(third0, changetype<M>(0).third(p0, t0, x));
+    third1 = f64x2.add(third1, changetype<M>(0).third(p1, t1, x));
+  }
+  record.add(k, sumLanes(f64x2.add(first0, first1)));
+  record.add(k + 1, sumLanes(f64x2.add(second0, second1)));
+  record.add(k + 2, sumLanes(f64x2.add(third0, third1)));
+  return <f64>countLanes(count);
+}
+
+/** Adds the sums that a moment loss, or the metrics of a band, need of a tile to `record`. */
+export function momentSums(job: Job, pred: usize, target: usize, n: u32, record: Record): void {
+  const min = job.tileMin;
+  switch (job.loss) {
+    case Loss.Dice:
+      record.count += sum<Overlap>(pred, target, n, min, 0, record, 0);
+      return;
+    case Loss.BandMoments:
+      record.count += sum<Products>(pred, target, n, min, 0, record, 0);
+      sum<Errors>(pred, target, n, min, 0, record, 3);
+      sum<Levels>(pred, target, n, min, 0, record, 6);
+      return;
+    default:
+      record.count += sum<Products>(pred, target, n, min, 0, record, 0);
+  }
+}
+
+/** The sums of the angle once more, after t has been freed of `x` · p. */
+export function residualSums(job: Job, pred: usize, target: usize, n: u32, x: f64, record: Record): void {
+  record.count += sum<ResidualProducts>(pred, target, n, job.tileMin, x, record, 0);
+}
+
+/** grad ← A·p + B·t + C over a tile, in float64: A·p and B·t all but cancel where the vectors are nearly parallel. */
+export function momentGradient(
+  job: Job,
+  pred: usize,
+  target: usize,
+  grad: usize,
+  n: u32,
+  a0: f64,
+  b0: f64,
+  c0: f64,
+): void {
+  const a = f64x2.splat(a0);
+  const b = f64x2.splat(b0);
+  const c = f64x2.splat(c0);
+  const lo = f32x4.splat(job.tileMin);
+  const end = pred + n * 4;
+  for (; pred < end; pred += 16, target += 16, grad += 16) {
+    const p = v128.load(pred);
+    const t = v128.load(target);
+    const first = f64x2.add(f64x2.add(f64x2.mul(a, low(p)), f64x2.mul(b, low(t))), c);
+    const last = f64x2.add(f64x2.add(f64x2.mul(a, high(p)), f64x2.mul(b, high(t))), c);
+    v128.store(grad, v128.and(f32x4.ge(t, lo), narrow(first, last)));
+  }
+}

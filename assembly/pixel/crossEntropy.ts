@@ -1,0 +1,112 @@
+// Cross entropy of logits x₀ … x_{K−1} against a class label c: −log softmax(x)_c per pixel, summed over the valid pixels.
+//
+//     m = max x,  s = Σ e^{x_k − m} over all k but one that has the maximum
+//     ρ = (m − x_c) + log(1 + s)
+//     ∂ρ/∂x_k = e^{x_k − m} / (1 + s) for k ≠ c,  and minus the sum of these for k = c
+//
+// Leaving the maximum out of s, and k = c out of the gradient's sum, keeps the digits of a pixel whose class is all but certain.
+// A label tile holds float32 (whole numbers below 2²⁴), NaN or a negative number where the pixel is not valid.
+
+import { exp, log1p } from "../approx";
+import type { Job, Record } from "../job";
+import { comfortable, countLanes, sumLanes, widen } from "../lanes";
+
+/** As in elementwise.ts: a mean this small may have lost terms to underflow. */
+const LEAST: f64 = 7.9e-31;
+
+/** Four float32 as they are, or the first two of them as float64. */
+@inline
+function read<T extends number>(at: usize): v128 {
+  return sizeof<T>() == 4 ? v128.load(at) : f64x2.promote_low_f32x4(v128.load64_zero(at));
+}
+
+@inline
+function write<T extends number>(at: usize, v: v128): void {
+  if (sizeof<T>() == 4) v128.store(at, v);
+  else v128.store64_lane(at, f32x4.demote_f64x2_zero(v), 0);
+}
+
+/** Adds the valid pixels of a label tile to `record`; notes a label that is none of the K classes in `job`. */
+export function labelCount(job: Job, labels: usize, n: u32, classes: usize, record: Record): void {
+  const end = labels + n * 4;
+  const beyond = f32x4.splat(<f32>classes);
+  let count = i32x4.splat(0);
+  for (; labels < end; labels += 16) {
+    const label = v128.load(labels);
+    const valid = f32x4.ge(label, f32x4.splat(0));
+    count = i32x4.sub(count, valid);
+    const fractional = f32x4.ne(label, f32x4.trunc(label));
+    const bad = v128.and(valid, v128.or(fractional, f32x4.ge(label, beyond)));
+    if (v128.any_true(bad)) {
+      const lane = ctz(i32x4.bitmask(bad));
+      job.badLabel = <f64>load<f32>(labels + lane * 4);
+    }
+  }
+  record.count += <f64>countLanes(count);
+}
+
+/** Σρ over a tile in lanes of T; with `grad`, grad ← coef · ∂ρ/∂x. */
+function sum<T extends number>(
+  pred: usize, predStride: usize, labels: usize, grad: usize, gradStride: usize, classes: usize, n: u32, coef0: f64,
+): f64 {
+  const step: usize = sizeof<T>() == 4 ? 16 : 8;
+  const zero = v128.splat<T>(<T>0);
+  const one = v128.splat<T>(<T>1);
+  const coef = v128.splat<T>(<T>coef0);
+  const end = pred + n * 4;
+  let total = f64x2.splat(0);
+  for (; pred < end; pred += step, labels += step) {
+    const label = read<T>(labels);
+    const valid = v128.ge<T>(label, zero);
+    let m = read<T>(pred);
+    let s = zero;
+    let own = m;
+    for (let k: usize = 1; k < classes; k++) {
+      const x = read<T>(pred + k * predStride);
+      const rise = v128.sub<T>(x, m);
+      const higher = v128.gt<T>(rise, zero);
+      const e = exp<T>(v128.neg<T>(v128.abs<T>(rise)));
+      s = v128.bitselect(v128.mul<T>(v128.add<T>(s, one), e), v128.add<T>(s, e), higher);
+      m = v128.bitselect(x, m, higher);
+      own = v128.bitselect(x, own, v128.eq<T>(label, v128.splat<T>(<T>k)));
+    }
+    const loss = v128.and(valid, v128.add<T>(v128.sub<T>(m, own), log1p<T>(s)));
+    total = f64x2.add(total, sizeof<T>() == 4 ? widen(loss) : loss);
+
+    if (grad) {
+      const scale = v128.div<T>(coef, v128.add<T>(one, s));
+      let others = zero;
+      for (let k: usize = 0; k < classes; k++) {
+        const x = read<T>(pred + k * predStride);
+        const g = v128.and(valid, v128.mul<T>(scale, exp<T>(v128.sub<T>(x, m))));
+        others = v128.add<T>(others, v128.andnot(g, v128.eq<T>(label, v128.splat<T>(<T>k))));
+        write<T>(grad + k * gradStride, g);
+      }
+      others = v128.and(valid, v128.neg<T>(others));
+      for (let k: usize = 0; k < classes; k++) {
+        const g = read<T>(grad + k * gradStride);
+        write<T>(grad + k * gradStride, v128.bitselect(others, g, v128.eq<T>(label, v128.splat<T>(<T>k))));
+      }
+      grad += step;
+    }
+  }
+  return sumLanes(total);
+}
+
+/**
+ * Adds Σρ and the count over a tile of n pixels (a multiple of 4) and K `classes`, planes `stride` bytes apart, to `record`;
+ * unless `grad` is 0, writes grad ← coef · ∂ρ/∂x.
+ */
+export function crossEntropy(
+  job: Job, pred: usize, predStride: usize, labels: usize, grad: usize, gradStride: usize, classes: usize, n: u32, coef: f64,
+  record: Record,
+): void {
+  const before = record.count;
+  labelCount(job, labels, n, classes, record);
+  const count = record.count - before;
+  const fits = grad == 0 || comfortable(coef);
+  let value = fits ? sum<f32>(pred, predStride, labels, grad, gradStride, classes, n, coef) : NaN;
+  const trusted = count == 0 || (value >= LEAST * count && value < Infinity);
+  if (!trusted) value = sum<f64>(pred, predStride, labels, grad, gradStride, classes, n, coef);
+  record.add(0, value);
+}

@@ -1,0 +1,185 @@
+// Spectral angle mapper: per pixel the angle θ between the spectra p and t, summed over the pixels that count.
+//
+//     α = Σpt / Σp²  (to float32's precision)       r = t − α·p  (exact in float64, since α and p have 24 bits each)
+//     N = √(Σr²·Σp² − (Σrp)²) = |p||t| sin θ         Σpt = α·Σp² + Σrp = |p||t| cos θ
+//     θ = atan2(N, Σpt)
+//     ∂θ/∂p = −(r − β·p) / N       β = Σrp / Σp²     0 where N = 0 or a vector is zero
+//
+// Taking α·p away first leaves nothing to cancel in N: float64 is needed for r and its sums alone, while α, the root and the
+// arctangent are float32, four pixels at a time. Pixels whose squares are out of float32's reach take all of it in float64.
+//
+// Where both vectors are zero θ is 0, where exactly one is it is π/2.
+
+import { atan2 } from "../approx";
+import type { Record } from "../job";
+import { countLanes, high, highMask, low, lowMask, narrow, sumLanes } from "../lanes";
+
+/** Σp² between these, and α between these, leave room for N² in float32, down to angles of 1e-10. */
+const LEAST_SQUARE: f32 = 1e-7;
+const GREATEST_SQUARE: f32 = 1e16;
+const LEAST_SLOPE: f32 = 0.03;
+const GREATEST_SLOPE: f32 = 32;
+
+/** N² below this share of Σr²·Σp² is rounding: the spectra are parallel. */
+const PARALLEL: f64 = 5.7e-14;
+
+const HALF_PI: f64 = 1.5707963267948966;
+
+/** The top 24 bits of a float64's fraction. */
+const HEAD: i64 = ~0x1fffffff;
+
+/** Which of four pixels count: those with at least `needed` valid channels. */
+@inline
+function counted(target: usize, targetStride: usize, channels: usize, lo: v128, needed: i32): v128 {
+  let valid = i32x4.splat(0);
+  for (let c: usize = 0; c < channels; c++) {
+    valid = i32x4.sub(valid, f32x4.ge(v128.load(target + c * targetStride), lo));
+  }
+  return i32x4.ge_s(valid, i32x4.splat(needed));
+}
+
+/** Adds the number of pixels that count to `record`. */
+export function samCount(
+  target: usize, targetStride: usize, channels: usize, n: u32, min: f32, needed: i32, record: Record,
+): void {
+  const lo = f32x4.splat(min);
+  const end = target + n * 4;
+  let count = i32x4.splat(0);
+  for (; target < end; target += 16) count = i32x4.sub(count, counted(target, targetStride, channels, lo, needed));
+  record.count += <f64>countLanes(count);
+}
+
+/**
+ * Adds Σθ and the count over a tile of n pixels (a multiple of 4) and `channels` planes, `stride` bytes apart, to `record`;
+ * unless `grad` is 0, writes grad ← coef · ∂θ/∂p. A pixel counts where at least `needed` of its channels are valid, and its
+ * angle is taken over these.
+ */
+export function sam(
+  pred: usize, predStride: usize, target: usize, targetStride: usize, grad: usize, gradStride: usize,
+  channels: usize, n: u32, min: f32, needed: i32, coef: f64, record: Record,
+): void {
+  const lo = f32x4.splat(min);
+  const zero = f32x4.splat(0);
+  const none = f64x2.splat(0);
+  const end = pred + n * 4;
+  let total = none;
+  let count = i32x4.splat(0);
+  for (; pred < end; pred += 16, target += 16) {
+    const valid = counted(target, targetStride, channels, lo, needed);
+    count = i32x4.sub(count, valid);
+    if (!v128.any_true(valid)) {
+      if (grad) {
+        for (let c: usize = 0; c < channels; c++) v128.store(grad + c * gradStride, zero);
+        grad += 16;
+      }
+      continue;
+    }
+
+    // α in float32, and whether that will do.
+    let pp = zero;
+    let pt = zero;
+    for (let c: usize = 0; c < channels; c++) {
+      const stored = v128.load(target + c * targetStride);
+      const here = v128.and(f32x4.ge(stored, lo), valid);
+      const p = v128.and(here, v128.load(pred + c * predStride));
+      pp = f32x4.add(pp, f32x4.mul(p, p));
+      pt = f32x4.add(pt, f32x4.mul(p, v128.and(here, stored)));
+    }
+    const ratio = f32x4.div(pt, pp);
+    let alpha0 = low(ratio);
+    let alpha1 = high(ratio);
+    const slope = f32x4.abs(ratio);
+    const bigEnough = v128.and(f32x4.gt(pp, f32x4.splat(LEAST_SQUARE)), f32x4.gt(slope, f32x4.splat(LEAST_SLOPE)));
+    const smallEnough = v128.and(f32x4.lt(pp, f32x4.splat(GREATEST_SQUARE)), f32x4.lt(slope, f32x4.splat(GREATEST_SLOPE)));
+    const fast = i32x4.all_true(v128.or(v128.and(bigEnough, smallEnough), v128.not(valid)));
+    let nonzero = i32x4.splat(-1);
+    if (!fast) {
+      nonzero = zero;
+      let pp0 = none;
+      let pp1 = none;
+      let pt0 = none;
+      let pt1 = none;
+      for (let c: usize = 0; c < channels; c++) {
+        const stored = v128.load(target + c * targetStride);
+        const here = v128.and(f32x4.ge(stored, lo), valid);
+        const p = v128.and(here, v128.load(pred + c * predStride));
+        const t = v128.and(here, stored);
+        nonzero = v128.or(nonzero, f32x4.ne(t, zero));
+        pp0 = f64x2.add(pp0, f64x2.mul(low(p), low(p)));
+        pp1 = f64x2.add(pp1, f64x2.mul(high(p), high(p)));
+        pt0 = f64x2.add(pt0, f64x2.mul(low(p), low(t)));
+        pt1 = f64x2.add(pt1, f64x2.mul(high(p), high(t)));
+      }
+      const head = i64x2.splat(HEAD);
+      alpha0 = v128.and(v128.and(f64x2.div(pt0, pp0), head), f64x2.gt(pp0, none));
+      alpha1 = v128.and(v128.and(f64x2.div(pt1, pp1), head), f64x2.gt(pp1, none));
+    }
+
+    // The sums of the residual.
+    let pp0 = none;
+    let pp1 = none;
+    let rr0 = none;
+    let rr1 = none;
+    let rp0 = none;
+    let rp1 = none;
+    for (let c: usize = 0; c < channels; c++) {
+      const stored = v128.load(target + c * targetStride);
+      const here = v128.and(f32x4.ge(stored, lo), valid);
+      const p = v128.and(here, v128.load(pred + c * predStride));
+      const t = v128.and(here, stored);
+      const p0 = low(p);
+      const p1 = high(p);
+      const r0 = f64x2.sub(low(t), f64x2.mul(alpha0, p0));
+      const r1 = f64x2.sub(high(t), f64x2.mul(alpha1, p1));
+      pp0 = f64x2.add(pp0, f64x2.mul(p0, p0));
+      pp1 = f64x2.add(pp1, f64x2.mul(p1, p1));
+      rr0 = f64x2.add(rr0, f64x2.mul(r0, r0));
+      rr1 = f64x2.add(rr1, f64x2.mul(r1, r1));
+      rp0 = f64x2.add(rp0, f64x2.mul(r0, p0));
+      rp1 = f64x2.add(rp1, f64x2.mul(r1, p1));
+    }
+    const product0 = f64x2.mul(rr0, pp0);
+    const product1 = f64x2.mul(rr1, pp1);
+    let nn0 = f64x2.sub(product0, f64x2.mul(rp0, rp0));
+    let nn1 = f64x2.sub(product1, f64x2.mul(rp1, rp1));
+    const parallel = f64x2.splat(PARALLEL);
+    nn0 = v128.andnot(nn0, f64x2.le(nn0, f64x2.mul(product0, parallel)));
+    nn1 = v128.andnot(nn1, f64x2.le(nn1, f64x2.mul(product1, parallel)));
+    const cos0 = f64x2.add(f64x2.mul(alpha0, pp0), rp0);
+    const cos1 = f64x2.add(f64x2.mul(alpha1, pp1), rp1);
+
+    const squares = narrow(nn0, nn1);
+    if (fast && !v128.any_true(f32x4.eq(squares, f32x4.splat(Infinity)))) {
+      const angle = v128.and(valid, atan2<f32>(f32x4.sqrt(squares), narrow(cos0, cos1)));
+      total = f64x2.add(total, f64x2.add(low(angle), high(angle)));
+    } else {
+      const right = f64x2.splat(HALF_PI);
+      // Exactly one of the vectors is zero where p and t differ in being so.
+      const odd0 = v128.xor(f64x2.ne(pp0, none), lowMask(nonzero));
+      const odd1 = v128.xor(f64x2.ne(pp1, none), highMask(nonzero));
+      const angle0 = v128.bitselect(right, atan2<f64>(f64x2.sqrt(nn0), cos0), odd0);
+      const angle1 = v128.bitselect(right, atan2<f64>(f64x2.sqrt(nn1), cos1), odd1);
+      total = f64x2.add(total, v128.and(lowMask(valid), angle0));
+      total = f64x2.add(total, v128.and(highMask(valid), angle1));
+    }
+
+    if (grad) {
+      const minus = f64x2.splat(-coef);
+      const scale0 = v128.and(f64x2.div(minus, f64x2.sqrt(nn0)), f64x2.gt(nn0, none));
+      const scale1 = v128.and(f64x2.div(minus, f64x2.sqrt(nn1)), f64x2.gt(nn1, none));
+      const along0 = f64x2.add(alpha0, v128.and(f64x2.div(rp0, pp0), f64x2.gt(pp0, none)));
+      const along1 = f64x2.add(alpha1, v128.and(f64x2.div(rp1, pp1), f64x2.gt(pp1, none)));
+      for (let c: usize = 0; c < channels; c++) {
+        const stored = v128.load(target + c * targetStride);
+        const here = v128.and(f32x4.ge(stored, lo), valid);
+        const p = v128.load(pred + c * predStride);
+        const g0 = f64x2.mul(scale0, f64x2.sub(low(stored), f64x2.mul(along0, low(p))));
+        const g1 = f64x2.mul(scale1, f64x2.sub(high(stored), f64x2.mul(along1, high(p))));
+        v128.store(grad + c * gradStride, v128.and(here, narrow(g0, g1)));
+      }
+      grad += 16;
+    }
+  }
+  record.count += <f64>countLanes(count);
+  record.add(0, sumLanes(total));
+}

@@ -1,0 +1,173 @@
+// Runs a pass of a job over a range of its units: finds or stages each unit's tiles, hands them to the loss's kernel, and keeps
+// the sums of each unit in a slot of its own until they are added up in order.
+
+import { elementwise } from "./elementwise";
+import { type Job, Loss, RECORD, type Record } from "./job";
+import { gather, scatter } from "./gather";
+import { countLanes, STEP } from "./lanes";
+import { momentGradient, momentSums, residualSums } from "./moments";
+import { crossEntropy, labelCount } from "./pixel/crossEntropy";
+import { sam, samCount } from "./pixel/sam";
+import { loadPred, loadTarget, padded, planar, storeGrad } from "./stage";
+
+/** What is done with each tile. */
+export enum Pass {
+  /** Valid pixels, from target and mask alone. */
+  Count,
+  /** The sums that the loss is made of, and the valid pixels. */
+  Sums,
+  /** The sums of the angle without the part of target along pred. */
+  Residual,
+  /** The gradient, with coefficients per group, and the sums where they come for nothing. */
+  Gradient,
+  /** Copies the valid pixels, one after the other, to where the host's own loss finds them. */
+  Gather,
+  /** Brings that loss's gradients back to the pixels they belong to. */
+  Scatter,
+}
+
+/** Bytes of scratch that `run` needs for tiles of `tile` pixels and `channels` planes: pred, target, grad and mask. */
+export function scratchBytes(channels: u32, tile: u32): u32 {
+  return padded(tile) * (channels * 12 + 1);
+}
+
+@inline
+function looksAcross(loss: Loss): bool {
+  return loss == Loss.Sam || loss == Loss.CrossEntropy;
+}
+
+@inline
+function isMoment(loss: Loss): bool {
+  return loss == Loss.VectorAngle || loss == Loss.Dice || loss == Loss.BandMoments;
+}
+
+function countTile(target: usize, n: u32, min: f32, record: Record): void {
+  const lo = f32x4.splat(min);
+  const end = target + n * 4;
+  let c0 = i32x4.splat(0);
+  let c1 = i32x4.splat(0);
+  for (; target < end; target += STEP * 4) {
+    c0 = i32x4.sub(c0, i32x4.add(f32x4.ge(v128.load(target), lo), f32x4.ge(v128.load(target + 16), lo)));
+    c1 = i32x4.sub(c1, i32x4.add(f32x4.ge(v128.load(target + 32), lo), f32x4.ge(v128.load(target + 48), lo)));
+  }
+  record.count += <f64>countLanes(i32x4.add(c0, c1));
+}
+
+/** A loss of single pixels and channels, on one plane. */
+@inline
+function planeTile(
+  job: Job, pass: Pass, pred: usize, target: usize, grad: usize, n: u32, channel: u32, group: u32, record: Record,
+): void {
+  // What is gathered of a channel starts at its own place, after what an earlier part of the unit has put there.
+  const at = (channel * job.tile + <u32>record.count) * 4;
+  const a = job.coefficient(group, 0);
+  if (pass == Pass.Count) countTile(target, n, job.tileMin, record);
+  else if (pass == Pass.Gather) gather(pred, target, n, job.tileMin, job.gatheredPred + at, job.gatheredTarget + at, record);
+  else if (pass == Pass.Scatter) scatter(target, grad, n, job.tileMin, job.gatheredPred + at, a, record);
+  else if (pass == Pass.Residual) residualSums(job, pred, target, n, a, record);
+  else if (!isMoment(job.loss)) elementwise(job, pred, target, grad, n, a, record);
+  else if (pass == Pass.Sums) momentSums(job, pred, target, n, record);
+  else momentGradient(job, pred, target, grad, n, a, job.coefficient(group, 1), job.coefficient(group, 2));
+}
+
+/** A loss across the channels of a pixel, on all planes of a sample. */
+@inline
+function pixelTile(
+  job: Job, pass: Pass, pred: usize, predStride: usize, target: usize, targetStride: usize, grad: usize, gradStride: usize,
+  n: u32, group: u32, record: Record,
+): void {
+  const channels = job.channels;
+  const needed = <i32>job.a;
+  const coef = job.coefficient(group, 0);
+  if (job.loss == Loss.CrossEntropy) {
+    if (pass == Pass.Count) labelCount(job, target, n, channels, record);
+    else crossEntropy(job, pred, predStride, target, grad, gradStride, channels, n, coef, record);
+  } else if (pass == Pass.Count) samCount(target, targetStride, channels, n, job.tileMin, needed, record);
+  else sam(pred, predStride, target, targetStride, grad, gradStride, channels, n, job.tileMin, needed, coef, record);
+}
+
+/** n pixels of unit plane (b, c) from pixel i on: a multiple of STEP, or fewer than STEP, which are then padded in scratch. */
+function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, slot: usize): void {
+  const b = plane / job.planes;
+  const c = plane % job.planes;
+  const channels = job.channels;
+  const size = padded(n);
+  const stride: usize = size * 4;
+  const room: usize = padded(job.tile) * channels * 4;
+  const isTail = size != n;
+
+  let target = job.target.at(b, c, i);
+  let targetStride = job.target.channelStride;
+  if (isTail || !job.simpleRule || !planar(job.target)) {
+    target = scratch + room;
+    targetStride = stride;
+    const targetChannels: u32 = job.loss == Loss.CrossEntropy ? 1 : channels;
+    for (let k: u32 = 0; k < targetChannels; k++) {
+      loadTarget(job, b, c + k, i, n, target + <usize>k * stride, scratch + 3 * room);
+    }
+  }
+
+  let pred = job.pred.at(b, c, i);
+  let predStride = job.pred.channelStride;
+  if (pass != Pass.Count && pass != Pass.Scatter && (isTail || !planar(job.pred))) {
+    pred = scratch;
+    predStride = stride;
+    for (let k: u32 = 0; k < channels; k++) loadPred(job, b, c + k, i, n, pred + <usize>k * stride);
+  }
+
+  let grad: usize = 0;
+  let gradStride: usize = 0;
+  const gradStaged = isTail || job.keep || !planar(job.grad);
+  if (pass == Pass.Gradient || pass == Pass.Scatter) {
+    grad = gradStaged ? scratch + 2 * room : job.grad.at(b, c, i);
+    gradStride = gradStaged ? stride : job.grad.channelStride;
+  }
+
+  if (looksAcross(job.loss)) {
+    const group = (plane * channels) / job.planesPerGroup;
+    pixelTile(
+      job, pass, pred, predStride, target, targetStride, grad, gradStride, size, group, changetype<Record>(slot),
+    );
+  } else {
+    for (let k: u32 = 0; k < channels; k++) {
+      const at: usize = k;
+      const group = (plane * channels + k) / job.planesPerGroup;
+      const record = changetype<Record>(slot + k * RECORD);
+      planeTile(job, pass, pred + at * predStride, target + at * targetStride, grad + at * gradStride, size, k, group, record);
+    }
+  }
+
+  if (grad && gradStaged) {
+    for (let k: u32 = 0; k < channels; k++) storeGrad(job, b, c + k, i, n, grad + <usize>k * stride);
+  }
+}
+
+/** Runs `pass` over units [first, last), whose slots are cleared before. */
+export function run(job: Job, pass: Pass, scratch: usize, first: u32, last: u32): void {
+  const slotBytes = job.channels * RECORD;
+  for (let unit = first; unit < last; unit++) {
+    const plane = unit / job.tilesPerPlane;
+    const start = (unit % job.tilesPerPlane) * job.tile;
+    const n = min(job.tile, job.pixels - start);
+    const whole = n & ~(STEP - 1);
+    const slot = job.slots + (unit - job.firstUnit) * slotBytes;
+    memory.fill(slot, 0, slotBytes);
+    if (whole > 0) part(job, pass, scratch, plane, start, whole, slot);
+    if (whole < n) part(job, pass, scratch, plane, start + whole, n - whole, slot);
+  }
+}
+
+/** Adds the slots of units [first, last) to the records of their groups, in order. */
+export function collect(job: Job, first: u32, last: u32): void {
+  let slot = job.slots + (first - job.firstUnit) * job.channels * RECORD;
+  for (let unit = first; unit < last; unit++) {
+    const plane = unit / job.tilesPerPlane;
+    for (let k: u32 = 0; k < job.channels; k++) {
+      const record = job.records + ((plane * job.channels + k) / job.planesPerGroup) * RECORD;
+      for (let at: usize = 0; at < RECORD; at += 8) {
+        store<f64>(record + at, load<f64>(record + at) + load<f64>(slot + at));
+      }
+      slot += RECORD;
+    }
+  }
+}

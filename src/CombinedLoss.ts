@@ -1,0 +1,156 @@
+import { checkNumber, checkOptions, kindOf } from "./check.ts";
+import { compute, type Outcome } from "./compute.ts";
+import {
+  checkApart,
+  checkGradOutput,
+  checkNormalizer,
+  checkOut,
+  type ForwardOptions,
+  type GradientOptions,
+  gradOperand,
+  gradTensor,
+  type LossResult,
+  type Prepared,
+  prepare,
+  type Reduction,
+  type ValueOf,
+} from "./criterion.ts";
+import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
+import type { Tensor, TensorLike } from "./tensor.ts";
+
+/** One summand: its coefficient and its criterion. */
+export interface Term<R extends Reduction = Reduction> {
+  readonly weight: number;
+  readonly loss: FlexibleWeightedLoss<R>;
+}
+
+export interface CombinedResult<R extends Reduction = "mean"> {
+  /** Σ weight · value over the terms. */
+  readonly value: ValueOf<R>;
+  /** The result of each term, before it is multiplied by its weight. */
+  readonly terms: readonly LossResult<R>[];
+}
+
+export interface CombinedGradientResult<R extends Reduction = "mean"> extends CombinedResult<R> {
+  /** Gradient of Σ gradOutput · value with respect to pred, of pred's shape. */
+  readonly grad: Tensor;
+}
+
+export interface CombinedGradientOptions extends Omit<GradientOptions, "normalizer"> {
+  /** A Σ w for each term to divide by instead of this batch's own. */
+  normalizer?: readonly number[];
+}
+
+/**
+ * A weighted sum of criteria, each with its own base loss, groups, rule and weighting:
+ *
+ *     L = Σ_k weight_k · L_k
+ *
+ * The terms' reductions are all `"none"` (their vectors are added, group by group) or none is.
+ *
+ * @throws TypeError, RangeError for terms of the wrong kind
+ * @example
+ * ```ts
+ * const criterion = new CombinedLoss([
+ *   { weight: 0.5, loss: new FlexibleWeightedLoss(sam()) },
+ *   { weight: 0.5, loss: new FlexibleWeightedLoss(mse()) },
+ * ]);
+ * ```
+ */
+export class CombinedLoss<R extends Reduction = "mean"> {
+  readonly #terms: readonly Term<R>[];
+  readonly #reduction: Reduction;
+
+  constructor(terms: readonly Term<R>[]) {
+    if (!Array.isArray(terms))
+      throw new TypeError(`"terms": expected an array of { weight, loss }, got ${kindOf(terms)}`);
+    if (terms.length === 0) throw new RangeError(`"terms": expected at least one { weight, loss }, got none`);
+    this.#terms = terms.map((term, k) => {
+      checkOptions(`terms[${k}]`, term, ["weight", "loss"]);
+      if (!(term.loss instanceof FlexibleWeightedLoss)) {
+        throw new TypeError(`"terms[${k}].loss": expected a FlexibleWeightedLoss, got ${kindOf(term.loss)}`);
+      }
+      return { weight: checkNumber(`terms[${k}].weight`, term.weight), loss: term.loss };
+    });
+    const reductions = this.#terms.map(({ loss }) => loss.settings.reduction);
+    this.#reduction = reductions[0] as Reduction;
+    if (reductions.some((reduction) => (reduction === "none") !== (this.#reduction === "none"))) {
+      throw new RangeError(
+        `"terms": expected reduction "none" in all of them or in none, got ${reductions.join(", ")}`,
+      );
+    }
+  }
+
+  /**
+   * The loss alone.
+   *
+   * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
+   */
+  forward(pred: TensorLike, target: TensorLike, options: ForwardOptions = {}): CombinedResult<R> {
+    checkOptions("forward options", options, ["mask"]);
+    const prepared = this.#prepare(pred, target, options);
+    const results = prepared.map(({ kernels, call }) => compute(kernels, call));
+    return { value: this.#sum(results), terms: results as LossResult<R>[] };
+  }
+
+  /**
+   * The loss and its exact gradient with respect to pred.
+   *
+   * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
+   */
+  valueAndGrad(pred: TensorLike, target: TensorLike, options: CombinedGradientOptions = {}): CombinedGradientResult<R> {
+    checkOptions("valueAndGrad options", options, ["mask", "gradOutput", "normalizer", "out"]);
+    const out = checkOut(options.out, pred);
+    const prepared = this.#prepare(pred, target, options, out);
+    const [first] = prepared as [Prepared];
+    if (out) checkApart(out, first.inputs);
+    const { normalizer } = options;
+    if (normalizer !== undefined && (!Array.isArray(normalizer) || normalizer.length !== this.#terms.length)) {
+      throw new RangeError(
+        `"normalizer": expected an array of ${this.#terms.length} numbers, one per term, got ${kindOf(normalizer)}`,
+      );
+    }
+    const calls = prepared.map(({ call }, k) => {
+      const { weight, loss } = this.#terms[k] as Term<R>;
+      const { reduction } = loss.settings;
+      const upstream = checkGradOutput(options.gradOutput, reduction, call.geometry.groups);
+      return {
+        ...call,
+        normalizer: checkNormalizer(`normalizer[${k}]`, normalizer?.[k], reduction),
+        upstream: typeof upstream === "number" ? weight * upstream : Float64Array.from(upstream, (g) => weight * g),
+      };
+    });
+    const grad = gradTensor(options.out, out, first.pred);
+    // The first term writes the gradient, the others add to it.
+    const results = calls.map(({ upstream, ...call }, k) => {
+      const gradient = { grad: gradOperand(first.kernels, call, grad), upstream, keep: k > 0 };
+      return compute(first.kernels, { ...call, gradient });
+    });
+    return { value: this.#sum(results), terms: results as LossResult<R>[], grad };
+  }
+
+  #prepare(
+    pred: TensorLike,
+    target: TensorLike,
+    { mask }: ForwardOptions,
+    out?: Parameters<typeof prepare>[4],
+  ): Prepared[] {
+    const prepared = this.#terms.map(({ loss }) => prepare(loss.settings, pred, target, mask, out));
+    const groups = prepared.map(({ call }) => call.geometry.groups);
+    if (this.#reduction === "none" && groups.some((count) => count !== groups[0])) {
+      throw new RangeError(`"terms": expected as many groups in each for reduction "none", got ${groups.join(", ")}`);
+    }
+    return prepared;
+  }
+
+  #sum(results: readonly Outcome[]): ValueOf<R> {
+    const weightOf = (k: number) => (this.#terms[k] as Term<R>).weight;
+    if (this.#reduction !== "none") {
+      return results.reduce<number>((sum, { value }, k) => sum + weightOf(k) * (value as number), 0) as ValueOf<R>;
+    }
+    const [first] = results as [Outcome];
+    return (first.value as Float64Array).map((_, g) =>
+      results.reduce((sum, { value }, k) => sum + weightOf(k) * ((value as Float64Array)[g] as number), 0),
+    ) as ValueOf<R>;
+  }
+}

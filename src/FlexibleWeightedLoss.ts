@@ -1,0 +1,88 @@
+import { checkOptions } from "./check.ts";
+import { compute } from "./compute.ts";
+import {
+  checkApart,
+  checkGradOutput,
+  checkNormalizer,
+  checkOut,
+  checkSettings,
+  type ForwardOptions,
+  type GradientOptions,
+  type GradientResult,
+  gradOperand,
+  gradTensor,
+  type LossOptions,
+  type LossResult,
+  prepare,
+  type Reduction,
+  type Settings,
+} from "./criterion.ts";
+import type { BaseLoss } from "./losses/BaseLoss.ts";
+import type { TensorLike } from "./tensor.ts";
+
+/**
+ * A base loss over the valid pixels of each group, the groups weighed by how much of them is valid:
+ *
+ *     L = Σ_g w_g · L_base(pred_g[valid], target_g[valid]) / Σ_g w_g        w_g = √(valid / total)
+ *
+ * Groups are channels of samples by default (samples for `sam` and `crossEntropy`); those without a valid pixel are skipped, and
+ * where all are the value is 0. What stands at a pixel that is not valid changes no bit of any result.
+ *
+ * @throws TypeError, RangeError for options of the wrong kind or value, and unknown ones
+ * @example
+ * ```ts
+ * const criterion = new FlexibleWeightedLoss(mse(), { threshold: 0 });
+ * const { value, grad } = criterion.valueAndGrad(pred, target, { mask });
+ * ```
+ */
+export class FlexibleWeightedLoss<R extends Reduction = "mean"> {
+  /** @internal */
+  readonly settings: Settings;
+
+  constructor(base: BaseLoss, options: LossOptions<R> = {}) {
+    this.settings = checkSettings(base, options, "channel");
+  }
+
+  /**
+   * The loss alone.
+   *
+   * @param pred float32 `[B, C, H, W]` (`[B, H, W, C]` for layout `"NHWC"`), `[C, H, W]` or `[H, W]`
+   * @param target of pred's shape; class labels `[B, H, W]` for `crossEntropy`
+   * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
+   */
+  forward(
+    pred: TensorLike,
+    target: TensorLike<Float32Array | Uint8Array | Int32Array>,
+    options: ForwardOptions = {},
+  ): LossResult<R> {
+    checkOptions("forward options", options, ["mask"]);
+    const { kernels, call } = prepare(this.settings, pred, target, options.mask);
+    return compute(kernels, call) as LossResult<R>;
+  }
+
+  /**
+   * The loss and its exact gradient with respect to pred.
+   *
+   * Parts of a batch add up to the whole: sum the `numerator`s and `weightSum`s of all parts' `forward`, then pass the summed
+   * `weightSum` as `normalizer`.
+   *
+   * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
+   */
+  valueAndGrad(
+    pred: TensorLike,
+    target: TensorLike<Float32Array | Uint8Array | Int32Array>,
+    options: GradientOptions = {},
+  ): GradientResult<R> {
+    checkOptions("valueAndGrad options", options, ["mask", "gradOutput", "normalizer", "out"]);
+    const out = checkOut(options.out, pred);
+    const prepared = prepare(this.settings, pred, target, options.mask, out);
+    if (out) checkApart(out, prepared.inputs);
+    const { reduction } = this.settings;
+    const upstream = checkGradOutput(options.gradOutput, reduction, prepared.call.geometry.groups);
+    const normalizer = checkNormalizer("normalizer", options.normalizer, reduction);
+    const grad = gradTensor(options.out, out, prepared.pred);
+    const { kernels } = prepared;
+    const gradient = { grad: gradOperand(kernels, prepared.call, grad), upstream, keep: false };
+    return { ...compute(kernels, { ...prepared.call, normalizer, gradient }), grad } as GradientResult<R>;
+  }
+}

@@ -1,0 +1,163 @@
+// What the caller gave, accepted or refused with a message that names the argument, what was expected and what came. TypeError
+// for the wrong kind, RangeError for the wrong size or value. Messages are built only when thrown.
+
+import { inHeap } from "./kernels.ts";
+import { Tensor, type TensorLike } from "./tensor.ts";
+
+/** An array that has passed: what it holds, where, and as what. */
+export interface Checked<Data extends ArrayBufferView> {
+  readonly data: Data & { readonly length: number };
+  readonly shape: readonly number[];
+}
+
+/** "a string", "null", "a Float64Array": the kind of anything, for messages. */
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value !== "object") return typeof value === "undefined" ? "undefined" : `a ${typeof value}`;
+  const name = value.constructor?.name ?? "object";
+  return `${/^[AEIOU]/.test(name) && !name.startsWith("U") ? "an" : "a"} ${name}`;
+}
+
+/** A value, for messages. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint") return String(value);
+  return kindOf(value);
+}
+
+export function showShape(shape: readonly number[]): string {
+  return `[${shape.join(", ")}]`;
+}
+
+export function elements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+export function checkShape(name: string, shape: unknown): asserts shape is readonly number[] {
+  if (!Array.isArray(shape)) throw new TypeError(`"${name}": expected an array of dimensions, got ${kindOf(shape)}`);
+  for (const size of shape) {
+    if (typeof size !== "number") throw new TypeError(`"${name}": expected numbers, got ${kindOf(size)} in it`);
+    if (!Number.isSafeInteger(size) || size < 0) {
+      throw new RangeError(`"${name}": expected whole numbers from 0 on, got ${showShape(shape)}`);
+    }
+  }
+}
+
+type Constructor<Data> = { new (...args: never[]): Data; readonly name: string };
+
+/** Accepts a tensor-like whose data is of one of `types`, of the length that its shape says. */
+export function checkTensor<Data extends ArrayBufferView>(
+  name: string,
+  value: unknown,
+  ...types: Constructor<Data>[]
+): Checked<Data> {
+  if (typeof value !== "object" || value === null) {
+    throw new TypeError(`"${name}": expected a tensor or { data, shape }, got ${kindOf(value)}`);
+  }
+  if (value instanceof Tensor && value.disposed) {
+    throw new TypeError(
+      `"${name}": expected a tensor in use, got one of shape ${showShape(value.shape)} after dispose()`,
+    );
+  }
+  const { data, shape, dims } = value as { data: unknown; shape?: unknown; dims?: unknown };
+  if (!types.some((type) => data instanceof type)) {
+    throw new TypeError(
+      `"${name}": expected data to be a ${types.map((type) => type.name).join(" or ")}, got ${kindOf(data)}`,
+    );
+  }
+  const given = shape ?? dims;
+  if (given === undefined) throw new TypeError(`"${name}": expected a shape (or dims) beside data, got none`);
+  checkShape(`${name}.${shape === undefined ? "dims" : "shape"}`, given);
+  const array = data as Data & { readonly length: number };
+  if (array.length !== elements(given)) {
+    // A detached buffer shows as length 0.
+    throw new RangeError(
+      `"${name}": expected ${elements(given)} elements for shape ${showShape(given)}, got ${array.length}` +
+        (array.length === 0 && array.byteLength === 0 ? " (is its buffer detached?)" : ""),
+    );
+  }
+  return { data: array, shape: given };
+}
+
+export function checkSameShape(
+  name: string,
+  shape: readonly number[],
+  like: string,
+  expected: readonly number[],
+): void {
+  if (shape.length !== expected.length || shape.some((size, i) => size !== expected[i])) {
+    throw new RangeError(`"${name}": expected shape ${showShape(expected)} like ${like}, got ${showShape(shape)}`);
+  }
+}
+
+/** Whether two arrays share memory. */
+export function overlap(a: ArrayBufferView, b: ArrayBufferView): boolean {
+  // A shared memory that has grown shows itself through several buffer objects.
+  const same = a.buffer === b.buffer || (inHeap(a.buffer) && inHeap(b.buffer));
+  return same && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
+}
+
+/** Accepts an options object of known keys. */
+export function checkOptions(name: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new TypeError(`"${name}": expected an object of options, got ${kindOf(options)}`);
+  }
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) {
+      throw new RangeError(`"${name}": expected options among ${known.join(", ")}, got ${JSON.stringify(key)}`);
+    }
+  }
+}
+
+/** Accepts a number, finite unless `infinite`, and within the bounds given. */
+export function checkNumber(
+  name: string,
+  value: unknown,
+  {
+    above,
+    min,
+    below,
+    max,
+    infinite = false,
+  }: { above?: number; min?: number; below?: number; max?: number; infinite?: boolean } = {},
+): number {
+  if (typeof value !== "number") throw new TypeError(`"${name}": expected a number, got ${kindOf(value)}`);
+  const wrong =
+    Number.isNaN(value) ||
+    (!infinite && !Number.isFinite(value)) ||
+    (above !== undefined && !(value > above)) ||
+    (min !== undefined && !(value >= min)) ||
+    (below !== undefined && !(value < below)) ||
+    (max !== undefined && !(value <= max));
+  if (wrong) {
+    const bounds = [
+      above !== undefined && `above ${above}`,
+      min !== undefined && `of at least ${min}`,
+      below !== undefined && `below ${below}`,
+      max !== undefined && `of at most ${max}`,
+    ].filter(Boolean);
+    const kind = infinite ? "a number that is not NaN" : "a finite number";
+    throw new RangeError(`"${name}": expected ${[kind, ...bounds].join(", ")}, got ${value}`);
+  }
+  return value;
+}
+
+export function checkInteger(name: string, value: unknown): number {
+  if (typeof value !== "number") throw new TypeError(`"${name}": expected a whole number, got ${kindOf(value)}`);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`"${name}": expected a whole number, got ${value}`);
+  return value;
+}
+
+/** Accepts one of a few words. */
+export function checkChoice<Choice extends string>(name: string, value: unknown, choices: readonly Choice[]): Choice {
+  if (typeof value !== "string") {
+    throw new TypeError(`"${name}": expected ${choices.map(show).join(" or ")}, got ${kindOf(value)}`);
+  }
+  if (!choices.includes(value as Choice)) {
+    throw new RangeError(`"${name}": expected ${choices.map(show).join(" or ")}, got ${show(value)}`);
+  }
+  return value as Choice;
+}
+
+export type { TensorLike };

@@ -1,0 +1,284 @@
+// One base loss over one set of arrays: which passes the kernels run, in which order. Every number is theirs.
+
+import { kindOf } from "./check.ts";
+import { heap, inHeap, type Kernels, staging } from "./kernels.ts";
+import type { BaseLoss } from "./losses/BaseLoss.ts";
+import type { Geometry } from "./plan.ts";
+import { type Operand, Workspace } from "./workspace.ts";
+
+/** Which stored target values count, in float32: min ≤ t ≤ max and none of `nodata`. NaN never does. */
+export interface Rule {
+  readonly min: number;
+  readonly max: number;
+  readonly nodata: readonly number[];
+}
+
+/** Losses, weights and counts, an entry per group: `b`, or `b * C + c`. */
+export interface Groups {
+  /** Unweighted loss, 0 where skipped. */
+  readonly loss: Float64Array;
+  /** (valid / total)^p, 0 where skipped. */
+  readonly weight: Float64Array;
+  readonly validCount: Float64Array;
+  readonly totalCount: Float64Array;
+}
+
+export type ReductionName = "Mean" | "Sum" | "None";
+
+/** All that a computation needs, checked. */
+export interface Call {
+  readonly loss: BaseLoss;
+  readonly geometry: Geometry;
+  readonly pred: Operand;
+  readonly target: Operand;
+  readonly mask?: (Operand & { readonly row: number }) | undefined;
+  readonly rule: Rule;
+  readonly power: number;
+  readonly reduction: ReductionName;
+  readonly normalizer?: number | undefined;
+  /** Where the gradient goes, times what, and whether it is added to what stands there. */
+  readonly gradient?:
+    | { readonly grad: Operand; readonly upstream: number | ArrayLike<number>; readonly keep: boolean }
+    | undefined;
+}
+
+export interface Outcome {
+  readonly value: number | Float64Array;
+  readonly numerator: number;
+  readonly weightSum: number;
+  readonly groups: Groups;
+}
+
+/** The kernels that a set of arrays is computed by: those of the heap where any of them lies there. */
+export function kernelsFor(arrays: readonly ArrayBufferView[]): Kernels {
+  return arrays.some((array) => inHeap(array.buffer)) ? heap() : staging();
+}
+
+export function compute(kernels: Kernels, call: Call): Outcome {
+  return Workspace.use(kernels, (workspace) => new Computation(workspace, call).result());
+}
+
+class Computation {
+  readonly #workspace: Workspace;
+  readonly #call: Call;
+  readonly #losses: number;
+  readonly #weights: number;
+  readonly #records: number;
+  readonly #inputs: Operand[];
+  readonly #targets: Operand[];
+
+  constructor(workspace: Workspace, call: Call) {
+    this.#workspace = workspace;
+    this.#call = call;
+    const { kernels, job, slots } = workspace;
+    const { exports } = kernels;
+    const { loss, geometry, rule, mask, gradient } = call;
+    const { groups } = geometry;
+    const acrossAll = loss.a === Number.POSITIVE_INFINITY;
+    exports.setLoss(job, kernels.id(`Loss.${loss.kernel}`), loss.scale, acrossAll ? geometry.channels : loss.a, loss.b);
+    exports.setGeometry(
+      job,
+      geometry.pixels,
+      geometry.channels,
+      geometry.planes,
+      geometry.tile,
+      geometry.planesPerGroup,
+      groups,
+      geometry.total,
+    );
+    exports.setWeights(job, call.power, call.normalizer ?? Number.NaN);
+
+    const upstream = gradient?.upstream ?? 1;
+    const upstreams = typeof upstream === "number" ? 1 : upstream.length;
+    const nodata = workspace.area("nodata", rule.nodata.length * 4);
+    const recordBytes = groups * exports.recordBytes();
+    this.#records = workspace.area("groups", recordBytes + groups * (16 + exports.coefficientBytes()) + upstreams * 8);
+    this.#losses = this.#records + recordBytes;
+    this.#weights = this.#losses + groups * 8;
+    const gradOutputs = this.#weights + groups * 8;
+    const coefficients = gradOutputs + upstreams * 8;
+    exports.setMemory(job, slots, this.#records, this.#losses, this.#weights, gradOutputs, coefficients);
+    if (typeof upstream === "number") kernels.f64[gradOutputs / 8] = upstream;
+    else kernels.f64.set(upstream, gradOutputs / 8);
+    kernels.f32.set(rule.nodata, nodata / 4);
+
+    const isFloat = call.target.array instanceof Float32Array;
+    const simple = isFloat && !mask && rule.max === Number.POSITIVE_INFINITY && rule.nodata.length === 0;
+    exports.setRule(job, simple ? 1 : 0, rule.min, rule.max, nodata, rule.nodata.length);
+    if (mask) exports.setMaskRows(job, geometry.width, mask.row);
+    exports.setKeep(job, gradient?.keep ? 1 : 0);
+    exports.clearGroups(job);
+    this.#targets = mask ? [call.target, mask] : [call.target];
+    this.#inputs = [call.pred, ...this.#targets];
+  }
+
+  result(): Outcome {
+    const { job, kernels } = this.#workspace;
+    const { exports } = kernels;
+    const { loss, gradient, reduction, geometry } = this.#call;
+    const reductionId = kernels.id(`Reduction.${reduction}`);
+    // Weights depend on the mask alone: once counted, the gradient's coefficients are known, and value and gradient come from one
+    // pass. Where the gradient depends on the group's sums, these come first.
+    const sumsFirst = loss.kernel === "Rmse" || loss.kind === "moments";
+    if (loss.kind === "custom") this.#custom(reductionId);
+    else if (gradient && !sumsFirst) {
+      this.#run("Count", this.#targets, true);
+      this.#checkLabels();
+      exports.weigh(job);
+      exports.coefficients(job, reductionId);
+      exports.clearRecords(job);
+      this.#gradient(gradient, true);
+      exports.finish(job);
+    } else {
+      this.#run("Sums", this.#inputs, true);
+      this.#checkLabels();
+      if (loss.kernel === "VectorAngle" && exports.needsResidual(job)) {
+        exports.clearRecords(job);
+        this.#run("Residual", this.#inputs, true);
+      }
+      exports.weigh(job);
+      exports.finish(job);
+      if (gradient) {
+        exports.coefficients(job, reductionId);
+        this.#gradient(gradient, false);
+      }
+    }
+    const groups = this.#groups(geometry);
+    return {
+      value: reduction === "None" ? this.#weightedLosses(geometry.groups) : exports.value(job, reductionId),
+      numerator: exports.numerator(job),
+      weightSum: exports.weightSum(job),
+      groups,
+    };
+  }
+
+  #run(pass: "Count" | "Sums" | "Residual", operands: Operand[], collect: boolean): void {
+    this.#workspace.run(pass, this.#call.geometry, operands, { collect });
+  }
+
+  #gradient({ grad, keep }: NonNullable<Call["gradient"]>, collect: boolean): void {
+    this.#workspace.run("Gradient", this.#call.geometry, [...this.#inputs, grad], { collect, keep });
+  }
+
+  #checkLabels(): void {
+    if (this.#call.loss.kind !== "labels") return;
+    const label = this.#workspace.kernels.exports.badLabel(this.#workspace.job);
+    if (!Number.isNaN(label)) {
+      const { channels } = this.#call.geometry;
+      throw new RangeError(
+        `"target": expected whole class labels below ${channels}, the number of pred's channels, at valid pixels, got ${label}`,
+      );
+    }
+  }
+
+  /** Hands the valid pixels of each group to the caller's function; its gradients are scattered once all are there. */
+  #custom(reductionId: number): void {
+    const { kernels, job, slots } = this.#workspace;
+    const { exports } = kernels;
+    const { geometry, gradient, loss } = this.#call;
+    const { channels, planesPerGroup, tile, tilesPerPlane, units } = geometry;
+    this.#run("Count", this.#targets, true);
+    exports.weigh(job);
+    exports.coefficients(job, reductionId);
+    const counts = this.#counts(geometry.groups);
+    const recordBytes = exports.recordBytes();
+    const room = this.#workspace.area("gathered", 2 * channels * tile * 4 + 64);
+    exports.setGathered(job, room, room + channels * tile * 4);
+
+    const groupOf = (unit: number, k: number) =>
+      Math.floor((Math.floor(unit / tilesPerPlane) * channels + k) / planesPerGroup);
+    /** Calls `visit` with each group's part of each unit: where it stands in the gathered area, and among the group's pixels. */
+    const walk = (pass: "Gather" | "Scatter", operands: Operand[], before: Part, after: Part) => {
+      const cursors = new Float64Array(geometry.groups);
+      for (let unit = 0; unit < units; unit++) {
+        for (let k = 0; k < channels; k++) before(groupOf(unit, k), k, cursors[groupOf(unit, k)] as number, tile);
+        this.#workspace.run(pass, geometry, operands, { first: unit, last: unit + 1, keep: gradient?.keep ?? false });
+        for (let k = 0; k < channels; k++) {
+          const group = groupOf(unit, k);
+          const n = kernels.f64[(slots + k * recordBytes) / 8] as number;
+          after(group, k, cursors[group] as number, n);
+          cursors[group] = (cursors[group] as number) + n;
+        }
+      }
+    };
+
+    const preds: Float32Array[] = [];
+    const targets: Float32Array[] = [];
+    const grads: (Float32Array | undefined)[] = [];
+    walk("Gather", this.#inputs, none, (group, k, cursor, n) => {
+      preds[group] ??= new Float32Array(counts[group] as number);
+      targets[group] ??= new Float32Array(counts[group] as number);
+      const from = (room + k * tile * 4) / 4;
+      preds[group].set(kernels.f32.subarray(from, from + n), cursor);
+      targets[group].set(kernels.f32.subarray(from + channels * tile, from + channels * tile + n), cursor);
+    });
+    const losses = Float64Array.from(counts, (count, group) => {
+      if (count === 0) return 0;
+      const { value, grad } = ask(
+        loss,
+        preds[group] as Float32Array,
+        targets[group] as Float32Array,
+        gradient !== undefined,
+      );
+      grads[group] = grad;
+      return value;
+    });
+    kernels.f64.set(losses, this.#losses / 8);
+    exports.finish(job);
+    if (!gradient) return;
+    walk(
+      "Scatter",
+      [...this.#targets, gradient.grad],
+      (group, k, cursor, n) => {
+        const grad = grads[group];
+        if (grad) kernels.f32.set(grad.subarray(cursor, cursor + n), (room + k * tile * 4) / 4);
+      },
+      none,
+    );
+  }
+
+  #counts(groups: number): Float64Array {
+    const { kernels } = this.#workspace;
+    const stride = kernels.exports.recordBytes() / 8;
+    return Float64Array.from({ length: groups }, (_, g) => kernels.f64[this.#records / 8 + g * stride] as number);
+  }
+
+  #groups({ groups, total }: Geometry): Groups {
+    const { f64 } = this.#workspace.kernels;
+    return {
+      loss: f64.slice(this.#losses / 8, this.#losses / 8 + groups),
+      weight: f64.slice(this.#weights / 8, this.#weights / 8 + groups),
+      validCount: this.#counts(groups),
+      totalCount: new Float64Array(groups).fill(total),
+    };
+  }
+
+  #weightedLosses(groups: number): Float64Array {
+    const { kernels, job } = this.#workspace;
+    kernels.exports.weightedLosses(job, this.#losses);
+    return kernels.f64.slice(this.#losses / 8, this.#losses / 8 + groups);
+  }
+}
+
+type Part = (group: number, channel: number, cursor: number, n: number) => void;
+
+const none: Part = () => {};
+
+function ask({ fn }: BaseLoss, pred: Float32Array, target: Float32Array, wantsGrad: boolean) {
+  const answer: unknown = fn?.(pred, target);
+  const value = typeof answer === "object" && answer !== null ? (answer as { value: unknown }).value : answer;
+  if (typeof value !== "number") {
+    throw new TypeError(`"custom": expected fn to return a number or { value, grad }, got ${kindOf(answer)}`);
+  }
+  if (!wantsGrad) return { value };
+  const grad = (answer as { grad?: ArrayLike<number> }).grad;
+  if (grad === undefined || grad === null || typeof grad.length !== "number") {
+    throw new TypeError(`"custom": expected fn to return { value, grad } for a gradient, got ${kindOf(grad)} as grad`);
+  }
+  if (grad.length !== pred.length) {
+    throw new RangeError(
+      `"custom": expected grad to have ${pred.length} entries, one per valid pixel, got ${grad.length}`,
+    );
+  }
+  return { value, grad: Float32Array.from(grad) };
+}

@@ -1,0 +1,33 @@
+export { type CombinedGradientResult, CombinedLoss, type CombinedResult, type Term } from "./CombinedLoss.ts";
+export type { Groups } from "./compute.ts";
+export type {
+  ForwardOptions,
+  GradientOptions,
+  GradientResult,
+  LossOptions,
+  LossResult,
+  Reduction,
+  Weighting,
+} from "./criterion.ts";
+export { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
+export type { BaseLoss, CustomFunction } from "./losses/BaseLoss.ts";
+export { custom } from "./losses/custom.ts";
+export {
+  bce,
+  bceWithLogits,
+  charbonnier,
+  huber,
+  logCosh,
+  mae,
+  mse,
+  pinball,
+  poissonNLL,
+  rmse,
+  smoothL1,
+} from "./losses/elementwise.ts";
+export { dice, vectorAngle } from "./losses/moments.ts";
+export { crossEntropy, sam } from "./losses/pixel.ts";
+export type { GroupBy, Layout } from "./plan.ts";
+export type { ValidRule } from "./rule.ts";
+export { type OrtTensorView, Tensor, type TensorLike, type TensorView, tensor, zeros } from "./tensor.ts";
+export { validPixelWeightedLoss } from "./validPixelWeightedLoss.ts";

@@ -1,0 +1,201 @@
+import { Allocator } from "./allocator.ts";
+import { kernelsHex, memoryFlagOffset } from "./module.ts";
+
+const PAGE = 65536;
+
+/** Addresses below are left alone: the compiler takes them for unused, and 0 stands for "none". */
+const HEAP_START = 1024;
+
+/** What assembly/index.ts exports. Pointers, counts and sizes are u32: read back through `>>> 0`. */
+export interface Exports {
+  jobBytes(): number;
+  recordBytes(): number;
+  coefficientBytes(): number;
+  scratchBytes(channels: number, tile: number): number;
+  setLoss(job: number, loss: number, scale: number, a: number, b: number): void;
+  setGeometry(
+    job: number,
+    pixels: number,
+    channels: number,
+    planes: number,
+    tile: number,
+    planesPerGroup: number,
+    groups: number,
+    total: number,
+  ): void;
+  setRule(job: number, simple: number, min: number, max: number, nodata: number, nodataCount: number): void;
+  setMaskRows(job: number, width: number, rowStride: number): void;
+  setWeights(job: number, power: number, normalizer: number): void;
+  setMemory(
+    job: number,
+    slots: number,
+    records: number,
+    losses: number,
+    weights: number,
+    gradOutputs: number,
+    coefficients: number,
+  ): void;
+  setGathered(job: number, pred: number, target: number): void;
+  setFirstUnit(job: number, unit: number): void;
+  setKeep(job: number, keep: number): void;
+  setPred: SetOperand;
+  setTarget: SetOperand;
+  setMask: SetOperand;
+  setGrad: SetOperand;
+  run(job: number, pass: number, scratch: number, first: number, last: number): void;
+  collect(job: number, first: number, last: number): void;
+  clearGroups(job: number): void;
+  clearRecords(job: number): void;
+  weigh(job: number): void;
+  needsResidual(job: number): number;
+  finish(job: number): void;
+  coefficients(job: number, reduction: number): void;
+  value(job: number, reduction: number): number;
+  weightedLosses(job: number, to: number): void;
+  numerator(job: number): number;
+  weightSum(job: number): number;
+  badLabel(job: number): number;
+}
+
+type SetOperand = (
+  job: number,
+  base: number,
+  sampleStride: number,
+  channelStride: number,
+  pixelStride: number,
+  type: number,
+  scale: number,
+  offset: number,
+) => void;
+
+export type LossName =
+  | "Mse"
+  | "Rmse"
+  | "Mae"
+  | "Huber"
+  | "Charbonnier"
+  | "LogCosh"
+  | "Pinball"
+  | "Bce"
+  | "BceWithLogits"
+  | "PoissonNLL"
+  | "PoissonNLLLog"
+  | "VectorAngle"
+  | "Dice"
+  | "Sam"
+  | "CrossEntropy"
+  | "Custom"
+  | "BandMoments";
+export type PassName = "Count" | "Sums" | "Residual" | "Gradient" | "Gather" | "Scatter";
+type EnumMember = `Loss.${LossName}` | `Pass.${PassName}` | `Type.${string}` | `Reduction.${string}`;
+
+/** The module over one memory: its exports, an allocator, and views that follow the memory's growth. */
+export class Kernels {
+  readonly exports: Exports;
+  readonly allocator: Allocator;
+  readonly #memory: WebAssembly.Memory;
+  readonly #enums: Record<string, WebAssembly.Global>;
+  /** Every buffer object that the memory has shown itself as: a shared one gets a new object when it grows. */
+  readonly #buffers = new WeakSet<ArrayBufferLike>();
+  f32!: Float32Array;
+  f64!: Float64Array;
+  u8!: Uint8Array;
+
+  constructor(memory: WebAssembly.Memory, shared: boolean) {
+    this.#memory = memory;
+    const instance = new WebAssembly.Instance(compile(shared), { env: { memory } });
+    this.exports = instance.exports as unknown as Exports;
+    this.#enums = instance.exports as Record<string, WebAssembly.Global>;
+    this.allocator = new Allocator(HEAP_START, (end) => this.#grow(end));
+    this.#look();
+  }
+
+  /** The number that a member of one of the kernels' enums stands for. */
+  id(member: EnumMember): number {
+    return (this.#enums[member] as WebAssembly.Global).value;
+  }
+
+  /** Whether `buffer` is this memory. */
+  owns(buffer: ArrayBufferLike): boolean {
+    return this.#buffers.has(buffer);
+  }
+
+  #grow(end: number): number {
+    const missing = Math.ceil((end - this.#memory.buffer.byteLength) / PAGE);
+    if (missing > 0) {
+      try {
+        this.#memory.grow(missing);
+      } catch {
+        throw new RangeError(
+          `the kernels' memory is full: ${end} bytes are needed, ${this.#memory.buffer.byteLength} can be had; ` +
+            "free tensors with dispose(), or pass ordinary Float32Arrays, which are staged piece by piece",
+        );
+      }
+      this.#look();
+    }
+    return this.#memory.buffer.byteLength;
+  }
+
+  #look(): void {
+    const { buffer } = this.#memory;
+    this.#buffers.add(buffer);
+    this.f32 = new Float32Array(buffer);
+    this.f64 = new Float64Array(buffer);
+    this.u8 = new Uint8Array(buffer);
+  }
+}
+
+let heapKernels: Kernels | undefined;
+let stagingKernels: Kernels | undefined;
+
+/**
+ * The kernels over the memory that `zeros` allocates in. It is shared where that can be had: a shared memory grows without
+ * detaching the views that callers hold, and workers can join in. Elsewhere it is reserved once, as large as can be, and
+ * never grows.
+ */
+export function heap(): Kernels {
+  heapKernels ??= shared() ?? reserved();
+  return heapKernels;
+}
+
+/**
+ * The kernels over a small private memory through which ordinary arrays are staged: engines copy into a shared memory
+ * element by element, which takes twice the time.
+ */
+export function staging(): Kernels {
+  stagingKernels ??= new Kernels(new WebAssembly.Memory({ initial: 1, maximum: PAGE }), false);
+  return stagingKernels;
+}
+
+/** Whether `buffer` belongs to the memory of `zeros`, without making one. */
+export function inHeap(buffer: ArrayBufferLike): boolean {
+  return heapKernels?.owns(buffer) ?? false;
+}
+
+function shared(): Kernels | undefined {
+  for (let maximum = PAGE; maximum >= PAGE / 16; maximum /= 2) {
+    try {
+      return new Kernels(new WebAssembly.Memory({ initial: 1, maximum, shared: true }), true);
+    } catch {
+      // Address space that large, or shared memory at all, is not to be had.
+    }
+  }
+  return undefined;
+}
+
+function reserved(): Kernels {
+  for (let size = PAGE / 2; ; size /= 2) {
+    try {
+      return new Kernels(new WebAssembly.Memory({ initial: size, maximum: size }), false);
+    } catch (error) {
+      if (size <= 256) throw error;
+    }
+  }
+}
+
+function compile(shared: boolean): WebAssembly.Module {
+  const bytes = new Uint8Array(kernelsHex.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(kernelsHex.slice(2 * i, 2 * i + 2), 16);
+  if (shared) bytes[memoryFlagOffset] = 3;
+  return new WebAssembly.Module(bytes);
+}

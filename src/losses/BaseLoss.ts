@@ -1,0 +1,52 @@
+import type { LossName } from "../kernels.ts";
+
+/** What a group's loss is looked at across: single elements, a few sums of them, or the channels of each pixel. */
+export type Kind = "elementwise" | "moments" | "pixel" | "labels" | "custom";
+
+/** A base loss, made by `mse()`, `sam()` and the like, to be weighed and reduced by a criterion. */
+export interface BaseLoss {
+  /** The maker's name. */
+  readonly name: string;
+  /** @internal */
+  readonly kind: Kind;
+  /** @internal The kernel that computes it. */
+  readonly kernel: LossName;
+  /** @internal What the mean over a group is multiplied by. */
+  readonly scale: number;
+  /** @internal The kernel's parameters; see the loss's file in assembly/. */
+  readonly a: number;
+  /** @internal */
+  readonly b: number;
+  /** @internal The host's function of a custom loss. */
+  readonly fn?: CustomFunction;
+  /** @internal The class that cross entropy leaves out. */
+  readonly ignoreIndex?: number;
+}
+
+/**
+ * A loss of the caller's own over the valid pixels of a group, gathered in storage order: the mean, or whatever number stands
+ * for the group; with `grad`, one entry per pixel, where gradients are asked for.
+ */
+export type CustomFunction = (
+  pred: Float32Array,
+  target: Float32Array,
+) => number | { value: number; grad?: ArrayLike<number> };
+
+const made = new WeakSet<BaseLoss>();
+
+/** @internal */
+export function baseLoss(
+  name: string,
+  kind: Kind,
+  kernel: LossName,
+  rest: Partial<Pick<BaseLoss, "scale" | "a" | "b" | "fn" | "ignoreIndex">> = {},
+): BaseLoss {
+  const loss: BaseLoss = Object.freeze({ name, kind, kernel, scale: 1, a: 0, b: 0, ...rest });
+  made.add(loss);
+  return loss;
+}
+
+/** @internal */
+export function isBaseLoss(value: unknown): value is BaseLoss {
+  return typeof value === "object" && value !== null && made.has(value as BaseLoss);
+}

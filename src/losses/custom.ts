@@ -1,0 +1,20 @@
+import { kindOf } from "../check.ts";
+import { type BaseLoss, baseLoss, type CustomFunction } from "./BaseLoss.ts";
+
+/**
+ * A base loss of your own: `fn(pred, target)` gets the valid pixels of a group as two `Float32Array`s of equal length and returns
+ * the group's loss, or `{ value, grad }` with one entry of `grad` per pixel where gradients are asked for.
+ *
+ * @throws TypeError where `fn` is no function, and in use where it returns anything else
+ * @example
+ * ```ts
+ * const bias = custom((pred, target) => {
+ *   const value = pred.reduce((sum, p, i) => sum + p - target[i], 0) / pred.length;
+ *   return { value, grad: new Float32Array(pred.length).fill(1 / pred.length) };
+ * });
+ * ```
+ */
+export function custom(fn: CustomFunction): BaseLoss {
+  if (typeof fn !== "function") throw new TypeError(`"fn": expected a function, got ${kindOf(fn)}`);
+  return baseLoss("custom", "custom", "Custom", { fn });
+}

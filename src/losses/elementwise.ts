@@ -1,0 +1,110 @@
+// Losses whose pixels are independent of each other: the mean over the n valid pixels of a group of a function of p (prediction)
+// and t (target), d = p − t. The kernels are in assembly/elementwise/, formula and gradient together.
+
+import { checkNumber, checkOptions } from "../check.ts";
+import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
+
+/**
+ * Mean squared error: mean d².
+ *
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(mse()).forward(pred, target).value;
+ * ```
+ */
+export function mse(): BaseLoss {
+  return baseLoss("mse", "elementwise", "Mse");
+}
+
+/** Mean absolute error: mean |d|. Its gradient at d = 0 is 0. */
+export function mae(): BaseLoss {
+  return baseLoss("mae", "elementwise", "Mae");
+}
+
+/** Root mean squared error: √(mean d²), the root taken per group. Its gradient is 0 where prediction and target are the same. */
+export function rmse(): BaseLoss {
+  return baseLoss("rmse", "elementwise", "Rmse");
+}
+
+/**
+ * Huber loss: mean of ½d² where |d| ≤ δ, else δ(|d| − ½δ). (Huber 1964, as in PyTorch's `huber_loss`.)
+ *
+ * @param options.delta δ, above 0; 1 by default
+ * @throws TypeError, RangeError for a `delta` that is no number above 0
+ */
+export function huber(options: { delta?: number } = {}): BaseLoss {
+  checkOptions("huber options", options, ["delta"]);
+  return baseLoss("huber", "elementwise", "Huber", { a: checkNumber("delta", options.delta ?? 1, { above: 0 }) });
+}
+
+/**
+ * Smooth L1: mean of ½d²/β where |d| < β, else |d| − ½β: the Huber loss of δ = β, divided by β. (Girshick 2015.)
+ *
+ * @param options.beta β, above 0; 1 by default
+ * @throws TypeError, RangeError for a `beta` that is no number above 0
+ */
+export function smoothL1(options: { beta?: number } = {}): BaseLoss {
+  checkOptions("smoothL1 options", options, ["beta"]);
+  const beta = checkNumber("beta", options.beta ?? 1, { above: 0 });
+  return baseLoss("smoothL1", "elementwise", "Huber", { a: beta, scale: 1 / beta });
+}
+
+/**
+ * Charbonnier loss: mean √(d² + ε²), a smooth absolute error. (Charbonnier et al. 1994.)
+ *
+ * @param options.eps ε, from 0 on, in the units of the images; 1e-3 by default
+ * @throws TypeError, RangeError for an `eps` that is no number from 0 on
+ */
+export function charbonnier(options: { eps?: number } = {}): BaseLoss {
+  checkOptions("charbonnier options", options, ["eps"]);
+  return baseLoss("charbonnier", "elementwise", "Charbonnier", {
+    a: checkNumber("eps", options.eps ?? 1e-3, { min: 0 }) ** 2,
+  });
+}
+
+/** Log-cosh: mean log cosh d. Never overflows, and keeps its digits for small d. Its gradient is tanh d. */
+export function logCosh(): BaseLoss {
+  return baseLoss("logCosh", "elementwise", "LogCosh");
+}
+
+/**
+ * Pinball (quantile) loss: mean max(q·e, (q − 1)·e), e = t − p. Its gradient at e = 0 is 0. (Koenker and Bassett 1978.)
+ *
+ * @param options.q the quantile, from 0 to 1; 0.5 by default, which is half the mean absolute error
+ * @throws TypeError, RangeError for a `q` that is no number from 0 to 1
+ */
+export function pinball(options: { q?: number } = {}): BaseLoss {
+  checkOptions("pinball options", options, ["q"]);
+  const q = checkNumber("q", options.q ?? 0.5, { min: 0, max: 1 });
+  return baseLoss("pinball", "elementwise", "Pinball", { a: q, b: 1 - q });
+}
+
+/**
+ * Binary cross entropy of probabilities: mean −[t·log p + (1 − t)·log(1 − p)], each logarithm held at ≥ −100. p in [0, 1]; outside,
+ * the value is NaN. At p = 0 and p = 1 the gradient is (p − t)/1e-12: 0 where right, large and finite where wrong (PyTorch's
+ * convention).
+ */
+export function bce(): BaseLoss {
+  return baseLoss("bce", "elementwise", "Bce");
+}
+
+/** Binary cross entropy of logits: mean max(p, 0) − p·t + log(1 + e^−|p|). Never overflows. Its gradient is σ(p) − t. */
+export function bceWithLogits(): BaseLoss {
+  return baseLoss("bceWithLogits", "elementwise", "BceWithLogits");
+}
+
+/**
+ * Negative log-likelihood of Poisson counts t, without Stirling's term: mean eᵖ − t·p where the prediction is the logarithm of the
+ * rate, else mean p − t·log(p + ε).
+ *
+ * @param options.logInput whether the prediction is the logarithm of the rate; true by default
+ * @param options.eps ε, from 0 on; 1e-8 by default
+ * @throws TypeError, RangeError for options of the wrong kind or value
+ */
+export function poissonNLL(options: { logInput?: boolean; eps?: number } = {}): BaseLoss {
+  checkOptions("poissonNLL options", options, ["logInput", "eps"]);
+  const { logInput = true } = options;
+  if (typeof logInput !== "boolean") throw new TypeError(`"logInput": expected a boolean, got ${typeof logInput}`);
+  const eps = checkNumber("eps", options.eps ?? 1e-8, { min: 0 });
+  return baseLoss("poissonNLL", "elementwise", logInput ? "PoissonNLLLog" : "PoissonNLL", { a: eps });
+}

@@ -1,0 +1,27 @@
+// Losses that are functions of a few sums over the valid pixels of a group. The kernels are in assembly/moments.ts, from sums to
+// loss and gradient in assembly/weights.ts.
+
+import { checkNumber, checkOptions } from "../check.ts";
+import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
+
+/**
+ * Vector angle: the angle between prediction and target of a group, taken as two vectors of its n valid pixels, in radians from
+ * 0 to π: arccos(Σpt / √(Σp²·Σt²)), computed as an arctangent that keeps its digits at 0 and π. Where both vectors are zero it is
+ * 0, where exactly one is π/2; the gradient there, and at angles of exactly 0 and π, is 0.
+ *
+ * For the spectral angle per pixel across channels see `sam`.
+ */
+export function vectorAngle(): BaseLoss {
+  return baseLoss("vectorAngle", "moments", "VectorAngle");
+}
+
+/**
+ * Soft Dice loss: 1 − (2Σpt + s) / (Σp + Σt + s). 0 where the divisor is 0. (Milletari et al. 2016, without squares.)
+ *
+ * @param options.smooth s, from 0 on; 1 by default
+ * @throws TypeError, RangeError for a `smooth` that is no number from 0 on
+ */
+export function dice(options: { smooth?: number } = {}): BaseLoss {
+  checkOptions("dice options", options, ["smooth"]);
+  return baseLoss("dice", "moments", "Dice", { a: checkNumber("smooth", options.smooth ?? 1, { min: 0 }) });
+}

@@ -1,0 +1,43 @@
+// Losses that look across the channels of a pixel. The kernels are in assembly/pixel/. Their groups are samples.
+
+import { checkChoice, checkInteger, checkOptions } from "../check.ts";
+import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
+
+/**
+ * Spectral angle mapper: per pixel the angle between the spectra of prediction and target across channels, in radians from 0 to
+ * π; the mean over the pixels that count. (Kruse et al. 1993.) Exact down to the smallest angles. Where both spectra are zero the
+ * angle is 0, where exactly one is π/2; the gradient there, and at angles of exactly 0 and π, is 0.
+ *
+ * @param options.pixels `"all"` (default): a pixel counts where all its channels are valid; `"any"`: where at least two are, and its
+ *   angle is taken over these
+ * @throws TypeError, RangeError for any other `pixels`
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(sam(), { groupBy: "sample" }).forward(pred, target).value; // radians
+ * ```
+ */
+export function sam(options: { pixels?: "all" | "any" } = {}): BaseLoss {
+  checkOptions("sam options", options, ["pixels"]);
+  const pixels = checkChoice("pixels", options.pixels ?? "all", ["all", "any"]);
+  // How many channels a pixel needs; "all" is known when the shape is.
+  return baseLoss("sam", "pixel", "Sam", { a: pixels === "all" ? Number.POSITIVE_INFINITY : 2 });
+}
+
+/**
+ * Cross entropy of logits: mean −log softmax(logits)[class] over the valid pixels. The prediction holds logits `[B, K, H, W]`, the
+ * target class labels `[B, H, W]` as `Int32Array`, `Uint8Array` or `Float32Array` of whole numbers. A pixel is valid where its class
+ * is ≥ 0, is not `ignoreIndex`, and the mask allows.
+ *
+ * @param options.ignoreIndex a class that does not count; none by default
+ * @throws TypeError, RangeError for an `ignoreIndex` that is no whole number
+ */
+export function crossEntropy(options: { ignoreIndex?: number } = {}): BaseLoss {
+  checkOptions("crossEntropy options", options, ["ignoreIndex"]);
+  const ignore = options.ignoreIndex;
+  return baseLoss(
+    "crossEntropy",
+    "labels",
+    "CrossEntropy",
+    ignore === undefined || ignore === null ? {} : { ignoreIndex: checkInteger("ignoreIndex", ignore) },
+  );
+}

@@ -1,0 +1,167 @@
+// From shapes to the geometry that kernels work by: pure arithmetic, no WebAssembly.
+//
+// An array is a set of planes of `pixels` elements. How it is seen depends on the layout and on what the loss looks at:
+//
+//     view         layout   seen as                                   unit plane        channels at a time
+//     whole        either   one plane of C·H·W elements per sample    the sample        1
+//     planes       NCHW     C planes of H·W elements per sample       one plane         1
+//     pixels       NCHW     the same, all channels looked at at once  the sample        C
+//     interleaved  NHWC     C planes whose elements alternate         the sample        C
+
+import { showShape } from "./check.ts";
+
+export type Layout = "NCHW" | "NHWC";
+export type GroupBy = "sample" | "channel";
+
+/** The four dimensions of an image batch, whatever its layout. */
+export interface Dimensions {
+  readonly samples: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Elements from one sample, channel or pixel to the next. */
+export interface Strides {
+  readonly sample: number;
+  readonly channel: number;
+  readonly pixel: number;
+}
+
+export interface Geometry {
+  readonly pixels: number;
+  readonly channels: number;
+  readonly planes: number;
+  readonly tile: number;
+  readonly tilesPerPlane: number;
+  readonly units: number;
+  readonly planesPerGroup: number;
+  readonly groups: number;
+  /** Elements of a group (pixels where the loss looks across channels), valid or not. */
+  readonly total: number;
+  /** Of pred, grad, and a target of pred's shape. */
+  readonly strides: Strides;
+  readonly width: number;
+}
+
+/** Strides of a mask: rows too, since it may be broadcast along rows or columns. */
+export interface MaskStrides extends Strides {
+  readonly row: number;
+}
+
+/** Elements of a tile: two of them and the gradient's fit any second-level cache. */
+export const TILE = 16384;
+
+/** Tiles are whole numbers of kernel steps. */
+const STEP = 16;
+
+/** Reads a shape of 2, 3 or 4 dimensions; fewer than four mean a batch of one, and a single channel. */
+export function dimensions(shape: readonly number[], layout: Layout, name: string): Dimensions {
+  if (shape.length < 2 || shape.length > 4) {
+    const full = layout === "NCHW" ? "[B, C, H, W], [C, H, W]" : "[B, H, W, C], [H, W, C]";
+    throw new RangeError(`"${name}": expected shape ${full} or [H, W], got ${showShape(shape)}`);
+  }
+  const [samples, a, b, c] = fourOf(shape, layout);
+  return layout === "NCHW"
+    ? { samples, channels: a, height: b, width: c }
+    : { samples, channels: c, height: a, width: b };
+}
+
+function fourOf(shape: readonly number[], layout: Layout): [number, number, number, number] {
+  if (shape.length === 4) return [...shape] as [number, number, number, number];
+  if (shape.length === 3) return [1, ...shape] as [number, number, number, number];
+  const [height, width] = shape as [number, number];
+  return layout === "NCHW" ? [1, 1, height, width] : [1, height, width, 1];
+}
+
+/**
+ * How a batch is cut into groups, planes and tiles.
+ *
+ * @param acrossChannels whether the loss looks at all channels of a pixel together
+ * @param fullMask whether there is no mask, or one of the target's own shape
+ */
+export function geometry(
+  { samples, channels, height, width }: Dimensions,
+  layout: Layout,
+  groupBy: GroupBy,
+  acrossChannels: boolean,
+  fullMask: boolean,
+): Geometry {
+  const plane = height * width;
+  const image = channels * plane;
+  const bySample = groupBy === "sample";
+  const groups = bySample ? samples : samples * channels;
+  const total = acrossChannels || !bySample ? plane : image;
+  const view = (
+    pixels: number,
+    together: number,
+    planes: number,
+    planesPerGroup: number,
+    strides: Strides,
+  ): Geometry => {
+    const tile = Math.max(STEP, Math.floor(TILE / Math.max(together, 1) / STEP) * STEP);
+    const tilesPerPlane = Math.ceil(pixels / tile);
+    const units = samples * planes * tilesPerPlane;
+    return {
+      pixels,
+      channels: together,
+      planes,
+      tile,
+      tilesPerPlane,
+      units,
+      planesPerGroup,
+      groups,
+      total,
+      strides,
+      width,
+    };
+  };
+  if (!acrossChannels && bySample && fullMask) return view(image, 1, 1, 1, { sample: image, channel: 0, pixel: 1 });
+  if (layout === "NHWC" && channels !== 1) {
+    return view(plane, channels, 1, bySample ? channels : 1, { sample: image, channel: 1, pixel: channels });
+  }
+  const strides = { sample: image, channel: plane, pixel: 1 };
+  if (acrossChannels) return view(plane, channels, 1, channels, strides);
+  return view(plane, 1, channels, bySample ? channels : 1, strides);
+}
+
+/**
+ * Strides by which a mask is read as one of the target's shape, as NumPy broadcasts: shapes are aligned at their last dimension,
+ * and a dimension that is 1 or missing is repeated.
+ *
+ * @param target shape of the target, in storage order
+ * @param layout where in that order the channels stand; `undefined` for class labels, which have none
+ */
+export function maskStrides(
+  mask: readonly number[],
+  target: readonly number[],
+  layout: Layout | undefined,
+): MaskStrides {
+  const fits =
+    mask.length <= target.length &&
+    mask.every((size, i) => size === 1 || size === target[target.length - mask.length + i]);
+  if (!fits) {
+    throw new RangeError(
+      `"mask": expected shape ${showShape(target)} like target, or broadcastable to it, got ${showShape(mask)}`,
+    );
+  }
+  const strides: number[] = [];
+  let stride = 1;
+  for (let i = 0; i < target.length; i++) {
+    const size = mask[mask.length - 1 - i] ?? 1;
+    strides.unshift(size === 1 ? 0 : stride);
+    stride *= size;
+  }
+  const last = (k: number) => strides[strides.length - k] ?? 0;
+  if (layout === undefined) return { sample: last(3), channel: 0, row: last(2), pixel: last(1) };
+  // Without a batch or channel dimension, these strides are never used.
+  if (layout === "NCHW" || target.length === 2)
+    return { sample: last(4), channel: last(3), row: last(2), pixel: last(1) };
+  return { sample: last(4), row: last(3), pixel: last(2), channel: last(1) };
+}
+
+/** Whether a mask of these dimensions has an element of its own for each of the target's. */
+export function isFullMask(mask: readonly number[], target: readonly number[]): boolean {
+  const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
+  return count(mask) === count(target);
+}
