@@ -6,18 +6,18 @@
 //
 // Cost per four pixels beside ρ: two loads, one comparison, two selections and two additions.
 
-import type { Charbonnier } from "./elementwise/Charbonnier";
-import type { Bce } from "./elementwise/Bce";
-import type { BceWithLogits } from "./elementwise/BceWithLogits";
-import type { Elementwise } from "./elementwise/Elementwise";
-import type { Huber } from "./elementwise/Huber";
-import type { LogCosh } from "./elementwise/LogCosh";
-import type { Mae } from "./elementwise/Mae";
-import type { Mse } from "./elementwise/Mse";
-import type { Pinball } from "./elementwise/Pinball";
-import type { PoissonNLL, PoissonNLLLog } from "./elementwise/PoissonNLL";
-import { type Job, Loss, type Record } from "./job";
-import { BLOCK, comfortable, countLanes, high, highMask, low, lowMask, narrow, sumLanes, widen } from "./lanes";
+import { Charbonnier } from "./elementwise/Charbonnier";
+import { Bce } from "./elementwise/Bce";
+import { BceWithLogits } from "./elementwise/BceWithLogits";
+import { Elementwise } from "./elementwise/Elementwise";
+import { Huber } from "./elementwise/Huber";
+import { LogCosh } from "./elementwise/LogCosh";
+import { Mae } from "./elementwise/Mae";
+import { Mse } from "./elementwise/Mse";
+import { Pinball } from "./elementwise/Pinball";
+import { PoissonNLL, PoissonNLLLog } from "./elementwise/PoissonNLL";
+import { Job, Loss, Record } from "./job";
+import { BLOCK, comfortable, countLanes, gradient, high, highMask, low, lowMask, narrow, sumLanes, widen } from "./lanes";
 
 /** The smallest mean of ρ that float32 squares are trusted with: below, terms may have vanished. */
 const LEAST: f64 = 7.9e-31;
@@ -27,7 +27,7 @@ const LEAST: f64 = 7.9e-31;
 function term<L extends Elementwise, G>(pred: usize, target: usize, grad: usize, valid: v128, a: v128, b: v128, coef: v128): v128 {
   const p = v128.load(pred);
   const t = v128.load(target);
-  if (!isVoid<G>()) v128.store(grad, v128.and(valid, f32x4.mul(coef, changetype<L>(0).slope(p, t, a, b))));
+  if (!isVoid<G>()) v128.store(grad, gradient(valid, f32x4.mul(coef, changetype<L>(0).slope(p, t, a, b))));
   return v128.and(valid, changetype<L>(0).value(p, t, a, b));
 }
 
@@ -95,7 +95,7 @@ function sumWide<L extends Elementwise>(
     if (grad) {
       const first = f64x2.mul(coef, changetype<L>(0).slope(low(p), low(t), a, b));
       const last = f64x2.mul(coef, changetype<L>(0).slope(high(p), high(t), a, b));
-      v128.store(grad, v128.and(valid, narrow(first, last)));
+      v128.store(grad, gradient(valid, narrow(first, last)));
       grad += 16;
     }
   }

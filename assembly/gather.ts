@@ -1,7 +1,7 @@
 // The way to and from a loss that the host computes: it gets the valid pixels of a group one after the other, and gives back a
 // gradient for each.
 
-import type { Record } from "./job";
+import { Record } from "./job";
 
 /** Appends the valid pixels of a tile at `predTo` and `targetTo`, and counts them. */
 export function gather(

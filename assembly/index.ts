@@ -1,6 +1,6 @@
 // The exported surface: a job is described through the setters, then its passes are run over ranges of units.
 
-import { COEFFICIENTS, type Job, JOB_BYTES, Loss, type Operand, RECORD, Type } from "./job";
+import { COEFFICIENTS, Job, JOB_BYTES, Loss, Operand, RECORD, Type } from "./job";
 import { Pass, scratchBytes as unitScratchBytes } from "./units";
 import { Reduction } from "./weights";
 

@@ -2,7 +2,7 @@
 // apart, integers widened, the rule for valid pixels applied and a tail padded, all in a scratch tile. What is planar float32
 // already, is a multiple of STEP long and needs no more than `target ≥ min` is used where it lies.
 
-import { type Job, type Operand, Type } from "./job";
+import { Job, Operand, Type } from "./job";
 import { STEP } from "./lanes";
 import { exclude } from "./valid";
 

@@ -2,7 +2,7 @@
 // the sums of each unit in a slot of its own until they are added up in order.
 
 import { elementwise } from "./elementwise";
-import { type Job, Loss, RECORD, type Record } from "./job";
+import { Job, Loss, RECORD, Record } from "./job";
 import { gather, scatter } from "./gather";
 import { countLanes, STEP } from "./lanes";
 import { momentGradient, momentSums, residualSums } from "./moments";

@@ -1,7 +1,7 @@
 // Which pixels count, where more than `target ≥ min` on the stored float32 has to be asked: the target tile is then copied
 // with NaN written wherever the rule does not hold. NaN is never valid, so every kernel goes on with its one comparison.
 
-import type { Job } from "./job";
+import { Job } from "./job";
 
 /** Writes NaN over the elements of a tile that the rule excludes. n is a multiple of 4; `mask` 0: there is none. */
 export function exclude(job: Job, tile: usize, mask: usize, n: u32): void {

@@ -8,7 +8,7 @@
 //     none:  value_g = w_g·L_g         ∂value_g/∂L_g = w_g
 
 import { atan2, pow } from "./approx";
-import { COEFFICIENTS, type Job, Loss, RECORD, type Record } from "./job";
+import { COEFFICIENTS, Job, Loss, RECORD, Record } from "./job";
 
 export enum Reduction {
   Mean,

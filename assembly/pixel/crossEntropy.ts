@@ -8,7 +8,7 @@
 // A label tile holds float32 (whole numbers below 2²⁴), NaN or a negative number where the pixel is not valid.
 
 import { exp, log1p } from "../approx";
-import type { Job, Record } from "../job";
+import { Job, Record } from "../job";
 import { comfortable, countLanes, sumLanes, widen } from "../lanes";
 
 /** As in elementwise.ts: a mean this small may have lost terms to underflow. */
