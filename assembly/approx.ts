@@ -1,12 +1,12 @@
 // Elementary functions in SIMD lanes: T = f32 takes a vector of four, T = f64 a vector of two.
 //
-// WebAssembly has no exp or log, and the host's differ from engine to engine. These are sums, products and quotients of lanes
-// alone, so the same bits come out everywhere. Polynomials minimise the largest relative error (Remez exchange, coefficients
-// rounded to T); the leading ones are exact, so that results keep their relative accuracy down to the smallest arguments.
-// float32 is the fast way; float64 serves rare tiles and is kept short, at about 1e-14.
+// WebAssembly has no exp or log, and the host's differ from engine to engine. These are sums, products and quotients of
+// lanes alone, so the same bits come out everywhere. Polynomials minimise the largest relative error (Remez exchange,
+// coefficients rounded to T); the leading ones are exact, so that results keep their relative accuracy down to the
+// smallest arguments. float32 is the fast way; float64 serves rare tiles and is kept short, at about 1e-14.
 //
-// Errors are bounds that the tests measure against: for f32 in ulp (units in the last place) of the exact result, for f64
-// relative to it. Costs are vector instructions in the usual case, constants not counted.
+// Errors are bounds that the tests measure against: for f32 in ulp (units in the last place) of the exact result, for
+// f64 relative to it. Costs are vector instructions in the usual case, f32 then f64, constants not counted.
 
 @inline
 function splat<T extends number>(c: f64): v128 {
@@ -46,7 +46,7 @@ function horner<T extends number>(p: v128, z: v128, c: f64): v128 {
   return mulAdd<T>(p, z, splat<T>(c));
 }
 
-/** a·z + b. Float32 polynomials are sums of such pairs: at equal cost, half as long a chain for the processor to wait on. */
+/** a·z + b. Float32 polynomials are sums of such pairs: at equal cost, a chain half as long to wait for. */
 @inline
 function pair<T extends number>(a: f64, z: v128, b: f64): v128 {
   return horner<T>(splat<T>(a), z, b);
@@ -68,7 +68,7 @@ export function exp<T extends number>(x: v128): v128 {
   x = v128.pmax<T>(x, splat<T>(sizeof<T>() == 4 ? -87.3 : -708.4));
 
   // x = k·ln 2 + r. At 1.5·2^23 (1.5·2^52) numbers are whole, so the addition rounds, and the sum's low bits hold k.
-  // They are offset to be the exponent field of 2^(k − 1): with k from −126 to 128 it runs from 0 to its largest, no further.
+  // They are offset to be the exponent field of 2^(k − 1): for k from −126 to 128 it runs from 0 to its largest.
   const whole = splat<T>(sizeof<T>() == 4 ? 12582912 + 126 : 6755399441055744 + 1022);
   const rounded = v128.add<T>(v128.mul<T>(x, splat<T>(LOG2E)), whole);
   const k = v128.sub<T>(rounded, whole);
@@ -100,11 +100,11 @@ export function exp<T extends number>(x: v128): v128 {
 }
 
 /**
- * log(1 + f) for f in [−½, 1], relatively accurate near 0: log(1 + e^−|x|) of logistic losses, and the core of every
- * logarithm here.
+ * log(1 + f) for f in [−½, 1], relatively accurate near 0: log(1 + e^−|x|) of logistic losses, and the core of
+ * every logarithm here.
  *
- * With s = f / (2 + f) it is 2 atanh s = 2s + s·z·R(z), z = s². As 2s = f − s·f, it starts from f, which is exact, and only
- * a correction carries the rounding of the quotient.
+ * With s = f / (2 + f) it is 2 atanh s = 2s + s·z·R(z), z = s². As 2s = f − s·f, it starts from f, which is exact, and
+ * only a correction carries the rounding of the quotient.
  *
  * Error: 1.4 ulp (f32), 5e-16 (f64). Cost: 14, 23, a division among them.
  */
@@ -128,16 +128,17 @@ export function log1pUnit<T extends number>(f: v128): v128 {
   return v128.sub<T>(f, v128.mul<T>(s, v128.sub<T>(f, v128.mul<T>(p, z))));
 }
 
-// A positive normal number is 2ᵏ·m with m in [√½, √2). Moving its bits up by 1 − √½ makes the exponent field turn over at √2.
+// A positive normal number is 2ᵏ·m with m in [√½, √2). Moving its bits up by 1 − √½ makes the exponent field turn over
+// at √2.
 @inline
 function turned<T extends number>(x: v128): v128 {
   return addBits<T>(x, splatBits<T>(0x3f800000 - 0x3f3504f3, 0x3ff0000000000000 - 0x3fe6a09e667f3bcd));
 }
 
-/** k as a number: the exponent field becomes the last digits of a float that counts in ones. */
+/** k as a number, of a `turned` 2ᵏ·m: the exponent field becomes the last digits of a float that counts in ones. */
 @inline
-function exponent<T extends number>(turned: v128): v128 {
-  const field = sizeof<T>() == 4 ? i32x4.shr_u(turned, 23) : i64x2.shr_u(turned, 52);
+function exponent<T extends number>(t: v128): v128 {
+  const field = sizeof<T>() == 4 ? i32x4.shr_u(t, 23) : i64x2.shr_u(t, 52);
   const offset: f64 = sizeof<T>() == 4 ? 8388608 + 127 : 4503599627370496 + 1023;
   return v128.sub<T>(v128.or(field, splatBits<T>(0x4b000000, 0x4330000000000000)), splat<T>(offset));
 }
@@ -158,15 +159,15 @@ function withLimits<T extends number>(y: v128, x: v128): v128 {
   return v128.bitselect(y, limit, v128.and(v128.gt<T>(x, zero), v128.lt<T>(x, infinity)));
 }
 
-const SCALE: f64 = 18446744073709551616.0; // 2^64 lifts every denormal of f32 and f64 to a normal number
-const HUGE: f64 = 1.329227995784916e36; // 2^120, far below overflow, and so far above 2^64 that adding 1 changes neither
+const SCALE: f64 = 18446744073709551616.0; // 2^64 lifts every denormal to a normal number
+const HUGE: f64 = 1.329227995784916e36; // 2^120: beyond, log(1 + x) = log x, also after division by SCALE
 const LOG_SCALE: f64 = 44.3614195558365; // 64 ln 2
 
 /**
  * log x for every x, denormals included: −Infinity at 0, NaN below.
  *
- * Error: 1.2 ulp (f32), 5e-16 (f64). Cost: 27, 36, a division among them; some more in vectors with a lane that is not a
- * positive normal number.
+ * Error: 1.2 ulp (f32), 5e-16 (f64). Cost: 27, 36, a division among them, and 17 more in vectors with a lane that is
+ * not a positive normal number.
  */
 @inline
 export function log<T extends number>(x: v128): v128 {
@@ -200,7 +201,7 @@ export function log1p<T extends number>(x: v128): v128 {
   let m = x;
   if (!plain) m = v128.bitselect(v128.mul<T>(x, splat<T>(1 / SCALE)), x, huge);
 
-  // 1 + x = 2ᵏ·(1 + f). The sum's rounding is left behind: f = 2⁻ᵏ·x + (2⁻ᵏ − 1) starts from x again, and is x where k is 0.
+  // 1 + x = 2ᵏ·(1 + f). The sum gives k alone; its rounding stays behind, as f = 2⁻ᵏ·x + (2⁻ᵏ − 1) starts from x again.
   const t = turned<T>(v128.add<T>(m, one));
   const scale = subBits<T>(
     splatBits<T>(254 << 23, 2046 << 52),
@@ -217,7 +218,7 @@ export function log1p<T extends number>(x: v128): v128 {
  * log cosh d for every d, relatively accurate near 0: d²·(½ − d²/12 + …) for |d| < 1 (f32), ½ (f64), and
  * |d| − log 2 + log(1 + e^−2|d|) beyond.
  *
- * Error: 2.2 ulp (f32), 5e-14 (f64; to where d² underflows). Cost: 18, 21, and 42, 57 more in vectors with a lane beyond.
+ * Error: 2.2 ulp (f32), 5e-14 (f64, where d² does not underflow). Cost: 18, 21, and 42, 57 more with a lane beyond.
  */
 @inline
 export function logCosh<T extends number>(d: v128): v128 {
@@ -247,10 +248,10 @@ export function logCosh<T extends number>(d: v128): v128 {
 }
 
 /**
- * tanh d for every d, relatively accurate near 0: d·(1 − d²/3 + …) for |d| < 1 (f32), ½ (f64), and ±(1 − 2 / (e^2|d| + 1))
- * beyond.
+ * tanh d for every d, relatively accurate near 0: d·(1 − d²/3 + …) for |d| < 1 (f32), ½ (f64), and
+ * ±(1 − 2 / (e^2|d| + 1)) beyond.
  *
- * Error: 1.2 ulp (f32), 2e-14 (f64). Cost: 20, 21, and 31, 37 more in vectors with a lane beyond.
+ * Error: 1.2 ulp (f32), 2e-14 (f64). Cost: 20, 21, and 31, 37 more with a lane beyond.
  */
 @inline
 export function tanh<T extends number>(d: v128): v128 {
@@ -292,7 +293,7 @@ export function tanh<T extends number>(d: v128): v128 {
 export function atan2<T extends number>(y: v128, x: v128): v128 {
   const width = v128.abs<T>(x);
   const steep = v128.lt<T>(width, y);
-  // The quotient of the lesser by the greater; the least denormal stands for 0, so that 0/0 is 0. In this order NaN passes.
+  // The lesser by the greater; the least denormal stands for 0, so that 0/0 is 0. In this order of operands NaN passes.
   const greater = v128.pmax<T>(v128.pmax<T>(width, y), splatBits<T>(1, 1));
   const q = v128.div<T>(v128.pmin<T>(y, width), greater);
   const z = v128.mul<T>(q, q);
