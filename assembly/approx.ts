@@ -166,8 +166,8 @@ const LOG_SCALE: f64 = 44.3614195558365; // 64 ln 2
 /**
  * log x for every x, denormals included: −Infinity at 0, NaN below.
  *
- * Error: 1.2 ulp (f32), 5e-16 (f64). Cost: 27, 36, a division among them, and 17 more in vectors with a lane that is
- * not a positive normal number.
+ * Error: 1.2 ulp (f32), 5e-16 (f64). Cost: 27, 36, a division among them, and a dozen more in vectors with a lane
+ * that is not a positive normal number.
  */
 @inline
 export function log<T extends number>(x: v128): v128 {
