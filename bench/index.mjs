@@ -41,7 +41,9 @@ if (positionals[0] === "ssim-masking") {
 
 function choose(what, wanted, known) {
   for (const name of wanted ?? []) {
-    if (!known.includes(name)) throw new RangeError(`${what}: expected one of ${known.join(", ")}, got ${name}`);
+    if (known.includes(name)) continue;
+    console.error(`${what}: expected one of ${known.join(", ")}, got ${name}`);
+    process.exit(2);
   }
   return wanted?.length > 0 ? wanted : known;
 }
@@ -49,19 +51,14 @@ function choose(what, wanted, known) {
 async function bench({ losses, sizes, passes, variants, rounds, whole }) {
   const api = await import("../dist/index.js");
   const leftOut = new Set();
-  const present = (feature) => {
-    if (feature in api) return true;
+  const present = (feature, has = () => feature in api) => {
+    if (has(api)) return true;
     leftOut.add(`the package has no ${feature}`);
     return false;
   };
   losses = losses.filter((name) => present(LOSSES[name].maker ?? name));
-  variants = variants.filter((variant) => present(VARIANTS[variant].needs));
-  let natives = [];
-  try {
-    natives = await startNatives();
-  } catch (error) {
-    leftOut.add(error.message);
-  }
+  variants = variants.filter((variant) => present(VARIANTS[variant].needs, VARIANTS[variant].has));
+  const natives = await startNatives((error) => leftOut.add(error.message));
   const on = { ...machine(), isa: natives[0]?.isa };
   console.log(`${on.cpu}, Node ${on.node}${on.isa ? `, native C with ${on.isa}` : ""}`);
   printHeader();

@@ -26,10 +26,16 @@ const PROGRAMS = [
   { source: "ssim", flags: [...WIDEST, "-DREAL=float"], loss: "ssim", value: [["native C, float32 widest", "value"]] },
 ];
 
-/** Starts all of them. Throws where there is no compiler, or the source refuses. */
-export async function startNatives() {
+/** Starts those that compile here; `onError` is told of the others. */
+export async function startNatives(onError) {
   const natives = [];
-  for (const [i, program] of PROGRAMS.entries()) natives.push(await Native.start(program, i));
+  for (const [number, program] of PROGRAMS.entries()) {
+    try {
+      natives.push(await Native.start(program, compile(program, number)));
+    } catch (error) {
+      onError(error);
+    }
+  }
   return natives;
 }
 
@@ -41,17 +47,17 @@ function compile({ source, flags }, number) {
     execFileSync("cc", ["-O3", ...flags, "-o", program, `${SOURCES}${source}.c`, "-lm"], { stdio });
   } catch (error) {
     const reason = error.code === "ENOENT" ? "there is no C compiler (cc)" : String(error.stderr ?? error.message);
-    throw new Error(`native yardstick: ${reason.trim()}`);
+    throw new Error(`native C of ${source}: ${reason.split("\n")[0]}`);
   }
   return program;
 }
 
 /** A C program that times itself, on command. */
 class Native {
-  static async start(program, number) {
+  static async start(program, path) {
     const native = new Native();
     native.program = program;
-    native.child = spawn(compile(program, number), { stdio: ["pipe", "pipe", "inherit"] });
+    native.child = spawn(path, { stdio: ["pipe", "pipe", "inherit"] });
     native.chunks = native.child.stdout[Symbol.asyncIterator]();
     native.rest = Buffer.alloc(0);
     native.isa = await native.#line();

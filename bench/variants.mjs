@@ -1,8 +1,10 @@
 import { OFFSET, SCALE } from "./data.mjs";
 
+const DIGITAL_NUMBERS = { type: "uint16", scale: SCALE, offset: OFFSET };
+
 /**
  * Ways to hand the same scene to the package: `open(api, loss, scene)` gives `{ criterion, pred, target, out }`. `needs` names
- * the function of the package that it stands on; `around` wraps every turn of it.
+ * what of the package it stands on, and `has` tells whether it is there where that is no function's name; `around` wraps every turn of it.
  */
 export const VARIANTS = {
   "in place": { needs: "zeros", open: inPlace },
@@ -29,15 +31,18 @@ export const VARIANTS = {
     },
   },
   uint16: {
-    needs: "zeros",
+    needs: "uint16 tensors",
+    has(api) {
+      const tensor = api.zeros([1], DIGITAL_NUMBERS);
+      const made = tensor.data instanceof Uint16Array;
+      tensor.dispose();
+      return made;
+    },
     open(api, loss, scene) {
       if (loss.pred || loss.target) throw new Error("its scene is no raster of digital numbers");
-      const stored = { type: "uint16", scale: SCALE, offset: OFFSET };
-      const [pred, target] = [scene.predNumbers, scene.targetNumbers].map((numbers) => {
-        const tensor = api.zeros(scene.shape, stored);
-        if (!(tensor.data instanceof Uint16Array)) throw new Error("the package has no uint16 tensors");
-        return filled(tensor, numbers);
-      });
+      const [pred, target] = [scene.predNumbers, scene.targetNumbers].map((numbers) =>
+        filled(api.zeros(scene.shape, DIGITAL_NUMBERS), numbers),
+      );
       return {
         ...{ criterion: criterion(api, loss, { valid: { nodata: [0] } }), pred, target, out: api.zeros(scene.shape) },
         bytesRead: scene.predNumbers.byteLength + scene.targetNumbers.byteLength,
