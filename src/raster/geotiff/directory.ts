@@ -56,8 +56,8 @@ const fieldTypes: Record<number, { size: number; read(view: DataView, at: number
 interface Entry {
   readonly type: number;
   readonly count: number;
-  /** Where the values stand in the file: in the entry itself if they fit. */
-  readonly offset: number;
+  /** The values themselves where the entry has room for them, otherwise where they stand in the file. */
+  readonly place: DataView | number;
 }
 
 /** More values than any tag of a raster within reach needs: 2²⁴ blocks of 256×256 pixels are a million pixels squared. */
@@ -88,8 +88,9 @@ export class Directory {
     const field = fieldTypes[entry.type];
     if (field === undefined) throw this.file.error(`tag ${tag} has the unknown field type ${entry.type}`);
     if (entry.count > maxValues) throw this.file.error(`tag ${tag} claims ${entry.count} values`);
-    const bytes = await this.file.read(entry.offset, entry.count * field.size);
-    const view = new DataView(bytes.buffer);
+    const { place } = entry;
+    const view =
+      typeof place === "number" ? new DataView((await this.file.read(place, entry.count * field.size)).buffer) : place;
     const values = new Float64Array(entry.count);
     for (let i = 0; i < entry.count; i++) values[i] = field.read(view, i * field.size, this.littleEndian);
     return values;
@@ -133,10 +134,9 @@ export async function readDirectories(file: RasterFile): Promise<Directory[]> {
       const entry = i * entrySize;
       const type = view.getUint16(entry + 2, little);
       const values = number(view, entry + 4);
-      const inline = entry + 4 + pointerSize;
+      const room = new DataView(view.buffer, entry + 4 + pointerSize, pointerSize);
       const fits = values * (fieldTypes[type]?.size ?? 1) <= pointerSize;
-      const offset = fits ? start + inline : number(view, inline);
-      entries.set(view.getUint16(entry, little), { type, count: values, offset });
+      entries.set(view.getUint16(entry, little), { type, count: values, place: fits ? room : number(room, 0) });
     }
     directories.push(new Directory(file, little, entries));
     at = number(view, count * entrySize);

@@ -267,7 +267,7 @@ function nodataText(nodata: number): string {
 }
 
 function bandNamesXml(names: readonly string[]): string {
-  const escaped = (name: string) => name.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
+  const escaped = (name: string) => name.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const items = names.map(
     (name, band) => `  <Item name="DESCRIPTION" sample="${band}" role="description">${escaped(name)}</Item>\n`,
   );
