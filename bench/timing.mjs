@@ -35,12 +35,14 @@ function durationsOf(bench) {
 }
 
 /**
- * Times the contenders in turns, so that whatever else the machine does in a while falls on all of them alike.
+ * Times the contenders in turns, so that whatever else the machine does in a while falls on all of them alike. A first turn does
+ * not count: engines compile their best code while it lasts.
  * @param {Contender[]} contenders
  * @returns {Promise<Record<string, { min: number, median: number, spread: number }>>} ms by label
  */
 export async function alternate(contenders, rounds) {
   const samples = Object.fromEntries(contenders.map(({ label }) => [label, []]));
+  for (const { sample } of contenders) await sample();
   for (let round = 0; round < rounds; round++) {
     for (const { label, sample } of contenders) samples[label].push(...(await sample()));
   }
