@@ -82,7 +82,9 @@ function metadataItems(xml: string | undefined, role: string): Map<number, strin
   const items = new Map<number, string>();
   for (const [, attributes = "", text = ""] of xml?.matchAll(/<Item\s([^<>]*)>([^<]*)<\/Item>/g) ?? []) {
     const sample = /\bsample="(\d+)"/.exec(attributes);
-    if (sample && attributes.includes(`role="${role}"`)) items.set(Number(sample[1]), decodeEntities(text));
+    if (!sample || !attributes.includes(`role="${role}"`)) continue;
+    // Twice, for GDAL escapes the text once more than XML asks.
+    items.set(Number(sample[1]), decodeEntities(decodeEntities(text)));
   }
   return items;
 }

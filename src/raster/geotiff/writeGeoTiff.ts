@@ -266,10 +266,15 @@ function nodataText(nodata: number): string {
   return Number.isNaN(nodata) ? "nan" : String(nodata).replace("Infinity", "inf");
 }
 
+function escapeXml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
 function bandNamesXml(names: readonly string[]): string {
-  const escaped = (name: string) => name.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  // GDAL escapes the text before it writes it as XML, which escapes it again, and so undoes it twice.
   const items = names.map(
-    (name, band) => `  <Item name="DESCRIPTION" sample="${band}" role="description">${escaped(name)}</Item>\n`,
+    (name, band) =>
+      `  <Item name="DESCRIPTION" sample="${band}" role="description">${escapeXml(escapeXml(name))}</Item>\n`,
   );
   return `<GDALMetadata>\n${items.join("")}</GDALMetadata>\n`;
 }
