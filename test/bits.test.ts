@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { zeros } from "../src/index.ts";
+import * as api from "../src/index.ts";
 import { criterionOf, misaligned, run, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
-import { bases, groupingsOf, inLayout, layouts, problemOf, titleOf } from "./support/data.ts";
-import { type Layout, type Shape, shapeIn } from "./support/layout.ts";
+import { bases, groupingsOf, inLayout, layouts, problemOf, seeded, titleOf } from "./support/data.ts";
+import { type Layout, type Shape, shapeIn, sizeOf } from "./support/layout.ts";
 import { type Base, type Problem, reference, type Settings } from "./support/reference.ts";
-import { tensor } from "../src/index.ts";
 
+const { tensor, zeros } = api;
 const perBase = bases.map((base) => ({ base, title: titleOf(base) }));
 
 /** The lengths of vectors, blocks and staging tiles, and one less and one more. */
@@ -51,6 +51,45 @@ describe("every length, staged, in place and misaligned", () => {
     for (const n of edges) expectRight(base, problemOf(base, [1, 2, 1, n], n), {});
     for (const n of edges.filter((n) => n < 5000))
       expectRight(base, inLayout(problemOf(base, [1, 3, 1, n], n), "NHWC"), { layout: "NHWC" });
+  });
+
+  test.each([
+    { base: { name: "mse" }, title: "mse" },
+    { base: { name: "sam" }, title: "sam" },
+  ] satisfies { base: Base; title: string }[])(
+    "masks of every shape that broadcasts, over many tiles: $title",
+    ({ base }) => {
+      const shape: Shape = [2, 2, 65, 260];
+      for (const layout of layouts)
+        for (const maskShape of [
+          [2, 2, 65, 260],
+          [2, 1, 65, 260],
+          [1, 2, 65, 260],
+          [1, 1, 65, 260],
+          [1, 1, 1, 260],
+          [2, 1, 65, 1],
+          [1, 2, 1, 1],
+        ] as const) {
+          const random = seeded(maskShape.join().length);
+          const data = Uint8Array.from({ length: sizeOf(maskShape) }, () => (random() < 0.3 ? 0 : 255));
+          const problem = inLayout({ ...problemOf(base, shape, 17, 0.1), mask: { data, shape: maskShape } }, layout);
+          for (const groupBy of groupingsOf(base)) expectRight(base, problem, { layout, groupBy });
+        }
+    },
+  );
+
+  test("bands, classes and samples by the thousand", () => {
+    for (const base of [{ name: "sam" }, { name: "crossEntropy" }, { name: "mse" }, { name: "rmse" }] satisfies Base[])
+      for (const shape of [
+        [2, 13, 40, 41],
+        [1, 1201, 3, 3],
+        [1, 2100, 1, 3],
+        [5000, 3, 1, 2],
+      ] as Shape[])
+        for (const layout of layouts) {
+          const problem = inLayout(problemOf(base, shape, 18, base.name === "sam" ? 0 : 0.2), layout);
+          for (const groupBy of groupingsOf(base)) expectRight(base, problem, { layout, groupBy });
+        }
   });
 
   test("an image with no pixels at all is one with none valid", () => {
@@ -150,6 +189,26 @@ describe("the same bits", () => {
       grown.dispose();
     }
     expect(gradError(want.grad.data, reference({ name: "mse" }, problem).grad)).toBe("");
+  });
+
+  const threads = "setThreads" in api;
+  test.skipIf(!threads)(`for every number of threads${threads ? "" : ": there is no setThreads yet"}`, async () => {
+    const { setThreads } = api as unknown as { setThreads: (n: number) => Promise<number> };
+    const large: Shape = [4, 3, 256, 256];
+    const problems = bases.map((base) => ({ base, problem: problemOf(base, large, 7) }));
+    const results = () => problems.map(({ base, problem }) => run(base, problem, {}, "in place"));
+    const alone = results();
+    try {
+      for (const n of [2, 3]) {
+        await setThreads(n);
+        for (const [i, got] of results().entries()) {
+          expect(bitsError(bitsOf(got.value), bitsOf(alone[i]?.value ?? []))).toBe("");
+          expect(bitsError(got.grad.data, alone[i]?.grad.data ?? new Float32Array())).toBe("");
+        }
+      }
+    } finally {
+      await setThreads(1);
+    }
   });
 
   test("pred and target may be one and the same array", () => {

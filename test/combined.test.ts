@@ -4,7 +4,7 @@ import { criterionOf, memories, place, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
 import { bases, inLayout, invalidOf, layouts, problemOf } from "./support/data.ts";
 import { at } from "./support/layout.ts";
-import { type Base, combinedReference, type Settings } from "./support/reference.ts";
+import { type Base, combinedReference, type Problem, type Settings } from "./support/reference.ts";
 
 interface Term {
   weight: number;
@@ -132,5 +132,57 @@ describe("CombinedLoss", () => {
     expect(got.terms[0]?.value).toBe(0);
     expect(valueError(got.value as number, want.value)).toBe("");
     expect(gradError(got.grad.data, want.grad)).toBe("");
+  });
+
+  test("terms over classes", () => {
+    const base: Base = { name: "crossEntropy" };
+    const own = problemOf(base, [2, 4, 5, 6], 93);
+    const terms: Term[] = [
+      { weight: 0.5, base, settings: {} },
+      { weight: 2, base: { ...base, params: { ignoreIndex: 2 } }, settings: { weighting: "linear" } },
+    ];
+    const { pred, target } = tensorsOf(own);
+    const got = criterion(terms).valueAndGrad(pred, target);
+    const want = combinedReference(terms, own);
+    expect(valueError(got.value as number, want.value)).toBe("");
+    expect(gradError(got.grad.data, want.grad)).toBe("");
+  });
+
+  test("micro-batches merge by a normalizer for each term", () => {
+    const terms: Term[] = [
+      { weight: 0.5, base: { name: "sam" }, settings: {} },
+      { weight: 2, base: { name: "rmse" }, settings: { groupBy: "channel", weighting: "linear" } },
+    ];
+    const half = (b: number): Problem => ({
+      ...problem,
+      shape: [1, 3, 6, 7],
+      pred: problem.pred.slice(b * 126, (b + 1) * 126),
+      target: problem.target.slice(b * 126, (b + 1) * 126) as Float32Array,
+    });
+    const tensors = [tensorsOf(half(0)), tensorsOf(half(1))];
+    const forward = tensors.map(({ pred, target }) => criterion(terms).forward(pred, target));
+    const normalizer = terms.map((_, k) => forward.reduce((sum, { terms }) => sum + (terms[k]?.weightSum ?? 0), 0));
+    const parts = tensors.map(({ pred, target }) => criterion(terms).valueAndGrad(pred, target, { normalizer }));
+    const want = combinedReference(terms, problem);
+    expect(
+      valueError(
+        parts.reduce((sum, { value }) => sum + (value as number), 0),
+        want.value,
+      ),
+    ).toBe("");
+    expect(gradError(Float32Array.from(parts.flatMap(({ grad }) => Array.from(grad.data))), want.grad)).toBe("");
+  });
+
+  test("reduction none wants it of all terms, and as many groups in each", () => {
+    const none = (groupBy: "sample" | "channel", reduction: "none" | "sum"): Term => ({
+      weight: 1,
+      base: { name: "mse" },
+      settings: { groupBy, reduction },
+    });
+    const { pred, target } = tensorsOf(problem);
+    expect(() => criterion([none("sample", "none"), none("sample", "sum")])).toThrow(RangeError);
+    expect(() => criterion([none("sample", "none"), none("channel", "none")]).forward(pred, target)).toThrow(
+      RangeError,
+    );
   });
 });

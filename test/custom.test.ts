@@ -91,9 +91,10 @@ describe("custom", () => {
     const { pred, target } = tensorsOf(problem);
     const returning = (answer: unknown) => () =>
       new FlexibleWeightedLoss(custom(() => answer as number)).valueAndGrad(pred, target);
-    for (const wrong of [undefined, null, "1", {}, { value: "1" }, { value: 1, grad: [1] }])
+    for (const wrong of [undefined, null, "1", {}, { value: "1" }, { value: 1 }, { value: 1, grad: 1 }])
       expect(returning(wrong)).toThrow(TypeError);
-    expect(returning({ value: 1, grad: new Float32Array(1) })).toThrow(RangeError);
+    for (const grad of [[1], new Float32Array(1), new Float64Array(99)])
+      expect(returning({ value: 1, grad })).toThrow(RangeError);
   });
 
   test("the function may call the package itself, and may keep or spoil what it is given", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bitsError, gradError, positiveZeroError, valueError } from "./compare.ts";
+import { bitsError, gradError, positiveZeroError, valueError, zeroError } from "./compare.ts";
 
 describe("the comparers", () => {
   const grad = Float64Array.of(1, -0.25, 1e-3, 0);
@@ -59,5 +59,7 @@ describe("the comparers", () => {
     expect(bitsError(Float64Array.from(x), x)).not.toBe("");
     expect(positiveZeroError([-0, 1], (i) => i === 0)).not.toBe("");
     expect(positiveZeroError([0, 1], (i) => i === 0)).toBe("");
+    expect(zeroError([-0, 1], (i) => i === 0)).toBe("");
+    expect(zeroError([1e-300, 1], (i) => i === 0)).not.toBe("");
   });
 });

@@ -59,7 +59,13 @@ export function bitsError(got: Float32Array | Float64Array, want: Float32Array |
 /** The bits of a result's numbers. */
 export const bitsOf = (value: number | ArrayLike<number>): Float64Array => Float64Array.from(list(value));
 
-/** +0 at every index where `zero` says so. */
+/** 0, of either sign, at every index where `zero` says so: a gradient that is 0 by convention. */
+export function zeroError(got: ArrayLike<number>, zero: (i: number) => boolean): string {
+  for (let i = 0; i < got.length; i++) if (zero(i) && got[i] !== 0) return `[${i}] got ${got[i]}, want 0`;
+  return "";
+}
+
+/** +0, and not −0, at every index where `zero` says so: a gradient at a pixel that is not valid. */
 export function positiveZeroError(got: ArrayLike<number>, zero: (i: number) => boolean): string {
   for (let i = 0; i < got.length; i++) if (zero(i) && !Object.is(got[i], 0)) return `[${i}] got ${got[i]}, want +0`;
   return "";

@@ -125,7 +125,8 @@ const vectorLosses = {
     (p: number[], t: number[]) => {
       const denominator = sum(p) + sum(t) + smooth;
       const numerator = 2 * dot(p, t) + smooth;
-      const loss = (denominator - numerator) / denominator;
+      // 1 − N/D without the smoothing that cancels.
+      const loss = (sum(p) + sum(t) - 2 * dot(p, t)) / denominator;
       return { loss, grad: t.map((x) => (numerator - 2 * x * denominator) / denominator ** 2) };
     },
 } satisfies Record<string, (params: never) => (p: number[], t: number[]) => Loss>;
@@ -170,7 +171,7 @@ function crossEntropyOf(logits: number[], [target]: number[]): Loss {
   const best = logits.indexOf(top);
   // log Σ e^(x − top) = log1p of all terms but the largest, which is 1.
   const rest = sum(exps.filter((_, k) => k !== best));
-  const loss = Math.log1p(rest) + top - at(logits, target as number);
+  const loss = Math.log1p(rest) + (top - at(logits, target as number));
   const others = sum(exps.filter((_, k) => k !== target)) / (1 + rest);
   return { loss, grad: exps.map((e, k) => (k === target ? -others : e / (1 + rest))) };
 }
