@@ -8,46 +8,38 @@
 // Errors are bounds that the tests measure against: for f32 in ulp (units in the last place) of the exact result, for
 // f64 relative to it. Costs are vector instructions in the usual case, f32 then f64, constants not counted.
 
-@inline
 function splat<T extends number>(c: f64): v128 {
   return v128.splat<T>(<T>c);
 }
 
 /** Every lane holds these bits, read as T. */
-@inline
 function splatBits<T extends number>(bits32: u32, bits64: u64): v128 {
   return sizeof<T>() == 4 ? i32x4.splat(bits32) : i64x2.splat(bits64);
 }
 
-@inline
 function addBits<T extends number>(a: v128, b: v128): v128 {
   return sizeof<T>() == 4 ? i32x4.add(a, b) : i64x2.add(a, b);
 }
 
-@inline
 function subBits<T extends number>(a: v128, b: v128): v128 {
   return sizeof<T>() == 4 ? i32x4.sub(a, b) : i64x2.sub(a, b);
 }
 
 /** All lanes of a mask are set: one instruction and a comparison, where `all_true` takes five. */
-@inline
 function everywhere(mask: v128): bool {
   return i32x4.bitmask(mask) == 0b1111;
 }
 
-@inline
 function mulAdd<T extends number>(a: v128, b: v128, c: v128): v128 {
   return v128.add<T>(v128.mul<T>(a, b), c);
 }
 
 /** One step of Horner's rule: p·z + c. */
-@inline
 function horner<T extends number>(p: v128, z: v128, c: f64): v128 {
   return mulAdd<T>(p, z, splat<T>(c));
 }
 
 /** a·z + b. Float32 polynomials are sums of such pairs: at equal cost, a chain half as long to wait for. */
-@inline
 function pair<T extends number>(a: f64, z: v128, b: f64): v128 {
   return horner<T>(splat<T>(a), z, b);
 }
@@ -61,7 +53,6 @@ const PI: f64 = 3.141592653589793;
  *
  * Error: 1.1 ulp (f32), 2e-14 (f64). Cost: 24, 30.
  */
-@inline
 export function exp<T extends number>(x: v128): v128 {
   // Bounds beyond which the result is Infinity or 0 anyway; in this order of operands NaN passes.
   x = v128.pmin<T>(x, splat<T>(sizeof<T>() == 4 ? 89 : 709.9));
@@ -108,7 +99,6 @@ export function exp<T extends number>(x: v128): v128 {
  *
  * Error: 1.4 ulp (f32), 5e-16 (f64). Cost: 14, 23, a division among them.
  */
-@inline
 export function log1pUnit<T extends number>(f: v128): v128 {
   const s = v128.div<T>(f, v128.add<T>(f, splat<T>(2)));
   const z = v128.mul<T>(s, s);
@@ -130,13 +120,11 @@ export function log1pUnit<T extends number>(f: v128): v128 {
 
 // A positive normal number is 2ᵏ·m with m in [√½, √2). Moving its bits up by 1 − √½ makes the exponent field turn over
 // at √2.
-@inline
 function turned<T extends number>(x: v128): v128 {
   return addBits<T>(x, splatBits<T>(0x3f800000 - 0x3f3504f3, 0x3ff0000000000000 - 0x3fe6a09e667f3bcd));
 }
 
 /** k as a number, of a `turned` 2ᵏ·m: the exponent field becomes the last digits of a float that counts in ones. */
-@inline
 function exponent<T extends number>(t: v128): v128 {
   const field = sizeof<T>() == 4 ? i32x4.shr_u(t, 23) : i64x2.shr_u(t, 52);
   const offset: f64 = sizeof<T>() == 4 ? 8388608 + 127 : 4503599627370496 + 1023;
@@ -144,13 +132,11 @@ function exponent<T extends number>(t: v128): v128 {
 }
 
 /** log(2ᵏ·(1 + f)) for f in [√½ − 1, √2 − 1]. */
-@inline
 function logScaled<T extends number>(k: v128, f: v128): v128 {
   return mulAdd<T>(k, splat<T>(LN2), log1pUnit<T>(f));
 }
 
 /** `y` where 0 < x < Infinity, the limits of log x elsewhere: −Infinity at 0, Infinity at Infinity, else NaN. */
-@inline
 function withLimits<T extends number>(y: v128, x: v128): v128 {
   const zero = splat<T>(0);
   const infinity = splat<T>(Infinity);
@@ -169,7 +155,6 @@ const LOG_SCALE: f64 = 44.3614195558365; // 64 ln 2
  * Error: 1.2 ulp (f32), 5e-16 (f64). Cost: 27, 36, a division among them, and a dozen more in vectors with a lane
  * that is not a positive normal number.
  */
-@inline
 export function log<T extends number>(x: v128): v128 {
   const leastNormal = splatBits<T>(0x00800000, 0x0010000000000000);
   const tiny = v128.lt<T>(x, leastNormal);
@@ -193,7 +178,6 @@ export function log<T extends number>(x: v128): v128 {
  *
  * Error: 1.6 ulp (f32), 5e-16 (f64). Cost: 30, 39, a division among them.
  */
-@inline
 export function log1p<T extends number>(x: v128): v128 {
   const one = splat<T>(1);
   const huge = v128.ge<T>(x, splat<T>(HUGE));
@@ -220,7 +204,6 @@ export function log1p<T extends number>(x: v128): v128 {
  *
  * Error: 2.2 ulp (f32), 5e-14 (f64, where d² does not underflow). Cost: 18, 21, and 42, 57 more with a lane beyond.
  */
-@inline
 export function logCosh<T extends number>(d: v128): v128 {
   const size = v128.abs<T>(d);
   const small = v128.lt<T>(size, splat<T>(sizeof<T>() == 4 ? 1 : 0.5));
@@ -239,12 +222,14 @@ export function logCosh<T extends number>(d: v128): v128 {
     p = horner<T>(p, z, 0.02222222220900881);
     p = horner<T>(p, z, -0.08333333333323212);
   }
-  let y = v128.mul<T>(horner<T>(p, z, 0.5), z);
-  if (!everywhere(small)) {
-    const rest = log1pUnit<T>(exp<T>(v128.mul<T>(size, splat<T>(-2))));
-    y = v128.bitselect(y, v128.add<T>(v128.sub<T>(size, splat<T>(LN2)), rest), small);
-  }
-  return y;
+  const near = v128.mul<T>(horner<T>(p, z, 0.5), z);
+  return everywhere(small) ? near : v128.bitselect(near, farLogCosh<T>(size), small);
+}
+
+/** log cosh of sizes that are not small, out of the way of those that are. */
+function farLogCosh<T extends number>(size: v128): v128 {
+  const rest = log1pUnit<T>(exp<T>(v128.mul<T>(size, splat<T>(-2))));
+  return v128.add<T>(v128.sub<T>(size, splat<T>(LN2)), rest);
 }
 
 /**
@@ -253,7 +238,6 @@ export function logCosh<T extends number>(d: v128): v128 {
  *
  * Error: 1.2 ulp (f32), 2e-14 (f64). Cost: 20, 21, and 31, 37 more with a lane beyond.
  */
-@inline
 export function tanh<T extends number>(d: v128): v128 {
   const size = v128.abs<T>(d);
   const small = v128.lt<T>(size, splat<T>(sizeof<T>() == 4 ? 1 : 0.5));
@@ -273,14 +257,17 @@ export function tanh<T extends number>(d: v128): v128 {
     p = horner<T>(p, z, 0.13333333307681114);
     p = horner<T>(p, z, -0.3333333333313639);
   }
-  let y = mulAdd<T>(v128.mul<T>(p, z), d, d);
-  if (!everywhere(small)) {
-    const one = splat<T>(1);
-    const power = exp<T>(v128.add<T>(size, size));
-    const far = v128.sub<T>(one, v128.div<T>(splat<T>(2), v128.add<T>(power, one)));
-    y = v128.bitselect(y, v128.or(far, v128.and(d, splat<T>(-0.0))), small);
-  }
-  return y;
+  const near = mulAdd<T>(v128.mul<T>(p, z), d, d);
+  return everywhere(small) ? near : v128.bitselect(near, farTanh<T>(d), small);
+}
+
+/** tanh of arguments that are not small, out of the way of those that are. */
+function farTanh<T extends number>(d: v128): v128 {
+  const one = splat<T>(1);
+  const size = v128.abs<T>(d);
+  const power = exp<T>(v128.add<T>(size, size));
+  const far = v128.sub<T>(one, v128.div<T>(splat<T>(2), v128.add<T>(power, one)));
+  return v128.or(far, v128.and(d, splat<T>(-0.0)));
 }
 
 /**
@@ -289,7 +276,6 @@ export function tanh<T extends number>(d: v128): v128 {
  *
  * Error: 2.4 ulp (f32), 1e-14 (f64). Cost: 30, 45, a division among them.
  */
-@inline
 export function atan2<T extends number>(y: v128, x: v128): v128 {
   const width = v128.abs<T>(x);
   const steep = v128.lt<T>(width, y);

@@ -17,23 +17,57 @@ import { Mse } from "./elementwise/Mse";
 import { Pinball } from "./elementwise/Pinball";
 import { PoissonNLL, PoissonNLLLog } from "./elementwise/PoissonNLL";
 import { Job, Loss, Record } from "./job";
-import { BLOCK, comfortable, countLanes, gradient, high, highMask, low, lowMask, narrow, sumLanes, widen } from "./lanes";
+import {
+  BLOCK,
+  comfortable,
+  countLanes,
+  gradient,
+  high,
+  highMask,
+  low,
+  lowMask,
+  maxLanes,
+  narrow,
+  sumLanes,
+  widen,
+} from "./lanes";
 
 /** The smallest mean of ρ that float32 squares are trusted with: below, terms may have vanished. */
 const LEAST: f64 = 7.9e-31;
 
+/** What is left of a difference of float32 has digits enough from this share of its parts on. */
+const ENOUGH: f64 = 0.125;
+
 /** ρ of four pixels in float32 lanes, 0 where invalid; their gradient is stored where G asks for it. */
-@inline
-function term<L extends Elementwise, G>(pred: usize, target: usize, grad: usize, valid: v128, a: v128, b: v128, coef: v128): v128 {
+function term<L extends Elementwise, G>(
+  pred: usize,
+  target: usize,
+  grad: usize,
+  valid: v128,
+  a: v128,
+  b: v128,
+  coef: v128,
+): v128 {
   const p = v128.load(pred);
   const t = v128.load(target);
   if (!isVoid<G>()) v128.store(grad, gradient(valid, f32x4.mul(coef, changetype<L>(0).slope(p, t, a, b))));
   return v128.and(valid, changetype<L>(0).value(p, t, a, b));
 }
 
-/** The fast way: float32 lanes within a block, float64 from block to block. Adds the count to `record`, returns Σρ. */
+/**
+ * The fast way: float32 lanes within a block, float64 from block to block. Adds the count to `record`; returns Σρ, NaN where
+ * what is left of a difference has too few digits.
+ */
 function sumFast<L extends Elementwise, G>(
-  pred: usize, target: usize, grad: usize, n: u32, least: f32, a0: f64, b0: f64, coef0: f64, record: Record,
+  pred: usize,
+  target: usize,
+  grad: usize,
+  n: u32,
+  least: f32,
+  a0: f64,
+  b0: f64,
+  coef0: f64,
+  record: Record,
 ): f64 {
   const a = f32x4.splat(comfortable(a0) ? <f32>a0 : NaN);
   const b = f32x4.splat(comfortable(b0) ? <f32>b0 : NaN);
@@ -41,6 +75,9 @@ function sumFast<L extends Elementwise, G>(
   const lo = f32x4.splat(least);
   let count = i32x4.splat(0);
   let total = f64x2.splat(0);
+  let totalParts = f64x2.splat(0);
+  let largestParts = f32x4.splat(0);
+  let largestSlope = f32x4.splat(0);
   while (n > 0) {
     const block = min(n, changetype<L>(0).heavy() ? BLOCK / 4 : BLOCK);
     n -= block;
@@ -53,6 +90,15 @@ function sumFast<L extends Elementwise, G>(
       const v0 = f32x4.ge(v128.load(target), lo);
       s0 = f32x4.add(s0, term<L, G>(pred, target, grad, v0, a, b, coef));
       if (changetype<L>(0).heavy()) {
+        if (changetype<L>(0).cancels()) {
+          const p = v128.load(pred);
+          const t = v128.load(target);
+          s1 = f32x4.add(s1, v128.and(v0, changetype<L>(0).valueParts(p, t)));
+          if (!isVoid<G>()) {
+            largestParts = f32x4.max(largestParts, v128.and(v0, changetype<L>(0).slopeParts(p, t)));
+            largestSlope = f32x4.max(largestSlope, f32x4.abs(v128.load(grad)));
+          }
+        }
         count = i32x4.sub(count, v0);
         pred += 16;
         target += 16;
@@ -70,15 +116,32 @@ function sumFast<L extends Elementwise, G>(
         grad += 64;
       }
     } while (pred < end);
-    total = f64x2.add(total, widen(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3))));
+    if (changetype<L>(0).cancels()) {
+      total = f64x2.add(total, widen(s0));
+      totalParts = f64x2.add(totalParts, widen(s1));
+    } else {
+      total = f64x2.add(total, widen(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3))));
+    }
   }
   record.count += <f64>countLanes(count);
-  return sumLanes(total);
+  const sum = sumLanes(total);
+  if (changetype<L>(0).cancels()) {
+    if (Math.abs(sum) < ENOUGH * sumLanes(totalParts)) return NaN;
+    if (!isVoid<G>() && maxLanes(largestSlope) < ENOUGH * maxLanes(largestParts) * Math.abs(coef0)) return NaN;
+  }
+  return sum;
 }
 
 /** The wide way: the same in float64 lanes, for tiles whose terms float32 cannot hold. `grad` 0: the sum alone. */
 function sumWide<L extends Elementwise>(
-  pred: usize, target: usize, grad: usize, n: u32, least: f32, a0: f64, b0: f64, coef0: f64,
+  pred: usize,
+  target: usize,
+  grad: usize,
+  n: u32,
+  least: f32,
+  a0: f64,
+  b0: f64,
+  coef0: f64,
 ): f64 {
   const a = f64x2.splat(a0);
   const b = f64x2.splat(b0);
@@ -103,8 +166,15 @@ function sumWide<L extends Elementwise>(
 }
 
 /** Adds Σρ and the count of a tile to `record`, F in float32 and W in float64 being one loss; writes `grad` unless it is 0. */
-@inline
-function add<F extends Elementwise, W extends Elementwise>(job: Job, pred: usize, target: usize, grad: usize, n: u32, coef: f64, record: Record): void {
+function add<F extends Elementwise, W extends Elementwise>(
+  job: Job,
+  pred: usize,
+  target: usize,
+  grad: usize,
+  n: u32,
+  coef: f64,
+  record: Record,
+): void {
   const least = job.tileMin;
   const before = record.count;
   let sum = grad
@@ -119,7 +189,13 @@ function add<F extends Elementwise, W extends Elementwise>(job: Job, pred: usize
 
 /** Adds the sum and the count of a tile to `record`; writes its gradient, `coef` · ρ′, unless `grad` is 0. */
 export function elementwise(
-  job: Job, pred: usize, target: usize, grad: usize, n: u32, coef: f64, record: Record,
+  job: Job,
+  pred: usize,
+  target: usize,
+  grad: usize,
+  n: u32,
+  coef: f64,
+  record: Record,
 ): void {
   switch (job.loss) {
     case Loss.Mae:

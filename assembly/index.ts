@@ -6,7 +6,16 @@ import { Reduction } from "./weights";
 
 export { Loss, Pass, Reduction, Type };
 export { collect, run } from "./units";
-export { clearGroups, clearRecords, coefficients, finish, needsResidual, value, weigh, weightedLosses } from "./weights";
+export {
+  clearGroups,
+  clearRecords,
+  coefficients,
+  finish,
+  needsResidual,
+  value,
+  weigh,
+  weightedLosses,
+} from "./weights";
 
 export function jobBytes(): u32 {
   return JOB_BYTES;
@@ -32,7 +41,14 @@ export function setLoss(job: Job, loss: Loss, scale: f64, a: f64, b: f64): void 
 }
 
 export function setGeometry(
-  job: Job, pixels: u32, channels: u32, planes: u32, tile: u32, planesPerGroup: u32, groups: u32, total: f64,
+  job: Job,
+  pixels: u32,
+  channels: u32,
+  planes: u32,
+  tile: u32,
+  planesPerGroup: u32,
+  groups: u32,
+  total: f64,
 ): void {
   job.pixels = pixels;
   job.channels = channels;
@@ -66,7 +82,13 @@ export function setWeights(job: Job, power: f64, normalizer: f64): void {
 }
 
 export function setMemory(
-  job: Job, slots: usize, records: usize, losses: usize, weights: usize, gradOutputs: usize, coefficients: usize,
+  job: Job,
+  slots: usize,
+  records: usize,
+  losses: usize,
+  weights: usize,
+  gradOutputs: usize,
+  coefficients: usize,
 ): void {
   job.slots = slots;
   job.records = records;
@@ -91,10 +113,15 @@ export function setKeep(job: Job, keep: bool): void {
   job.keep = keep;
 }
 
-@inline
 function setOperand(
-  operand: Operand, base: usize, sampleStride: usize, channelStride: usize, pixelStride: usize, type: Type,
-  scale: f32, offset: f32,
+  operand: Operand,
+  base: usize,
+  sampleStride: usize,
+  channelStride: usize,
+  pixelStride: usize,
+  type: Type,
+  scale: f32,
+  offset: f32,
 ): void {
   operand.base = base;
   operand.sampleStride = sampleStride;
@@ -106,13 +133,27 @@ function setOperand(
 }
 
 export function setPred(
-  job: Job, base: usize, sampleStride: usize, channelStride: usize, pixelStride: usize, type: Type, scale: f32, offset: f32,
+  job: Job,
+  base: usize,
+  sampleStride: usize,
+  channelStride: usize,
+  pixelStride: usize,
+  type: Type,
+  scale: f32,
+  offset: f32,
 ): void {
   setOperand(job.pred, base, sampleStride, channelStride, pixelStride, type, scale, offset);
 }
 
 export function setTarget(
-  job: Job, base: usize, sampleStride: usize, channelStride: usize, pixelStride: usize, type: Type, scale: f32, offset: f32,
+  job: Job,
+  base: usize,
+  sampleStride: usize,
+  channelStride: usize,
+  pixelStride: usize,
+  type: Type,
+  scale: f32,
+  offset: f32,
 ): void {
   setOperand(job.target, base, sampleStride, channelStride, pixelStride, type, scale, offset);
 }

@@ -14,54 +14,52 @@ export const STEP: u32 = 16;
 export const BLOCK: u32 = 128;
 
 /** The first two lanes of an f32x4, as f64x2. */
-@inline
 export function low(v: v128): v128 {
   return f64x2.promote_low_f32x4(v);
 }
 
 /** The last two lanes of an f32x4, as f64x2. */
-@inline
 export function high(v: v128): v128 {
   return f64x2.promote_low_f32x4(v128.shuffle<i64>(v, v, 1, 1));
 }
 
 /** Two f64x2 rounded and joined to one f32x4: the way back from `low` and `high`. */
-@inline
 export function narrow(first: v128, last: v128): v128 {
   return v128.shuffle<i64>(f32x4.demote_f64x2_zero(first), f32x4.demote_f64x2_zero(last), 0, 2);
 }
 
 /** A lane mask of four, as the mask of `low`. */
-@inline
 export function lowMask(mask: v128): v128 {
   return i64x2.extend_low_i32x4_s(mask);
 }
 
 /** A lane mask of four, as the mask of `high`. */
-@inline
 export function highMask(mask: v128): v128 {
   return i64x2.extend_high_i32x4_s(mask);
 }
 
 /** The four float32 lanes added pairwise into two float64 lanes. */
-@inline
 export function widen(sum: v128): v128 {
   return f64x2.add(low(sum), high(sum));
 }
 
 /** What of a gradient is stored: its valid lanes, +0 elsewhere, and no −0 either. */
-@inline
 export function gradient(valid: v128, slope: v128): v128 {
   return v128.and(valid, f32x4.add(slope, f32x4.splat(0)));
 }
 
-@inline
 export function sumLanes(v: v128): f64 {
   return f64x2.extract_lane(v, 0) + f64x2.extract_lane(v, 1);
 }
 
+export function maxLanes(v: v128): f64 {
+  return Math.max(
+    Math.max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)),
+    Math.max(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)),
+  );
+}
+
 /** How many lanes of a counter are set: `counter` is the sum of 0 / −1 lane masks, negated. */
-@inline
 export function countLanes(v: v128): i32 {
   return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
 }
@@ -70,7 +68,6 @@ export function countLanes(v: v128): i32 {
  * Whether float32 can carry `x` with full precision and room for a product on either side. A parameter or coefficient that
  * is not comfortable sends the tile the float64 way.
  */
-@inline
 export function comfortable(x: f64): bool {
   const size = Math.abs(x);
   return size == 0 || (size > 7.9e-31 && size < 1.2e30);

@@ -7,12 +7,10 @@ import { STEP } from "./lanes";
 import { exclude } from "./valid";
 
 /** Length of a tile of n elements in scratch. */
-@inline
 export function padded(n: u32): u32 {
   return (n + STEP - 1) & ~(STEP - 1);
 }
 
-@inline
 export function planar(operand: Operand): bool {
   return operand.type == Type.F32 && operand.pixelStride == 4;
 }

@@ -31,12 +31,10 @@ export function scratchBytes(channels: u32, tile: u32): u32 {
   return padded(tile) * (channels * 12 + 1);
 }
 
-@inline
 function looksAcross(loss: Loss): bool {
   return loss == Loss.Sam || loss == Loss.CrossEntropy;
 }
 
-@inline
 function isMoment(loss: Loss): bool {
   return loss == Loss.VectorAngle || loss == Loss.Dice || loss == Loss.BandMoments;
 }
@@ -54,15 +52,23 @@ function countTile(target: usize, n: u32, min: f32, record: Record): void {
 }
 
 /** A loss of single pixels and channels, on one plane. */
-@inline
 function planeTile(
-  job: Job, pass: Pass, pred: usize, target: usize, grad: usize, n: u32, channel: u32, group: u32, record: Record,
+  job: Job,
+  pass: Pass,
+  pred: usize,
+  target: usize,
+  grad: usize,
+  n: u32,
+  channel: u32,
+  group: u32,
+  record: Record,
 ): void {
   // What is gathered of a channel starts at its own place, after what an earlier part of the unit has put there.
   const at = (channel * job.tile + <u32>record.count) * 4;
   const a = job.coefficient(group, 0);
   if (pass == Pass.Count) countTile(target, n, job.tileMin, record);
-  else if (pass == Pass.Gather) gather(pred, target, n, job.tileMin, job.gatheredPred + at, job.gatheredTarget + at, record);
+  else if (pass == Pass.Gather)
+    gather(pred, target, n, job.tileMin, job.gatheredPred + at, job.gatheredTarget + at, record);
   else if (pass == Pass.Scatter) scatter(target, grad, n, job.tileMin, job.gatheredPred + at, a, record);
   else if (pass == Pass.Residual) residualSums(job, pred, target, n, a, record);
   else if (!isMoment(job.loss)) elementwise(job, pred, target, grad, n, a, record);
@@ -71,10 +77,18 @@ function planeTile(
 }
 
 /** A loss across the channels of a pixel, on all planes of a sample. */
-@inline
 function pixelTile(
-  job: Job, pass: Pass, pred: usize, predStride: usize, target: usize, targetStride: usize, grad: usize, gradStride: usize,
-  n: u32, group: u32, record: Record,
+  job: Job,
+  pass: Pass,
+  pred: usize,
+  predStride: usize,
+  target: usize,
+  targetStride: usize,
+  grad: usize,
+  gradStride: usize,
+  n: u32,
+  group: u32,
+  record: Record,
 ): void {
   const channels = job.channels;
   const needed = <i32>job.a;
@@ -126,14 +140,34 @@ function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, 
   if (looksAcross(job.loss)) {
     const group = (plane * channels) / job.planesPerGroup;
     pixelTile(
-      job, pass, pred, predStride, target, targetStride, grad, gradStride, size, group, changetype<Record>(slot),
+      job,
+      pass,
+      pred,
+      predStride,
+      target,
+      targetStride,
+      grad,
+      gradStride,
+      size,
+      group,
+      changetype<Record>(slot),
     );
   } else {
     for (let k: u32 = 0; k < channels; k++) {
       const at: usize = k;
       const group = (plane * channels + k) / job.planesPerGroup;
       const record = changetype<Record>(slot + k * RECORD);
-      planeTile(job, pass, pred + at * predStride, target + at * targetStride, grad + at * gradStride, size, k, group, record);
+      planeTile(
+        job,
+        pass,
+        pred + at * predStride,
+        target + at * targetStride,
+        grad + at * gradStride,
+        size,
+        k,
+        group,
+        record,
+      );
     }
   }
 

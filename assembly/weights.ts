@@ -24,7 +24,6 @@ const PARALLEL: f64 = 5.7e-14;
 
 const HALF_PI: f64 = 1.5707963267948966;
 
-@inline
 function recordOf(job: Job, group: u32): Record {
   return changetype<Record>(job.records + group * RECORD);
 }
@@ -57,20 +56,17 @@ export function weigh(job: Job): void {
 //     N = √(Σp²·Σr² − (Σrp)²) = |p||t| sin θ        α·Σp² + Σrp = |p||t| cos θ
 
 /** N², 0 where it is rounding alone. */
-@inline
 export function gram(pp: f64, rr: f64, rp: f64): f64 {
   const product = pp * rr;
   const nn = product - rp * rp;
   return nn <= PARALLEL * product ? 0 : nn;
 }
 
-@inline
 export function atan2Scalar(y: f64, x: f64): f64 {
   return f64x2.extract_lane(atan2<f64>(f64x2.splat(y), f64x2.splat(x)), 0);
 }
 
 /** θ in radians; 0 where both vectors are zero, π/2 where one is. `zeroTarget` tells whether t is zero. */
-@inline
 export function angle(pp: f64, rr: f64, rp: f64, alpha: f64, zeroTarget: bool): f64 {
   const zeroPred = pp == 0;
   if (zeroPred || zeroTarget) return zeroPred && zeroTarget ? 0 : HALF_PI;
@@ -124,7 +120,6 @@ export function finish(job: Job): void {
 }
 
 /** ∂value / ∂L_g, times the upstream gradient. */
-@inline
 function share(job: Job, reduction: Reduction, g: u32): f64 {
   const weight = load<f64>(job.weights + g * 8);
   const upstream = load<f64>(job.gradOutputs + (reduction == Reduction.None ? <usize>g * 8 : 0));
@@ -133,7 +128,6 @@ function share(job: Job, reduction: Reduction, g: u32): f64 {
 }
 
 /** What a mean divides by: the caller's normalizer where there is one (it is NaN otherwise). */
-@inline
 function divisor(job: Job): f64 {
   return isNaN(job.normalizer) ? job.weightSum : job.normalizer;
 }
@@ -154,11 +148,11 @@ export function coefficients(job: Job, reduction: Reduction): void {
       // ∂√(mean d²) = d / (n·L); the kernel's slope is 2d.
       a = loss == 0 ? 0 : outer / (2 * record.count * loss);
     } else if (job.loss == Loss.Dice) {
-      // ∂L/∂p = (1 − L − 2t) / (Σp + Σt + s)
+      // ∂L/∂p = (2Σpt + s) / (Σp + Σt + s)² − 2t / (Σp + Σt + s)
       const size = record.sum(0) + record.sum(1) + job.a;
       if (size != 0) {
         b = (-2 * outer) / size;
-        c = (outer * (1 - loss)) / size;
+        c = (outer * (2 * record.sum(2) + job.a)) / size / size;
       }
     } else if (job.loss == Loss.VectorAngle) {
       // ∂θ/∂p = −(t − α′·p) / N, where α′ = Σpt / Σp²

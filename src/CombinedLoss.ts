@@ -16,7 +16,7 @@ import {
   type ValueOf,
 } from "./criterion.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
-import type { Tensor, TensorLike } from "./tensor.ts";
+import type { TargetLike, Tensor, TensorLike } from "./tensor.ts";
 
 /** One summand: its coefficient and its criterion. */
 export interface Term<R extends Reduction = Reduction> {
@@ -36,7 +36,8 @@ export interface CombinedGradientResult<R extends Reduction = "mean"> extends Co
   readonly grad: Tensor;
 }
 
-export interface CombinedGradientOptions extends Omit<GradientOptions, "normalizer"> {
+export interface CombinedGradientOptions<R extends Reduction = Reduction>
+  extends Omit<GradientOptions<R>, "normalizer"> {
   /** A Σ w for each term to divide by instead of this batch's own. */
   normalizer?: readonly number[];
 }
@@ -86,7 +87,7 @@ export class CombinedLoss<R extends Reduction = "mean"> {
    *
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
    */
-  forward(pred: TensorLike, target: TensorLike, options: ForwardOptions = {}): CombinedResult<R> {
+  forward(pred: TensorLike, target: TargetLike, options: ForwardOptions = {}): CombinedResult<R> {
     checkOptions("forward options", options, ["mask"]);
     const prepared = this.#prepare(pred, target, options);
     const results = prepared.map(({ kernels, call }) => compute(kernels, call));
@@ -98,7 +99,11 @@ export class CombinedLoss<R extends Reduction = "mean"> {
    *
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
    */
-  valueAndGrad(pred: TensorLike, target: TensorLike, options: CombinedGradientOptions = {}): CombinedGradientResult<R> {
+  valueAndGrad(
+    pred: TensorLike,
+    target: TargetLike,
+    options: CombinedGradientOptions<R> = {},
+  ): CombinedGradientResult<R> {
     checkOptions("valueAndGrad options", options, ["mask", "gradOutput", "normalizer", "out"]);
     const out = checkOut(options.out, pred);
     const prepared = this.#prepare(pred, target, options, out);
@@ -131,7 +136,7 @@ export class CombinedLoss<R extends Reduction = "mean"> {
 
   #prepare(
     pred: TensorLike,
-    target: TensorLike,
+    target: TargetLike,
     { mask }: ForwardOptions,
     out?: Parameters<typeof prepare>[4],
   ): Prepared[] {

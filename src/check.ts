@@ -105,7 +105,7 @@ export function checkOptions(name: string, options: unknown, known: readonly str
   }
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) {
-      throw new RangeError(`"${name}": expected options among ${known.join(", ")}, got ${JSON.stringify(key)}`);
+      throw new TypeError(`"${name}": expected options among ${known.join(", ")}, got ${JSON.stringify(key)}`);
     }
   }
 }

@@ -45,9 +45,9 @@ export interface ForwardOptions {
   mask?: TensorLike<Uint8Array>;
 }
 
-export interface GradientOptions extends ForwardOptions {
+export interface GradientOptions<R extends Reduction = Reduction> extends ForwardOptions {
   /** Upstream gradient: a number, or one per group for `reduction: "none"`; 1 by default. */
-  gradOutput?: number | ArrayLike<number>;
+  gradOutput?: R extends "none" ? number | ArrayLike<number> : number;
   /** A Σ w to divide by instead of this batch's own, for a batch that comes in parts (`reduction: "mean"`). */
   normalizer?: number;
   /** Where to write the gradient: a float32 tensor of pred's shape that overlaps none of the inputs. */
@@ -109,10 +109,10 @@ export function checkSettings(base: unknown, options: LossOptions, defaultGroupB
   }
   if (typeof weighting !== "number") checkChoice("weighting", weighting, ["sqrt", "linear", "uniform"]);
   if (threshold !== undefined && valid !== undefined) {
-    throw new RangeError(`"threshold": expected it without "valid", for which it is short, got both`);
+    throw new TypeError(`"threshold": expected it without "valid", for which it is short, got both`);
   }
   if (base.kind === "labels" && (threshold !== undefined || valid !== undefined)) {
-    throw new RangeError(
+    throw new TypeError(
       `"${valid === undefined ? "threshold" : "valid"}": expected none with crossEntropy, whose valid pixels are told by class, ` +
         "ignoreIndex and mask, got one",
     );

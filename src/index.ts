@@ -29,5 +29,13 @@ export { dice, vectorAngle } from "./losses/moments.ts";
 export { crossEntropy, sam } from "./losses/pixel.ts";
 export type { GroupBy, Layout } from "./plan.ts";
 export type { ValidRule } from "./rule.ts";
-export { type OrtTensorView, Tensor, type TensorLike, type TensorView, tensor, zeros } from "./tensor.ts";
+export {
+  type OrtTensorView,
+  type TargetLike,
+  Tensor,
+  type TensorLike,
+  type TensorView,
+  tensor,
+  zeros,
+} from "./tensor.ts";
 export { validPixelWeightedLoss } from "./validPixelWeightedLoss.ts";

@@ -16,6 +16,9 @@ export interface OrtTensorView<Data extends ArrayBufferView = Float32Array> {
 /** What every call takes for an array: a `Tensor`, `{ data, shape }` or `{ data, dims }`. */
 export type TensorLike<Data extends ArrayBufferView = Float32Array> = TensorView<Data> | OrtTensorView<Data>;
 
+/** A target: float32 like pred, or the class labels of `crossEntropy`. */
+export type TargetLike = TensorLike<Float32Array | Uint8Array | Int32Array>;
+
 /** The element types of tensors: float32 images, uint8 masks, and class labels. */
 export type TensorData = Float32Array | Uint8Array | Int32Array;
 

@@ -3,7 +3,7 @@ import type { ForwardOptions, LossOptions, Reduction, ValueOf } from "./criterio
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
 import type { BaseLoss, CustomFunction } from "./losses/BaseLoss.ts";
 import { custom } from "./losses/custom.ts";
-import type { TensorLike } from "./tensor.ts";
+import type { TargetLike, TensorLike } from "./tensor.ts";
 
 /**
  * A base loss over the valid pixels of each sample, the samples weighed by √(valid / total): the value of a `FlexibleWeightedLoss`
@@ -19,7 +19,7 @@ import type { TensorLike } from "./tensor.ts";
  */
 export function validPixelWeightedLoss<R extends Reduction = "mean">(
   pred: TensorLike,
-  target: TensorLike<Float32Array | Uint8Array | Int32Array>,
+  target: TargetLike,
   base: BaseLoss | CustomFunction,
   options: LossOptions<R> & ForwardOptions = {},
 ): ValueOf<R> {

@@ -12,6 +12,11 @@ export class Bce<T extends number> extends Elementwise {
   }
 
   @inline
+  cancels(): bool {
+    return false;
+  }
+
+  @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
     const floor = v128.splat<T>(<T>-100);
     const logP = v128.max<T>(log<T>(p), floor);
@@ -31,5 +36,15 @@ export class Bce<T extends number> extends Elementwise {
     const spread = v128.mul<T>(p, v128.sub<T>(v128.splat<T>(<T>1), p));
     const saturated = v128.eq<T>(spread, v128.splat<T>(<T>0));
     return v128.div<T>(v128.sub<T>(p, t), v128.bitselect(v128.splat<T>(<T>1e-12), spread, saturated));
+  }
+
+  @inline
+  valueParts(p: v128, t: v128): v128 {
+    return v128.splat<T>(<T>0);
+  }
+
+  @inline
+  slopeParts(p: v128, t: v128): v128 {
+    return v128.splat<T>(<T>0);
   }
 }

@@ -13,6 +13,11 @@ export class Huber<T extends number> extends Elementwise {
   }
 
   @inline
+  cancels(): bool {
+    return false;
+  }
+
+  @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
     const d = v128.abs<T>(v128.sub<T>(p, t));
     const q = v128.pmin<T>(d, a);
@@ -23,5 +28,15 @@ export class Huber<T extends number> extends Elementwise {
   slope(p: v128, t: v128, a: v128, b: v128): v128 {
     const d = v128.sub<T>(p, t);
     return v128.pmax<T>(v128.pmin<T>(d, a), v128.neg<T>(a));
+  }
+
+  @inline
+  valueParts(p: v128, t: v128): v128 {
+    return v128.splat<T>(<T>0);
+  }
+
+  @inline
+  slopeParts(p: v128, t: v128): v128 {
+    return v128.splat<T>(<T>0);
   }
 }

@@ -12,6 +12,11 @@ export class LogCosh<T extends number> extends Elementwise {
   }
 
   @inline
+  cancels(): bool {
+    return false;
+  }
+
+  @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
     return logCosh<T>(v128.sub<T>(p, t));
   }
@@ -19,5 +24,15 @@ export class LogCosh<T extends number> extends Elementwise {
   @inline
   slope(p: v128, t: v128, a: v128, b: v128): v128 {
     return tanh<T>(v128.sub<T>(p, t));
+  }
+
+  @inline
+  valueParts(p: v128, t: v128): v128 {
+    return v128.splat<T>(<T>0);
+  }
+
+  @inline
+  slopeParts(p: v128, t: v128): v128 {
+    return v128.splat<T>(<T>0);
   }
 }

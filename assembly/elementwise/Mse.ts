@@ -11,6 +11,11 @@ export class Mse<T extends number> extends Elementwise {
   }
 
   @inline
+  cancels(): bool {
+    return false;
+  }
+
+  @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
     const d = v128.sub<T>(p, t);
     return v128.mul<T>(d, d);
@@ -20,5 +25,15 @@ export class Mse<T extends number> extends Elementwise {
   slope(p: v128, t: v128, a: v128, b: v128): v128 {
     const d = v128.sub<T>(p, t);
     return v128.add<T>(d, d);
+  }
+
+  @inline
+  valueParts(p: v128, t: v128): v128 {
+    return v128.splat<T>(<T>0);
+  }
+
+  @inline
+  slopeParts(p: v128, t: v128): v128 {
+    return v128.splat<T>(<T>0);
   }
 }

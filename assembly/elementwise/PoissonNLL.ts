@@ -12,6 +12,11 @@ export class PoissonNLLLog<T extends number> extends Elementwise {
   }
 
   @inline
+  cancels(): bool {
+    return true;
+  }
+
+  @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
     return v128.sub<T>(exp<T>(p), v128.mul<T>(t, p));
   }
@@ -19,6 +24,16 @@ export class PoissonNLLLog<T extends number> extends Elementwise {
   @inline
   slope(p: v128, t: v128, a: v128, b: v128): v128 {
     return v128.sub<T>(exp<T>(p), t);
+  }
+
+  @inline
+  valueParts(p: v128, t: v128): v128 {
+    return exp<T>(p);
+  }
+
+  @inline
+  slopeParts(p: v128, t: v128): v128 {
+    return exp<T>(p);
   }
 }
 
@@ -33,6 +48,11 @@ export class PoissonNLL<T extends number> extends Elementwise {
   }
 
   @inline
+  cancels(): bool {
+    return true;
+  }
+
+  @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
     return v128.sub<T>(p, v128.mul<T>(t, log<T>(v128.add<T>(p, a))));
   }
@@ -40,5 +60,15 @@ export class PoissonNLL<T extends number> extends Elementwise {
   @inline
   slope(p: v128, t: v128, a: v128, b: v128): v128 {
     return v128.div<T>(v128.add<T>(v128.sub<T>(p, t), a), v128.add<T>(p, a));
+  }
+
+  @inline
+  valueParts(p: v128, t: v128): v128 {
+    return v128.add<T>(v128.abs<T>(p), v128.abs<T>(t));
+  }
+
+  @inline
+  slopeParts(p: v128, t: v128): v128 {
+    return v128.splat<T>(<T>0);
   }
 }

@@ -15,12 +15,10 @@ import { comfortable, countLanes, sumLanes, widen } from "../lanes";
 const LEAST: f64 = 7.9e-31;
 
 /** Four float32 as they are, or the first two of them as float64. */
-@inline
 function read<T extends number>(at: usize): v128 {
   return sizeof<T>() == 4 ? v128.load(at) : f64x2.promote_low_f32x4(v128.load64_zero(at));
 }
 
-@inline
 function write<T extends number>(at: usize, v: v128): void {
   if (sizeof<T>() == 4) v128.store(at, v);
   else v128.store64_lane(at, f32x4.demote_f64x2_zero(v), 0);
@@ -47,7 +45,14 @@ export function labelCount(job: Job, labels: usize, n: u32, classes: usize, reco
 
 /** Σρ over a tile in lanes of T; with `grad`, grad ← coef · ∂ρ/∂x. */
 function sum<T extends number>(
-  pred: usize, predStride: usize, labels: usize, grad: usize, gradStride: usize, classes: usize, n: u32, coef0: f64,
+  pred: usize,
+  predStride: usize,
+  labels: usize,
+  grad: usize,
+  gradStride: usize,
+  classes: usize,
+  n: u32,
+  coef0: f64,
 ): f64 {
   const step: usize = sizeof<T>() == 4 ? 16 : 8;
   const zero = v128.splat<T>(<T>0);
@@ -98,7 +103,15 @@ function sum<T extends number>(
  * unless `grad` is 0, writes grad ← coef · ∂ρ/∂x.
  */
 export function crossEntropy(
-  job: Job, pred: usize, predStride: usize, labels: usize, grad: usize, gradStride: usize, classes: usize, n: u32, coef: f64,
+  job: Job,
+  pred: usize,
+  predStride: usize,
+  labels: usize,
+  grad: usize,
+  gradStride: usize,
+  classes: usize,
+  n: u32,
+  coef: f64,
   record: Record,
 ): void {
   const before = record.count;

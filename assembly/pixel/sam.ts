@@ -29,7 +29,6 @@ const HALF_PI: f64 = 1.5707963267948966;
 const HEAD: i64 = ~0x1fffffff;
 
 /** Which of four pixels count: those with at least `needed` valid channels. */
-@inline
 function counted(target: usize, targetStride: usize, channels: usize, lo: v128, needed: i32): v128 {
   let valid = i32x4.splat(0);
   for (let c: usize = 0; c < channels; c++) {
@@ -40,7 +39,13 @@ function counted(target: usize, targetStride: usize, channels: usize, lo: v128, 
 
 /** Adds the number of pixels that count to `record`. */
 export function samCount(
-  target: usize, targetStride: usize, channels: usize, n: u32, min: f32, needed: i32, record: Record,
+  target: usize,
+  targetStride: usize,
+  channels: usize,
+  n: u32,
+  min: f32,
+  needed: i32,
+  record: Record,
 ): void {
   const lo = f32x4.splat(min);
   const end = target + n * 4;
@@ -55,8 +60,18 @@ export function samCount(
  * angle is taken over these.
  */
 export function sam(
-  pred: usize, predStride: usize, target: usize, targetStride: usize, grad: usize, gradStride: usize,
-  channels: usize, n: u32, min: f32, needed: i32, coef: f64, record: Record,
+  pred: usize,
+  predStride: usize,
+  target: usize,
+  targetStride: usize,
+  grad: usize,
+  gradStride: usize,
+  channels: usize,
+  n: u32,
+  min: f32,
+  needed: i32,
+  coef: f64,
+  record: Record,
 ): void {
   const lo = f32x4.splat(min);
   const zero = f32x4.splat(0);
@@ -90,7 +105,10 @@ export function sam(
     let alpha1 = high(ratio);
     const slope = f32x4.abs(ratio);
     const bigEnough = v128.and(f32x4.gt(pp, f32x4.splat(LEAST_SQUARE)), f32x4.gt(slope, f32x4.splat(LEAST_SLOPE)));
-    const smallEnough = v128.and(f32x4.lt(pp, f32x4.splat(GREATEST_SQUARE)), f32x4.lt(slope, f32x4.splat(GREATEST_SLOPE)));
+    const smallEnough = v128.and(
+      f32x4.lt(pp, f32x4.splat(GREATEST_SQUARE)),
+      f32x4.lt(slope, f32x4.splat(GREATEST_SLOPE)),
+    );
     const fast = i32x4.all_true(v128.or(v128.and(bigEnough, smallEnough), v128.not(valid)));
     let nonzero = i32x4.splat(-1);
     if (!fast) {
