@@ -23,7 +23,7 @@ export async function measure({ api, name, scene, pass, variants, natives, round
     for (const [label, variant, ofLoss] of wanted) {
       try {
         const opened = VARIANTS[variant].open(api, ofLoss, scene);
-        tensors.push(opened.pred, opened.target, opened.out);
+        tensors.push(opened.pred, opened.target, opened.out, ...(opened.held ?? []));
         const contender = ourContender(api, label, variant, opened, pass);
         if (label !== MEASURE) contender.error = check(await contender.result(), reference);
         fair.push(contender);
@@ -40,20 +40,7 @@ export async function measure({ api, name, scene, pass, variants, natives, round
     const times = await alternate([plain, ...fair], rounds);
     return [plain, ...fair]
       .filter(({ label }) => label !== MEASURE)
-      .map(({ label, error, bytesRead = predOf(scene, loss).byteLength + targetOf(scene, loss).byteLength }) => {
-        const ms = times[label];
-        const bytes = pass === "gradient" ? bytesRead + scene.pred.byteLength : bytesRead;
-        const against = (other) => (other in times ? times[other].median / ms.median : null);
-        return {
-          ...{ loss: name, pass, contender: label, elements: scene.pred.length, ms, error: error ?? null },
-          gigabytesPerSecond: bytes / ms.median / 1e6,
-          timesPlain: against(plain.label),
-          shareOfNative: against("native C"),
-          // How much longer than these two.
-          toInPlace: 1 / (against("in place") ?? Number.NaN),
-          toMse: 1 / (against(name === "mse" ? "in place" : MEASURE) ?? Number.NaN),
-        };
-      });
+      .map((contender) => rowOf(contender, times, { name, loss, scene, pass }));
   } finally {
     for (const tensor of tensors) tensor.dispose?.();
   }
@@ -81,5 +68,21 @@ function ourContender(api, label, variant, { criterion, pred, target, out, bytes
       return { value, grad: grad?.data };
     },
     sample: () => around(api, () => sampleCall(call)),
+  };
+}
+
+function rowOf({ label, error = null, bytesRead }, times, { name, loss, scene, pass }) {
+  const ms = times[label];
+  const read = bytesRead ?? predOf(scene, loss).byteLength + targetOf(scene, loss).byteLength;
+  const bytes = pass === "gradient" ? read + scene.pred.byteLength : read;
+  // NaN, which JSON has as null, where the other did not run.
+  const timeOf = (other) => times[other]?.median ?? Number.NaN;
+  return {
+    ...{ loss: name, pass, contender: label, elements: scene.pred.length, ms, error },
+    gigabytesPerSecond: bytes / ms.median / 1e6,
+    timesPlain: timeOf("plain JavaScript") / ms.median,
+    shareOfNative: timeOf("native C") / ms.median,
+    toInPlace: ms.median / timeOf("in place"),
+    toMse: ms.median / timeOf(name === "mse" ? "in place" : MEASURE),
   };
 }

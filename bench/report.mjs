@@ -36,7 +36,8 @@ export function printRow(row) {
 }
 
 const pad = (text, width, column) => (column < LEFT_ALIGNED ? text.padEnd(width) : text.padStart(width));
-export const digits = (number) => (number === null ? "" : number >= 1000 ? number.toFixed(0) : number.toPrecision(3));
+export const digits = (number) =>
+  Number.isNaN(number) ? "" : number >= 1000 ? number.toFixed(0) : number.toPrecision(3);
 const tiny = (number) => (number === 0 ? "0" : number.toExponential(1));
 
 /** Throughput of each loss in place on the largest scene that was measured, beside plain JavaScript. */
@@ -67,4 +68,4 @@ export function save(name, results, svg) {
   writeFileSync(new URL(`${name}.svg`, folder), svg);
 }
 
-export const toJson = (results) => `${JSON.stringify(results, null, 1)}\n`;
+export const toJson = (results) => `${JSON.stringify(results, null, 2)}\n`;

@@ -53,7 +53,7 @@ export const VARIANTS = {
     needs: "prepareTarget",
     open(api, loss, scene) {
       const { target, ...rest } = inPlace(api, loss, scene);
-      return { ...rest, target: api.prepareTarget(target) };
+      return { ...rest, target: api.prepareTarget(target), held: [target] };
     },
   },
 };
