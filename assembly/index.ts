@@ -5,6 +5,7 @@ import { Pass, scratchBytes as unitScratchBytes } from "./units";
 import { Reduction } from "./weights";
 
 export { Loss, Pass, Reduction, Type };
+export { bandAngle, decibels } from "./metrics";
 export { collect, run } from "./units";
 export {
   clearGroups,

@@ -58,6 +58,11 @@ export function compute(kernels: Kernels, call: Call): Outcome {
   return Workspace.use(kernels, (workspace) => new Computation(workspace, call).result());
 }
 
+/** The count and the sums of every group, `recordBytes() / 8` numbers each, as the kernel gathers them. */
+export function groupSums(kernels: Kernels, call: Call): Float64Array {
+  return Workspace.use(kernels, (workspace) => new Computation(workspace, call).sums());
+}
+
 class Computation {
   readonly #workspace: Workspace;
   readonly #call: Call;
@@ -150,6 +155,13 @@ class Computation {
       weightSum: exports.weightSum(job),
       groups,
     };
+  }
+
+  sums(): Float64Array {
+    this.#run("Sums", this.#inputs, true);
+    const { exports, f64 } = this.#workspace.kernels;
+    const length = (this.#call.geometry.groups * exports.recordBytes()) / 8;
+    return f64.slice(this.#records / 8, this.#records / 8 + length);
   }
 
   #run(pass: "Count" | "Sums" | "Residual", operands: Operand[], collect: boolean): void {

@@ -15,7 +15,7 @@ import {
 import { type Call, type Groups, kernelsFor, type ReductionName, type Rule } from "./compute.ts";
 import type { Kernels } from "./kernels.ts";
 import { type BaseLoss, isBaseLoss } from "./losses/BaseLoss.ts";
-import { dimensions, type GroupBy, geometry, isFullMask, type Layout, maskStrides } from "./plan.ts";
+import { type Dimensions, dimensions, type GroupBy, geometry, isFullMask, type Layout, maskStrides } from "./plan.ts";
 import { compileRule, DEFAULT_RULE, type ValidRule } from "./rule.ts";
 import { Tensor, type TensorLike } from "./tensor.ts";
 import type { Operand } from "./workspace.ts";
@@ -136,6 +136,7 @@ export function checkSettings(base: unknown, options: LossOptions, defaultGroupB
 export interface Prepared {
   readonly call: Call;
   readonly kernels: Kernels;
+  readonly size: Dimensions;
   readonly pred: Checked<Float32Array>;
   readonly inputs: readonly ArrayBufferView[];
 }
@@ -184,6 +185,7 @@ export function prepare(
     };
   return {
     kernels,
+    size,
     pred,
     inputs,
     call: {

@@ -27,6 +27,7 @@ export {
 } from "./losses/elementwise.ts";
 export { dice, vectorAngle } from "./losses/moments.ts";
 export { crossEntropy, sam } from "./losses/pixel.ts";
+export { type BandStats, type EvaluateOptions, type Evaluation, evaluate } from "./metrics/evaluate.ts";
 export type { GroupBy, Layout } from "./plan.ts";
 export type { ValidRule } from "./rule.ts";
 export {

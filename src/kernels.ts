@@ -55,6 +55,8 @@ export interface Exports {
   numerator(job: number): number;
   weightSum(job: number): number;
   badLabel(job: number): number;
+  decibels(ratio: number): number;
+  bandAngle(pp: number, tt: number, dd: number, pd: number): number;
 }
 
 type SetOperand = (

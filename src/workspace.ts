@@ -113,7 +113,7 @@ export class Workspace {
   #stage(operand: Operand, geometry: Geometry, from: number, to: number, apart: boolean, keep: boolean): void {
     const bytes = operand.array.BYTES_PER_ELEMENT;
     const copies = operand.role !== "setGrad" || keep;
-    if (apart && operand.strides.channel > 0) {
+    if (apart && planar(operand)) {
       // One unit: its planes, each in a place of a tile's length.
       const { start, length, pixel } = unitOf(operand, geometry, from);
       const area = this.area(operand.role, geometry.channels * geometry.tile * bytes);
@@ -151,6 +151,11 @@ export class Workspace {
     const target = bytesOf(array, start, length);
     target.set(this.kernels.u8.subarray(address, address + target.length));
   }
+}
+
+/** Whether an operand has planes of its own, of consecutive pixels; a mask that is broadcast may not. */
+function planar({ strides, linear }: Operand): boolean {
+  return linear && strides.pixel === 1 && strides.channel > 0;
 }
 
 function bytesOf(array: TypedArray, start: number, length: number): Uint8Array {
