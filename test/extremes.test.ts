@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { run } from "./support/api.ts";
+import { evaluate, type Tensor } from "../src/index.ts";
+import { run, tensorsOf } from "./support/api.ts";
 import { gradError, valueError } from "./support/compare.ts";
 import { bases, groupingsOf, inLayout, layouts, problemOf, seeded, titleOf } from "./support/data.ts";
 import { at } from "./support/layout.ts";
@@ -188,6 +189,23 @@ describe("angles keep their digits", () => {
           const pred = target.map((t) => Math.fround(sign * scale * t * (1 + spread * (noise() - 0.5))));
           expectRight({ name }, { shape: [2, 3, 4, 4], pred, target });
         }
+  });
+
+  test("of a band, in evaluate: parallel up to any factor", () => {
+    for (const spread of [1e-6, 1e-4, 1e-2])
+      for (const scale of [1, 2, 0.3, -1, 1e4]) {
+        const target = vector(2 * 3 * 64, 4);
+        const noise = seeded(5);
+        const pred = target.map((t) => Math.fround(scale * t * (1 + spread * (noise() - 0.5))));
+        const problem: Problem = { shape: [2, 3, 8, 8], pred, target };
+        const { pred: p, target: t } = tensorsOf(problem);
+        const { bands } = evaluate(p, t as Tensor, { bands: ["a", "b", "c"], dataRange: 1 });
+        const angles = reference({ name: "vectorAngle" }, problem).groups.loss;
+        for (const [c, band] of ["a", "b", "c"].entries()) {
+          const want = (at(angles, c) + at(angles, c + 3)) / 2;
+          expect([spread, scale, valueError(bands[band]?.sam ?? 0, want)]).toEqual([spread, scale, ""]);
+        }
+      }
   });
 
   test("one element that differs by one float32 step", () => {
