@@ -19,13 +19,13 @@
 // so the gradient is 2 (a∗w + d · b∗w − x · e∗w): the same window over three maps of the centres. Everything is float64:
 // squares of 1e20 are at home there, and variances survive offsets that would drown them in float32.
 //
-// Rows stream through three windows, in strips of COLUMNS, K rows at a time, and never is more than this kept:
+// Rows stream through three windows, in strips of COLUMNS, ROWS rows at a time, and never is more than this kept:
 //
-//     pred, target ─▶ x, d, x²+y², d², m ──▶ [ 10 rows | K new rows ] ─▶ blurred ─▶ A, B ─▶ loss
-//                     blurred along rows       blurred across rows                 └─▶ a, b, e ─▶ [ 10 | K ] ─▶ gradient
+//     pred, target ─▶ x, d, x²+y², d², m ──▶ [ 10 rows | ROWS new rows ] ─▶ blurred ─▶ A, B ─▶ loss
+//                     blurred along rows       blurred across rows                 └─▶ a, b, e ─▶ [ 10 | ROWS ] ─▶ gradient
 
 import { low, lowMask, sumLanes } from "./lanes";
-import { blurAcross, blurAlong, COLUMNS, MAPS, PITCH, RADIUS, RECORD } from "./window";
+import { blurAcross, blurAlong, COLUMNS, layWeights, PITCH, RADIUS, RECORD, WEIGHTS } from "./window";
 
 /** What becomes of invalid pixels, and which windows count. */
 export enum Invalid {
@@ -80,14 +80,14 @@ const B = PITCH;
 const E = 2 * PITCH;
 
 /** Rows that a step takes in. */
-const K: i32 = 32;
+const ROWS: i32 = 16;
 /** The rows that the next window still needs. */
 const KEPT: i32 = 2 * RADIUS;
 /** The rows of a step, and one more as `blurAcross` works in pairs. */
-const BUFFER: i32 = (KEPT + K + 1) * RECORD;
+const BUFFER: i32 = (KEPT + ROWS + 1) * RECORD;
 
 /** Bytes of scratch memory, whatever the size of the plane. */
-export const SSIM_SCRATCH: i32 = 2 * BUFFER + 5 * RECORD;
+export const SSIM_SCRATCH: i32 = 2 * BUFFER + 5 * RECORD + WEIGHTS;
 
 /** The first strip's end, the second's, …: equal widths of at most COLUMNS, even but for the last. */
 @inline
@@ -260,12 +260,15 @@ function stream(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f6
   const halo = gradient ? RADIUS : 0;
   const top = max(row0 - halo, RADIUS);
   const bottom = min(row1 + halo, plane.height - RADIUS);
-  const rows = plane.scratch;
-  const derivatives = rows + BUFFER;
+  const moments = plane.scratch;
+  const derivatives = moments + BUFFER;
   const prepared = derivatives + BUFFER;
   const partials = prepared + RECORD;
   const owned = partials + RECORD;
   const blurred = owned + RECORD;
+  const weights = blurred + 2 * RECORD;
+
+  layWeights(weights);
 
   for (let row = row0; row < row1; row++) store<f64>(plane.sums + (row << 3), 0);
   if (!gradient && plane.map) blankMap(plane, row0, row1);
@@ -277,7 +280,8 @@ function stream(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f6
     const left = max(column0 - halo, RADIUS);
     const right = min(column1 + halo, width - RADIUS);
     const n = right - left;
-    const end = n > 0 ? bottom : top;
+    // No centre, no row to read.
+    const end = n > 0 && top < bottom ? bottom : -RADIUS;
     const offset = (left - (column0 - halo)) << 3;
     memory.fill(partials, 0, RECORD);
     for (let i = 0; i < n + 1; i++) {
@@ -286,56 +290,56 @@ function stream(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f6
     }
 
     let lastHole = i32.MIN_VALUE;
-    // Rows t to t + K come in; the centres lag behind by RADIUS, the gradient by as much again.
-    for (let t = row0 - halo - RADIUS; t - RADIUS - halo < row1; t += K) {
-      const inEnd = min(t + K, end + RADIUS);
+    // Rows t to t + ROWS come in; the centres lag behind by RADIUS, the gradient by as much again.
+    for (let t = row0 - halo - RADIUS; t - RADIUS - halo < row1; t += ROWS) {
+      const inEnd = min(t + ROWS, end + RADIUS);
       for (let row = max(t, top - RADIUS); row < inEnd; row++) {
-        const into = rows + (KEPT + row - t) * RECORD;
+        const into = moments + (KEPT + row - t) * RECORD;
         const holes = prepareRow(plane, prepared, row, left - RADIUS, n + 2 * RADIUS);
-        for (let map = 0; map < M; map += PITCH) blurAlong(prepared + map, into + map, n);
+        for (let map = 0; map < M; map += PITCH) blurAlong(weights, prepared + map, into + map, n);
         if (holes) {
           lastHole = row;
-          blurAlong(prepared + M, into + M, n);
+          blurAlong(weights, prepared + M, into + M, n);
         } else {
           for (let i = 0; i < n; i += 2) v128.store(into + (i << 3), f64x2.splat(1), M);
         }
       }
 
       const centre = t - RADIUS;
-      if (gradient && (centre < top || centre + K > end)) memory.fill(derivatives + KEPT * RECORD, 0, K * RECORD);
-      const centreEnd = min(centre + K, end);
+      if (gradient && (centre < top || centre + ROWS > end)) memory.fill(derivatives + KEPT * RECORD, 0, ROWS * RECORD);
+      const centreEnd = min(centre + ROWS, end);
       for (let row = max(centre, top); row < centreEnd; row += 2) {
         // Without a hole the weights are 1, to the bit: leaving them out is faster and changes nothing.
         const holes = lastHole >= row - RADIUS;
-        const from = rows + (row - centre) * RECORD;
+        const from = moments + (row - centre) * RECORD;
         const maps = holes ? RECORD : M;
-        for (let map = 0; map < maps; map += PITCH) blurAcross(from + map, blurred + map, n);
+        for (let map = 0; map < maps; map += PITCH) blurAcross(weights, from + map, blurred + map, n);
         for (let i = row; i < min(row + 2, centreEnd); i++) {
-          const moments = blurred + (i - row) * RECORD;
+          const means = blurred + (i - row) * RECORD;
           const loss = holes
-            ? centreRow(true, gradient, plane, moments, owned, partials + offset, i, left, n)
-            : centreRow(false, gradient, plane, moments, owned, partials + offset, i, left, n);
+            ? centreRow(true, gradient, plane, means, owned, partials + offset, i, left, n)
+            : centreRow(false, gradient, plane, means, owned, partials + offset, i, left, n);
           const sum = plane.sums + (i << 3);
           if (i >= row0 && i < row1) store<f64>(sum, load<f64>(sum) + loss);
           if (gradient) {
             const into = derivatives + (KEPT + i - centre) * RECORD;
-            for (let map = 0; map < 3 * PITCH; map += PITCH) blurAlong(partials + map, into + map, column1 - column0);
+            for (let map = 0; map < 3 * PITCH; map += PITCH) blurAlong(weights, partials + map, into + map, column1 - column0);
           }
         }
       }
-      memory.copy(rows, rows + K * RECORD, KEPT * RECORD);
+      memory.copy(moments, moments + ROWS * RECORD, KEPT * RECORD);
 
       if (gradient) {
         const pixel = centre - RADIUS;
-        const pixelEnd = min(pixel + K, row1);
+        const pixelEnd = min(pixel + ROWS, row1);
         for (let row = max(pixel, row0); row < pixelEnd; row += 2) {
           const from = derivatives + (row - pixel) * RECORD;
-          for (let map = 0; map < 3 * PITCH; map += PITCH) blurAcross(from + map, blurred + map, column1 - column0);
+          for (let map = 0; map < 3 * PITCH; map += PITCH) blurAcross(weights, from + map, blurred + map, column1 - column0);
           for (let i = row; i < min(row + 2, pixelEnd); i++) {
             gradRow(plane, blurred + (i - row) * RECORD, i, column0, column1 - column0, coef);
           }
         }
-        memory.copy(derivatives, derivatives + K * RECORD, KEPT * RECORD);
+        memory.copy(derivatives, derivatives + ROWS * RECORD, KEPT * RECORD);
       }
     }
   }

@@ -12,7 +12,7 @@
 export const RADIUS: i32 = 5;
 
 /** Columns that are worked on together, so that the rows of a window stay in the near caches. */
-export const COLUMNS: i32 = 128;
+export const COLUMNS: i32 = 256;
 
 export const MAPS: i32 = 5;
 
@@ -30,6 +30,19 @@ const W3: f64 = 0.036000772128430822;
 const W4: f64 = 0.0075987581352391842;
 const W5: f64 = 0.0010283800844791099;
 
+/** Bytes of the weights in memory. */
+export const WEIGHTS: i32 = 6 * 16;
+
+/** Lays the weights out for the loops below: as constants they would be put together anew in every iteration (V8). */
+export function layWeights(into: usize): void {
+  v128.store(into, f64x2.splat(W0));
+  v128.store(into, f64x2.splat(W1), 16);
+  v128.store(into, f64x2.splat(W2), 32);
+  v128.store(into, f64x2.splat(W3), 48);
+  v128.store(into, f64x2.splat(W4), 64);
+  v128.store(into, f64x2.splat(W5), 80);
+}
+
 /** The weighted sum of two taps at equal distance from the centre. */
 @inline
 function pair(w: v128, left: v128, right: v128): v128 {
@@ -40,13 +53,13 @@ function pair(w: v128, left: v128, right: v128): v128 {
  * Along a row: `into[i] = Σ_k w_k · from[i + k]` for i < `n`; `from` holds n + 10 elements. Four elements an iteration: up to three
  * more are read and written.
  */
-export function blurAlong(from: usize, into: usize, n: i32): void {
-  const w0 = f64x2.splat(W0);
-  const w1 = f64x2.splat(W1);
-  const w2 = f64x2.splat(W2);
-  const w3 = f64x2.splat(W3);
-  const w4 = f64x2.splat(W4);
-  const w5 = f64x2.splat(W5);
+export function blurAlong(weights: usize, from: usize, into: usize, n: i32): void {
+  const w0 = v128.load(weights);
+  const w1 = v128.load(weights, 16);
+  const w2 = v128.load(weights, 32);
+  const w3 = v128.load(weights, 48);
+  const w4 = v128.load(weights, 64);
+  const w5 = v128.load(weights, 80);
   for (const end = into + (<usize>n << 3); into < end; into += 32, from += 32) {
     // Elements i, i + 1 in `a` and i + 2, i + 3 in `b`, in turns, since they share nine of their taps.
     const x10 = v128.load(from, 80);
@@ -77,13 +90,13 @@ export function blurAlong(from: usize, into: usize, n: i32): void {
  * Across rows: `into[i] = Σ_k w_k · from[k][i]` for i < `n`, and the same one row further down, as they share ten of their taps.
  * Reads twelve records, writes two. Two elements an iteration: one more is read and written.
  */
-export function blurAcross(from: usize, into: usize, n: i32): void {
-  const w0 = f64x2.splat(W0);
-  const w1 = f64x2.splat(W1);
-  const w2 = f64x2.splat(W2);
-  const w3 = f64x2.splat(W3);
-  const w4 = f64x2.splat(W4);
-  const w5 = f64x2.splat(W5);
+export function blurAcross(weights: usize, from: usize, into: usize, n: i32): void {
+  const w0 = v128.load(weights);
+  const w1 = v128.load(weights, 16);
+  const w2 = v128.load(weights, 32);
+  const w3 = v128.load(weights, 48);
+  const w4 = v128.load(weights, 64);
+  const w5 = v128.load(weights, 80);
   for (const end = into + (<usize>n << 3); into < end; into += 16, from += 16) {
     const x10 = v128.load(from, 10 * RECORD);
     let a = pair(w5, v128.load(from), x10);

@@ -46,6 +46,8 @@ interface Settings {
   readonly misalign?: number;
   readonly padding?: number;
   readonly shift?: number;
+  /** The image that lies at the very end of memory, where reading on is a trap. */
+  readonly last?: "pred" | "target" | "grad";
 }
 
 interface Result {
@@ -63,7 +65,16 @@ function run(
   { lo, invalid, dataRange }: Rule,
   settings: Settings = {},
 ): Result {
-  const { bands = [height], gradient = true, map = false, coef = 1, before, misalign = 0, padding = 0 } = settings;
+  const {
+    bands = [height],
+    gradient = true,
+    map = false,
+    coef = 1,
+    before,
+    misalign = 0,
+    padding = 0,
+    last,
+  } = settings;
   const stride = 4 * width + padding;
   let free = 1024;
   const allocate = (bytes: number): number => {
@@ -75,14 +86,15 @@ function run(
   const room = stride * height + misalign;
   const plane = allocate(layout.planeBytes);
   const scratch = allocate(layout.scratchBytes);
-  const [predAt, targetAt, gradAt, mapAt] = [allocate(room), allocate(room), allocate(room), allocate(room)].map(
-    (address) => address + misalign,
-  ) as [number, number, number, number];
+  const place = (image: Settings["last"]): number =>
+    image && image === last ? memory.buffer.byteLength - 4 * width * height : allocate(room) + misalign;
+  const [predAt, targetAt, gradAt, mapAt] = [place("pred"), place("target"), place("grad"), place(undefined)];
   const [sumsAt, countsAt] = [allocate(8 * height), allocate(8 * height)];
   const words = new Uint32Array(memory.buffer);
 
   const poison = 0x7fc0dead;
   const wipe = (from: number, to: number): void => void words.fill(poison, from / 4, to / 4);
+  const wipeImage = (base: number): void => wipe(base - misalign - 16, base + stride * height);
   const rowOf = (base: number, row: number): Float32Array =>
     new Float32Array(memory.buffer, base + row * stride, width);
   call("setImages", plane, predAt, stride, targetAt, stride);
@@ -91,7 +103,8 @@ function run(
   call("setRule", plane, width, height, lo, modes.indexOf(invalid), dataRange);
 
   const fill = (first: number, end: number): void => {
-    wipe(predAt - misalign - 16, targetAt + room + 32);
+    wipeImage(predAt);
+    wipeImage(targetAt);
     for (let row = Math.max(first, 0); row < Math.min(end, height); row++) {
       rowOf(predAt, row).set(Array.from({ length: width }, (_, i) => at(pred, row * width + i)));
       rowOf(targetAt, row).set(Array.from({ length: width }, (_, i) => at(target, row * width + i)));
@@ -102,7 +115,8 @@ function run(
   call("setWork", plane, shift, scratch);
 
   wipe(sumsAt, countsAt + 8 * height);
-  wipe(gradAt - misalign, mapAt + room);
+  wipeImage(gradAt);
+  wipeImage(mapAt);
   for (let row = 0; before && row < height; row++)
     rowOf(gradAt, row).set(before.subarray(row * width, (row + 1) * width));
   const outside = (): number[] => {
@@ -119,7 +133,7 @@ function run(
   };
   let start = 0;
   for (const end of bands) {
-    const reach = invalid === "erode" || !gradient ? 5 : 0;
+    const reach = invalid === "erode" ? 5 : 0;
     if (start < end) {
       fill(start - reach, end + reach);
       const ownShift = call("survey", plane, start, end);
@@ -259,6 +273,26 @@ describe("sizes", () => {
   });
 });
 
+test("nothing is read or written past the last row", () => {
+  for (const [width, height] of [
+    [1, 1],
+    [2, 9],
+    [11, 11],
+    [12, 12],
+    [13, 17],
+    [9, 40],
+    [40, 3],
+    [259, 30],
+  ] as const)
+    for (const invalid of modes)
+      for (const last of ["pred", "target", "grad"] as const)
+        for (const gradient of [true, false]) {
+          const plane = punch(scene(width, height), scattered(0.1));
+          const bands = [Math.ceil(height / 3), height];
+          expect(() => run(plane, { ...unit, invalid }, { last, gradient, bands })).not.toThrow();
+        }
+});
+
 describe("ranges of values", () => {
   test("digital numbers, 0 to 10000", () => {
     check(punch(scene(40, 31, 5, 10000), scattered(0.1)), { ...unit, dataRange: 10000 });
@@ -281,22 +315,30 @@ describe("ranges of values", () => {
     }
   });
 
-  test("finite values give finite results", () => {
-    const extremes = [3.4e38, -3.4e38, 1e20, 1, 1e-45, 0, -0, 1e-20];
-    for (const seed of [1, 2, 3]) {
-      const random = seeded(seed);
+  describe("finite values give finite results, and SSIM from −1 to 1", () => {
+    const [width, height] = [27, 25];
+    const bounded = (pred: Float32Array, target: Float32Array, dataRange: number): void => {
+      const { sums, counted, grad } = run({ pred, target, width, height }, { ...unit, lo: -3.4e38, dataRange });
+      for (const [row, s] of sums.entries()) expect(s >= 0 && s <= 2 * at(counted, row)).toBe(true);
+      expect(grad.some(Number.isNaN)).toBe(false);
+    };
+
+    test("of every magnitude side by side", () => {
+      const extremes = [3.4e38, -3.4e38, 1e20, 1, 1e-45, 0, -0, 1e-20];
+      const random = seeded(1);
       const draw = (): Float32Array =>
-        Float32Array.from({ length: 27 * 25 }, () => at(extremes, Math.floor(random() * extremes.length)));
-      for (const dataRange of [1e-6, 1, 1e20]) {
-        const rule: Rule = { ...unit, lo: -3.4e38, dataRange };
-        for (const constant of [false, true]) {
-          const [pred, target] = constant ? [draw().fill(1e20), draw().fill(7e19)] : [draw(), draw()];
-          const { sums, grad } = run({ pred, target, width: 27, height: 25 }, rule);
-          expect(Array.from(sums).every((s) => Number.isFinite(s) && s >= 0 && s <= 3 * 27)).toBe(true);
-          expect(Array.from(grad).every((g) => !Number.isNaN(g))).toBe(true);
-        }
+        Float32Array.from({ length: width * height }, () => at(extremes, Math.floor(random() * extremes.length)));
+      for (let k = 0; k < 5; k++) for (const dataRange of [1e-6, 1, 1e20]) bounded(draw(), draw(), dataRange);
+    });
+
+    test("where rounding outweighs the variance and the constants", () => {
+      const flat = (level: number): Float32Array => new Float32Array(width * height).fill(level);
+      for (let k = 0; k < 60; k++) {
+        const target = flat(7e19);
+        target[0] = 5e19; // the shift is far from the rest
+        bounded(flat(1e20 + k * 1e18), target, 1e20 * 10 ** (-5 - k / 10));
       }
-    }
+    });
   });
 
   test("constant planes have no variance, however large they are", () => {
