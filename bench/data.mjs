@@ -2,7 +2,7 @@
 
 const CLOUDED = 0.3;
 
-/** What `makeScene` is given, by the name of the number of elements: the shape [B, C, H, W] and the share under clouds. */
+/** What `makeScene` is given, by the name of the number of elements: shape [B, C, H, W] and the share under clouds. */
 export const SCENES = {
   "64K": [[1, 4, 128, 128], CLOUDED],
   "1M": [[4, 4, 256, 256], CLOUDED],
@@ -15,8 +15,9 @@ export const SCALE = 1e-4;
 export const OFFSET = -0.1;
 
 /**
- * A pair of images of `shape`, the share `clouded` of each sample without data. Digital numbers are the origin, so that integers and floats hold the same scene; the nodata
- * number 0 becomes a negative reflectance, which the default rule `target >= 0` takes for invalid.
+ * A pair of images of `shape`, the share `clouded` of each sample without data. Digital numbers are the origin, so that
+ * integers and floats hold the same scene; the nodata number 0 becomes a negative reflectance, which the default rule
+ * `target >= 0` takes for invalid.
  */
 export function makeScene(shape, clouded) {
   const [batch, channels, height, width] = shape;

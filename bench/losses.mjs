@@ -18,9 +18,15 @@ const ssimScenes = (clouded) => ({
 const SSIM = { maker: "ssim", make: (api) => api.ssim({ dataRange: 1 }), plain: ssim(1) };
 
 /**
- * `make` gives the package's base loss; `pred` and `target` name the scene's arrays it is fed with ("logits", "classes");
- * `scenes` stand in place of the usual ones; `maker` is the function's name where it is not the loss's.
- * @typedef {{ make: (api: object) => object, plain: object, pred?: string, target?: string, scenes?: object, maker?: string }} Loss
+ * `make` gives the package's base loss; `pred` and `target` name the scene's arrays it is fed with ("logits",
+ * "classes"); `scenes` stand in place of the usual ones; `maker` is the function's name where it is not the loss's.
+ * @typedef {object} Loss
+ * @property {(api: object) => object} make
+ * @property {object} plain
+ * @property {string} [pred]
+ * @property {string} [target]
+ * @property {object} [scenes]
+ * @property {string} [maker]
  * @type {Record<string, Loss>}
  */
 export const LOSSES = {

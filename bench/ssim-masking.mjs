@@ -1,6 +1,6 @@
 // npm run bench -- ssim-masking
-// What SSIM says of an image with holes, by the way the holes are treated. The truth is known: the holes are cut into a complete
-// scene, and the SSIM map of the complete pair is averaged over the pixels that stay valid.
+// What SSIM says of an image with holes, by the way the holes are treated. The truth is known: the holes are cut into a
+// complete scene, and the SSIM map of the complete pair is averaged over the pixels that stay valid.
 
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -35,8 +35,8 @@ function durationsOf(bench) {
 }
 
 /**
- * Times the contenders in turns, so that whatever else the machine does in a while falls on all of them alike. A first turn does
- * not count: engines compile their best code while it lasts.
+ * Times the contenders in turns, so that whatever else the machine does in a while falls on all of them alike. A first
+ * turn does not count: engines compile their best code while it lasts.
  * @param {Contender[]} contenders
  * @returns {Promise<Record<string, { min: number, median: number, spread: number }>>} ms by label
  */

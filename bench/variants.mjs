@@ -3,9 +3,9 @@ import { OFFSET, SCALE } from "./data.mjs";
 const DIGITAL_NUMBERS = { type: "uint16", scale: SCALE, offset: OFFSET };
 
 /**
- * Ways to hand the same scene to the package: `open(api, loss, scene)` gives `{ criterion, pred, target, out }`, `bytesRead` where
- * it is not that of float32, and `held` where more must be freed. `needs` names what of the package a way stands on, and `has`
- * tells whether it is there where that is no function's name; `around` wraps every turn of it.
+ * Ways to hand the same scene to the package: `open(api, loss, scene)` gives `{ criterion, pred, target, out }`,
+ * `bytesRead` where it is not that of float32, and `held` where more must be freed. `needs` names what of the package a
+ * way stands on, and `has` tells whether it is there where that is no function's name; `around` wraps every turn of it.
  */
 export const VARIANTS = {
   "in place": { needs: "zeros", open: inPlace },

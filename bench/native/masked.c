@@ -1,10 +1,11 @@
-// The native yardstick of masked mean squared error: the passes of the package with the widest vectors of this processor.
-// Kernels: value, grad (ordinary stores), stream (stores past the caches).
+// The native yardstick of masked mean squared error: the passes of the package with the widest vectors of this
+// processor. Kernels: value, grad (ordinary stores), stream (stores past the caches).
 #include "driver.h"
 #include <immintrin.h>
 #include <math.h>
 
-// A vector of lanes; residual(p, t) is p − t where t ≥ 0 and 0 elsewhere, count(n, t) adds 1 to the lanes of n where t ≥ 0.
+// A vector of lanes; residual(p, t) is p − t where t ≥ 0 and 0 elsewhere, count(n, t) adds 1 to the lanes of n where t
+// ≥ 0.
 #if defined(__AVX512F__)
 enum { LANES = 16 };
 typedef __m512 Vector;
@@ -14,7 +15,9 @@ static inline Vector zero(void) { return _mm512_setzero_ps(); }
 static inline Counter none(void) { return _mm512_setzero_si512(); }
 static inline __mmask16 valid(Vector t) { return _mm512_cmp_ps_mask(t, zero(), _CMP_GE_OQ); }
 static inline Vector residual(Vector p, Vector t) { return _mm512_maskz_sub_ps(valid(t), p, t); }
-static inline Counter count(Counter n, Vector t) { return _mm512_mask_sub_epi32(n, valid(t), n, _mm512_set1_epi32(-1)); }
+static inline Counter count(Counter n, Vector t) {
+  return _mm512_mask_add_epi32(n, valid(t), n, _mm512_set1_epi32(1));
+}
 static inline long total(Counter n) { return _mm512_reduce_add_epi32(n); }
 static inline Vector fused(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
 static inline Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
@@ -49,7 +52,8 @@ static inline Vector scale(float a, Vector b) { return _mm256_mul_ps(_mm256_set1
 static inline void store(float *p, Vector v) { _mm256_store_ps(p, v); }
 static inline void stream(float *p, Vector v) { _mm256_stream_ps(p, v); }
 static inline double sum(Vector v) {
-  __m256d wide = _mm256_add_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(v)), _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)));
+  __m256d high = _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1));
+  __m256d wide = _mm256_add_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(v)), high);
   double lanes[4];
   memcpy(lanes, &wide, sizeof lanes);
   return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);

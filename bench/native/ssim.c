@@ -1,6 +1,6 @@
-// The native yardstick of SSIM of complete images, value only: separable sums with a ring of rows, left to the compiler's
-// vectors. With -msse4.1 -mno-avx -ffp-contract=off it has what WebAssembly has: 128 bits, no fused multiply-add.
-// -DREAL=double computes as the package does; float is faster, and loses the variance of flat areas.
+// The native yardstick of SSIM of complete images, value only: separable sums with a ring of rows, left to the
+// compiler's vectors. With -msse4.1 -mno-avx -ffp-contract=off it has what WebAssembly has: 128 bits, no fused
+// multiply-add. -DREAL=double computes as the package does; float is faster, and loses the variance of flat areas.
 #include "driver.h"
 #include <math.h>
 

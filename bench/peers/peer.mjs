@@ -1,4 +1,5 @@
-// A peer at 1M pixels, in a process of its own, for some of them change globals that others need. It is told "result" or "sample", and answers.
+// A peer at 1M pixels, in a process of its own, for some of them change globals that others need. It is told "result"
+// or "sample", and answers.
 
 import { makeScene, SCENES } from "../data.mjs";
 import { sampleAsync } from "../timing.mjs";

@@ -1,8 +1,9 @@
 import { countGroups, weigh, weightedMean } from "./groups.mjs";
 
 /**
- * The loops of mean ρ(p, t), from the source text of ρ and ∂ρ/∂p in p, t and d = p − t. Compiled from text because each loss
- * must own its loop, as one written by hand does: a callback in a shared loop is no longer inlined after a few losses.
+ * The loops of mean ρ(p, t), from the source text of ρ and ∂ρ/∂p in p, t and d = p − t. Compiled from text because each
+ * loss must own its loop, as one written by hand does: a callback in a shared loop is no longer inlined after a few
+ * losses.
  */
 export function elementwise(rho, slope) {
   const sumGroup = new Function(

@@ -1,8 +1,8 @@
 import { weigh, weightedMean } from "./groups.mjs";
 
 /**
- * The loops of a loss that is a function of a few sums of each group. `terms` are the source texts of what is summed, in p, t
- * and d = p − t; `lossOf(sums, valid)` gives the loss and the a, b, c of its gradient a·p + b·t + c.
+ * The loops of a loss that is a function of a few sums of each group. `terms` are the source texts of what is summed,
+ * in p, t and d = p − t; `lossOf(sums, valid)` gives the loss and the a, b, c of its gradient a·p + b·t + c.
  */
 export function moments(terms, lossOf) {
   const names = terms.map((_, k) => `sum${k}`);

@@ -44,8 +44,8 @@ export function ssimMap(pred, target, height, width, dataRange) {
 }
 
 /**
- * Mean SSIM of a plane, and the gradient of −Σ SSIM over the centres. With filtered maps divided by the mask's share W of the
- * window: μx, μy, e = mean (x² + y²), f = mean xy, SSIM = A₁A₂ / (B₁B₂) where
+ * Mean SSIM of a plane, and the gradient of −Σ SSIM over the centres. With filtered maps divided by the mask's share W
+ * of the window: μx, μy, e = mean (x² + y²), f = mean xy, SSIM = A₁A₂ / (B₁B₂) where
  *   A₁ = 2μxμy + C₁       A₂ = 2(f − μxμy) + C₂
  *   B₁ = μx² + μy² + C₁   B₂ = e − μx² − μy² + C₂
  */
