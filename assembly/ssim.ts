@@ -1,28 +1,29 @@
 // Structural similarity of a plane, its exact gradient, and what the mask does to both.
 //
-// Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity". Around each centre, with Gaussian
-// weights w that the mask m renormalises (normalised convolution, E[z] = Σ w m z / Σ w m), d = pred − target:
+// Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity". Around each centre, with
+// Gaussian weights w that the mask m renormalises (normalised convolution, E[z] = Σ w m z / Σ w m), and d = pred − target:
 //
 //     μx = E[pred]      μd = E[d]         μy = μx − μd
 //     σd² = E[d²] − μd²                   σs² = σx² + σy² = E[x² + y²] − μx² − μy²
 //     A = μd² / (μx² + μy² + C1)          B = σd² / (σs² + C2)
 //     SSIM = (1 − A)(1 − B)               loss = 1 − SSIM = A + B − A B
 //
-// which is the usual product of luminance and contrast · structure, in terms that do not cancel where the images agree. With
-// N = Σ w m and r1, r2 the reciprocals of the two denominators, a pixel p of pred moves the loss of a centre by
+// which is the usual product of luminance and contrast · structure, in terms that do not cancel where the images agree.
+// With N = Σ w m and r1, r2 the reciprocals of the two denominators, a pixel p of pred moves the loss of a centre by
 //
 //     ∂A/∂p = 2 (w/N) r1 (μd − A μx)
 //     ∂B/∂p = 2 (w/N) r2 [ (d_p − μd) − B (x_p − μx) ]
 //     ∂loss/∂p = (1 − B) ∂A/∂p + (1 − A) ∂B/∂p = 2 w [ a + d_p b − x_p e ]
 //         b = (1 − A) r2 / N      e = b B      a = (1 − B) r1 (μd − A μx) / N − b μd + e μx
 //
-// so the gradient is 2 (a∗w + d · b∗w − x · e∗w): the same window over three maps of the centres. Everything is float64:
-// squares of 1e20 are at home there, and variances survive offsets that would drown them in float32.
+// so the gradient is 2 (a∗w + d · b∗w − x · e∗w): the same window over three maps of the centres. All is float64: squares
+// of 1e20 are at home there, and variances survive offsets that would drown them in float32.
 //
-// Rows stream through three windows, in strips of COLUMNS, ROWS rows at a time, and never is more than this kept:
+// Rows stream through, in strips of COLUMNS, and no more of them is kept than this, five and three maps wide:
 //
-//     pred, target ─▶ x, d, x²+y², d², m ──▶ [ 10 rows | ROWS new rows ] ─▶ blurred ─▶ A, B ─▶ loss
-//                     blurred along rows       blurred across rows                 └─▶ a, b, e ─▶ [ 10 | ROWS ] ─▶ gradient
+//     pred, target ─▶ x, d, x² + y², d², m ─▶ blur along ─▶ [ 10 kept | ROWS new ] ─▶ blur across ─▶ A, B ─▶ loss
+//                                                                                                    │
+//                          gradient ◀─ blur across ◀─ [ 10 kept | ROWS new ] ◀─ blur along ◀─ a, b, e ◀
 
 import { low, lowMask, sumLanes } from "./lanes";
 import { blurAcross, blurAlong, COLUMNS, layWeights, PITCH, RADIUS, RECORD, WEIGHTS } from "./window";
@@ -37,7 +38,10 @@ export enum Invalid {
   Zero,
 }
 
-/** A plane of the two images and what is wanted of it. Strides are in bytes; row r stands at `pred + r * predStride`, wrapping. */
+/**
+ * A plane of the two images and what is wanted of it. Strides are in bytes; row r stands at `pred + r * predStride`, which may
+ * wrap: only the rows that a call needs have to be there.
+ */
 @unmanaged
 @final
 export class SsimPlane {
@@ -55,7 +59,7 @@ export class SsimPlane {
   sums: usize;
   /** Two u32 per row: valid pixels, and centres that count. */
   counts: usize;
-  /** SSIM_SCRATCH bytes. */
+  /** SSIM_SCRATCH bytes, fastest on a multiple of 16. */
   scratch: usize;
   width: i32;
   height: i32;
@@ -89,7 +93,7 @@ const BUFFER: i32 = (KEPT + ROWS + 1) * RECORD;
 /** Bytes of scratch memory, whatever the size of the plane. */
 export const SSIM_SCRATCH: i32 = 2 * BUFFER + 5 * RECORD + WEIGHTS;
 
-/** The first strip's end, the second's, …: equal widths of at most COLUMNS, even but for the last. */
+/** Of strips as equal as can be, of at most COLUMNS: the width of all but the last, an even number. */
 @inline
 function stripWidth(width: i32): i32 {
   const strips = (width + COLUMNS - 1) / COLUMNS;
@@ -98,7 +102,7 @@ function stripWidth(width: i32): i32 {
 
 @inline
 function pixelAt(base: usize, stride: usize, row: i32, column: i32): usize {
-  return base + <usize>row * stride + (<usize>column << 2);
+  return base + <usize>row * stride + ((<usize>column) << 2);
 }
 
 /** Two pixels, or the last one twice: nothing is read behind the row. */
@@ -142,8 +146,8 @@ function prepareRow(plane: SsimPlane, record: usize, row: i32, column: i32, n: i
 }
 
 /**
- * From the blurred maps of a row of `n` centres to the partial derivatives a, b, e (without the factor 2). Returns the loss, of the
- * centres that `owned` masks as this strip's to count.
+ * From the blurred maps of a row of `n` centres to a, b and e. Returns the loss of those among them that `owned` masks as this
+ * strip's to count.
  */
 @inline
 function centreRow(
@@ -216,8 +220,9 @@ function centreRow(
       v128.store(to, byQ, B);
       v128.store(to, holes ? v128.and(byS, counted) : byS, E);
     } else if (map) {
-      const ssim = v128.bitselect(f64x2.sub(one, loss), f64x2.splat(NaN), counted);
-      store2(map + (i << 2), f32x4.demote_f64x2_zero(ssim), n - i);
+      const ssim = f32x4.demote_f64x2_zero(f64x2.sub(one, loss));
+      const kept = v128.shuffle<i32>(counted, counted, 0, 2, 0, 2);
+      store2(map + (i << 2), v128.bitselect(ssim, f32x4.splat(f32.NaN), kept), n - i);
     }
   }
   if (gradient && n & 1) {
@@ -276,6 +281,7 @@ function stream(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f6
   const step = stripWidth(width);
   for (let column0 = 0; column0 < width; column0 += step) {
     const column1 = min(column0 + step, width);
+    const pixels = column1 - column0;
     // Centres, from `left`, and where they stand in the row of those that gradients need.
     const left = max(column0 - halo, RADIUS);
     const right = min(column1 + halo, width - RADIUS);
@@ -323,7 +329,7 @@ function stream(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f6
           if (i >= row0 && i < row1) store<f64>(sum, load<f64>(sum) + loss);
           if (gradient) {
             const into = derivatives + (KEPT + i - centre) * RECORD;
-            for (let map = 0; map < 3 * PITCH; map += PITCH) blurAlong(weights, partials + map, into + map, column1 - column0);
+            for (let map = 0; map < 3 * PITCH; map += PITCH) blurAlong(weights, partials + map, into + map, pixels);
           }
         }
       }
@@ -334,9 +340,9 @@ function stream(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f6
         const pixelEnd = min(pixel + ROWS, row1);
         for (let row = max(pixel, row0); row < pixelEnd; row += 2) {
           const from = derivatives + (row - pixel) * RECORD;
-          for (let map = 0; map < 3 * PITCH; map += PITCH) blurAcross(weights, from + map, blurred + map, column1 - column0);
+          for (let map = 0; map < 3 * PITCH; map += PITCH) blurAcross(weights, from + map, blurred + map, pixels);
           for (let i = row; i < min(row + 2, pixelEnd); i++) {
-            gradRow(plane, blurred + (i - row) * RECORD, i, column0, column1 - column0, coef);
+            gradRow(plane, blurred + (i - row) * RECORD, i, column0, pixels, coef);
           }
         }
         memory.copy(derivatives, derivatives + ROWS * RECORD, KEPT * RECORD);
@@ -352,23 +358,27 @@ function blankMap(plane: SsimPlane, row0: i32, row1: i32): void {
   }
 }
 
-/** Σ (1 − SSIM) of each row of centres in [row0, row1) into `sums`, and SSIM itself into `map` where there is one. */
+/**
+ * Σ (1 − SSIM) of each row of centres in [row0, row1) into `sums`, and SSIM itself into `map` where there is one. Reads five rows
+ * to either side. How the rows of a plane are split over calls changes no bit of a sum or of a gradient.
+ */
 export function ssimValue(plane: SsimPlane, row0: i32, row1: i32): void {
   stream(false, plane, row0, row1, 0);
 }
 
 /**
- * The same, and into `grad` for the pixels of rows [row0, row1): `coef` · ∂(Σ (1 − SSIM) of the whole plane) / ∂pred. Reads ten rows
- * to either side.
+ * The same, and into `grad` for the pixels of rows [row0, row1): `coef` · ∂ Σ (1 − SSIM) / ∂pred, over all centres of the plane
+ * that count. Reads ten rows to either side.
  */
 export function ssimValueAndGrad(plane: SsimPlane, row0: i32, row1: i32, coef: f64): void {
   stream(true, plane, row0, row1, coef);
 }
 
 /**
- * What can be known from the target alone: for each row of [row0, row1) its valid pixels and its centres that count, into
- * `counts`. Returns the number nearest to 0 in the range of those valid pixels, NaN where there is none: the `shift` that keeps the
- * offset of a plane out of its variances, and that a stray value cannot make worse than none.
+ * What can be known from the target alone: how many pixels are valid and how many centres count in each row of [row0, row1),
+ * into `counts`; under `Erode` that takes five rows to either side. Returns the number nearest to 0 in the range of those valid
+ * pixels, NaN where there is none. As `shift` it keeps the offset of a plane out of its variances, and a stray value cannot make
+ * it worse than no shift. Of the shifts of two bands take the one nearer to 0, and 0 where they differ in sign.
  */
 export function ssimSurvey(plane: SsimPlane, row0: i32, row1: i32): f64 {
   const width = plane.width;

@@ -5,8 +5,8 @@
 //     record   [ map 0 ……… | map 1 ……… | map 2 ……… | map 3 ……… | map 4 ……… ]
 //              ←  PITCH  →
 //
-// The window is symmetric: taps at equal distance are added first, six products in place of eleven. The outermost come first,
-// so that rounding happens among small terms. The weights sum to exactly 1 in this order: a map of ones stays exactly one.
+// The window is symmetric: taps at equal distance are added first, six products in place of eleven. The outermost come
+// first, so that rounding happens among small terms. In this order the weights sum to 1 exactly: a map of ones stays ones.
 
 /** Pixels on either side of the window's centre. */
 export const RADIUS: i32 = 5;
@@ -50,8 +50,8 @@ function pair(w: v128, left: v128, right: v128): v128 {
 }
 
 /**
- * Along a row: `into[i] = Σ_k w_k · from[i + k]` for i < `n`; `from` holds n + 10 elements. Four elements an iteration: up to three
- * more are read and written.
+ * Along a row: `into[i] = Σ_k w_k · from[i + k]` for i < `n`; `from` holds n + 10 elements. Four elements an iteration: up to
+ * three more are read and written.
  */
 export function blurAlong(weights: usize, from: usize, into: usize, n: i32): void {
   const w0 = v128.load(weights);
@@ -60,7 +60,7 @@ export function blurAlong(weights: usize, from: usize, into: usize, n: i32): voi
   const w3 = v128.load(weights, 48);
   const w4 = v128.load(weights, 64);
   const w5 = v128.load(weights, 80);
-  for (const end = into + (<usize>n << 3); into < end; into += 32, from += 32) {
+  for (const end = into + ((<usize>n) << 3); into < end; into += 32, from += 32) {
     // Elements i, i + 1 in `a` and i + 2, i + 3 in `b`, in turns, since they share nine of their taps.
     const x10 = v128.load(from, 80);
     let a = pair(w5, v128.load(from), x10);
@@ -87,8 +87,8 @@ export function blurAlong(weights: usize, from: usize, into: usize, n: i32): voi
 }
 
 /**
- * Across rows: `into[i] = Σ_k w_k · from[k][i]` for i < `n`, and the same one row further down, as they share ten of their taps.
- * Reads twelve records, writes two. Two elements an iteration: one more is read and written.
+ * Across rows: `into[i] = Σ_k w_k · from[k][i]` for i < `n`, and the same one row further down, as the two share ten of their
+ * taps. Reads twelve records, writes two. Two elements an iteration: one more is read and written.
  */
 export function blurAcross(weights: usize, from: usize, into: usize, n: i32): void {
   const w0 = v128.load(weights);
@@ -97,7 +97,7 @@ export function blurAcross(weights: usize, from: usize, into: usize, n: i32): vo
   const w3 = v128.load(weights, 48);
   const w4 = v128.load(weights, 64);
   const w5 = v128.load(weights, 80);
-  for (const end = into + (<usize>n << 3); into < end; into += 16, from += 16) {
+  for (const end = into + ((<usize>n) << 3); into < end; into += 16, from += 16) {
     const x10 = v128.load(from, 10 * RECORD);
     let a = pair(w5, v128.load(from), x10);
     const x1 = v128.load(from, RECORD);

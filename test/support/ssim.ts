@@ -1,6 +1,6 @@
 /**
- * SSIM by its textbook formula in float64: a window of 11 × 11 weights at every centre, variances from deviations, no separable
- * sums, and the gradient from the quotients of the formula. Slow and plain.
+ * SSIM by its textbook formula in float64: a window of 11 × 11 weights at every centre, variances from deviations, no
+ * separable sums, and the gradient from the quotients of the formula. Slow and plain.
  */
 import { at } from "./layout.ts";
 
