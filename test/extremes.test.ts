@@ -96,6 +96,72 @@ describe("float32 from end to end", () => {
   });
 });
 
+describe("parameters and upstream gradients of any size", () => {
+  test.each(bases.map((base) => ({ base, title: titleOf(base) })))("gradOutput, normalizer: $title", ({ base }) => {
+    const problem = problemOf(base, [1, 3, 4, 5], 10);
+    const small = problem.pred.map((p, i) => (i % 3 ? p : Math.fround(p * (1 + 1e-6))));
+    for (const given of [
+      { gradOutput: 1e-35 },
+      { gradOutput: -1e-41 },
+      { gradOutput: 1e35 },
+      { gradOutput: 3e38 },
+      { gradOutput: 1e300, normalizer: 1e280 },
+      { gradOutput: 1e-300, normalizer: 1e-280 },
+      { normalizer: 1e-30 },
+    ])
+      expectRight(base, { ...problem, ...given, pred: small });
+  });
+
+  test("huge slopes times a tiny upstream, tiny slopes times a huge one", () => {
+    for (const [scale, gradOutput] of [
+      [1e30, 1e-45],
+      [1e-30, 1e45],
+      [1e38, 1e-60],
+      [1e-40, 1e70],
+    ] as const)
+      for (const base of ofReals.filter(({ name }) =>
+        ["mse", "huber", "rmse", "charbonnier", "smoothL1", "logCosh"].includes(name),
+      )) {
+        const problem = problemOf(base, [1, 2, 3, 5], 12, 0);
+        const [pred, target] = [problem.pred, problem.target as Float32Array].map((x) => x.map((y) => y * scale)) as [
+          Float32Array,
+          Float32Array,
+        ];
+        expectRight(base, { ...problem, pred, target, gradOutput });
+      }
+  });
+
+  test("delta, beta, eps, smooth from 1e-300 to 1e38", () => {
+    const sizes = [1e-300, 1e-45, 1e-38, 1e-25, 1e-20, 1e-10, 1e10, 1e20, 1e38];
+    for (const [name, key] of [
+      ["huber", "delta"],
+      ["smoothL1", "beta"],
+      ["charbonnier", "eps"],
+      ["dice", "smooth"],
+    ] as const)
+      for (const size of sizes) {
+        const base: Base = { name, params: { [key]: size } };
+        expectRight(base, problemOf(base, [1, 2, 4, 5], 13, 0.2));
+      }
+    for (const size of [1e-300, 1e-45, 1e-38, 1e-25, 1e-10, 1e10, 1e30]) {
+      const base: Base = { name: "poissonNLL", params: { logInput: false, eps: size } };
+      expectRight(base, problemOf(base, [1, 2, 4, 5], 14, 0.2));
+    }
+    for (const q of [0, 1e-45, 1e-20, 1 - 2 ** -40, 1]) {
+      const base: Base = { name: "pinball", params: { q } };
+      expectRight(base, problemOf(base, [1, 2, 4, 5], 15, 0.2));
+    }
+  });
+
+  test("weights of any power", () => {
+    for (const weighting of [100, -100, 1e-9, 300]) {
+      const base: Base = { name: "mse" };
+      const problem = problemOf(base, [2, 2, 6, 6], 16, 0.5);
+      for (const reduction of ["mean", "sum"] as const) expectRight(base, problem, { weighting, reduction });
+    }
+  });
+});
+
 describe("probabilities, logits, rates and classes at their ends", () => {
   test("bce: a probability of 1e-45, of 1 − 2⁻²⁴, logarithms clamped at −100", () => {
     const pred = Float32Array.of(1e-45, 1e-38, 1e-30, 1 - 2 ** -24, 0.5, 1, 0, 0);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { run } from "./support/api.ts";
+import { FlexibleWeightedLoss, mae } from "../src/index.ts";
+import { memories, run, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
 import {
   bases,
@@ -300,6 +301,34 @@ describe("the valid rule", () => {
       ),
       { numRuns: 300 },
     );
+  });
+
+  test("threshold: x is valid: { above: x }", () => {
+    const problem = problemOf({ name: "mae" }, [2, 3, 5, 6], 4);
+    const { pred, target } = tensorsOf(problem);
+    for (const x of [-1, 0, 0.1, 0.5, Number.NEGATIVE_INFINITY]) {
+      const short = new FlexibleWeightedLoss(mae(), { threshold: x }).valueAndGrad(pred, target);
+      const long = run({ name: "mae" }, problem, { valid: { above: x } });
+      expect(bitsError(bitsOf(short.value), bitsOf(long.value))).toBe("");
+      expect(bitsError(short.grad.data, long.grad.data)).toBe("");
+    }
+  });
+
+  test("classes are the same numbers as Int32Array, Uint8Array and Float32Array", () => {
+    const base: Base = { name: "crossEntropy", params: { ignoreIndex: 255 } };
+    const problem = problemOf(base, [2, 5, 6, 7], 5);
+    const target = (problem.target as Int32Array).map((k) => (k < 0 ? 255 : k));
+    for (const layout of layouts) {
+      const laid = inLayout({ ...problem, target }, layout);
+      const want = run(base, laid, { layout });
+      expect(gradError(want.grad.data, reference(base, laid, { layout }).grad)).toBe("");
+      for (const same of [Uint8Array.from(target), Float32Array.from(target)])
+        for (const memory of memories) {
+          const got = run(base, { ...laid, target: same }, { layout }, memory);
+          expect(bitsError(bitsOf(got.value), bitsOf(want.value))).toBe("");
+          expect(bitsError(got.grad.data, want.grad.data)).toBe("");
+        }
+    }
   });
 
   test("compares in float32: 0.1 is the float32 next to 0.1", () => {

@@ -176,19 +176,20 @@ function crossEntropyOf(logits: number[], [target]: number[]): Loss {
   return { loss, grad: exps.map((e, k) => (k === target ? -others : e / (1 + rest))) };
 }
 
-/** Where a mask byte of one of the shapes that broadcast to `[B, C, H, W]` (as the layout writes it) is, NumPy's way. */
-function maskAt(problem: Problem, layout: Layout, b: number, c: number, xy: number): boolean {
-  const { mask, shape } = problem;
-  if (!mask) return true;
-  const [, , , W] = shape;
-  const [y, x] = [Math.floor(xy / W), xy % W];
-  const index = layout === "NCHW" ? [b, c, y, x] : [b, y, x, c];
-  const lead = index.length - mask.shape.length;
-  let offset = 0;
-  mask.shape.forEach((extent, axis) => {
-    offset = offset * extent + (extent === 1 ? 0 : at(index, lead + axis));
-  });
-  return at(mask.data, offset) !== 0;
+/** Reads the mask at a pixel of a channel: shapes are aligned at their last dimension, and one of 1 (or missing) repeats, as in NumPy. */
+function maskReader({ mask, shape }: Problem, layout: Layout): (b: number, c: number, xy: number) => boolean {
+  if (!mask) return () => true;
+  const strides: number[] = [];
+  for (let axis = 0, stride = 1; axis < 4; axis++) {
+    const extent = mask.shape[mask.shape.length - 1 - axis] ?? 1;
+    strides.unshift(extent === 1 ? 0 : stride);
+    stride *= extent;
+  }
+  const [sample, ...rest] = strides as [number, number, number, number];
+  const [channel, row, pixel] = layout === "NCHW" ? rest : ([rest[2], rest[0], rest[1]] as const);
+  const width = shape[3];
+  return (b, c, xy) =>
+    at(mask.data, b * sample + c * channel + Math.floor(xy / width) * row + (xy % width) * pixel) !== 0;
 }
 
 /** SPEC's rule on one target, compared in float32. */
@@ -227,8 +228,9 @@ function groupsOf(base: Base, problem: Problem, settings: Settings): Group[] {
   const perPixel = base.name === "sam" || base.name === "crossEntropy";
   const byChannel = (settings.groupBy ?? (perPixel ? "sample" : "channel")) === "channel";
   const offset = (b: number, c: number, xy: number) => offsetOf(shape, layout, b, c, xy);
+  const masked = maskReader(problem, layout);
   const valid = (b: number, c: number, xy: number) =>
-    holds(settings.valid ?? { min: 0 }, at(target, offset(b, c, xy))) && maskAt(problem, layout, b, c, xy);
+    holds(settings.valid ?? { min: 0 }, at(target, offset(b, c, xy))) && masked(b, c, xy);
   const params = (base.params ?? {}) as never;
   const unit = (offsets: number[], count: number, { loss, grad }: Loss): Unit => ({ offsets, count, loss, grad });
   const pick = (from: ArrayLike<number>, offsets: number[]) => offsets.map((o) => at(from, o));
@@ -236,16 +238,15 @@ function groupsOf(base: Base, problem: Problem, settings: Settings): Group[] {
   if (base.name === "crossEntropy") {
     const classAt = (b: number, xy: number) => at(target, b * H * W + xy);
     // A class map has no channels: a mask of its shape [B, H, W] is [B, 1, H, W] of pred.
-    const maskShape = problem.mask && [B, ...(layout === "NCHW" ? [1, H, W] : [H, W, 1])];
-    const masked =
-      problem.mask?.shape.length === 3 && maskShape
-        ? { ...problem, mask: { data: problem.mask.data, shape: maskShape } }
-        : problem;
+    const { mask } = problem;
+    const lifted =
+      mask?.shape.length === 3 ? { ...mask, shape: [mask.shape[0] ?? 1, 1, ...mask.shape.slice(1)] } : mask;
+    const counted = maskReader(lifted ? { ...problem, mask: lifted } : problem, "NCHW");
     return range(B).map((b) => ({
       total: H * W,
       units: range(H * W)
         .filter((xy) => classAt(b, xy) >= 0 && classAt(b, xy) !== base.params?.ignoreIndex)
-        .filter((xy) => maskAt(masked, layout, b, 0, xy))
+        .filter((xy) => counted(b, 0, xy))
         .map((xy) => {
           const offsets = range(C).map((c) => offset(b, c, xy));
           return unit(offsets, 1, crossEntropyOf(pick(pred, offsets), [classAt(b, xy)]));
