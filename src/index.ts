@@ -39,4 +39,5 @@ export {
   tensor,
   zeros,
 } from "./tensor.ts";
+export { setThreads } from "./threads.ts";
 export { validPixelWeightedLoss } from "./validPixelWeightedLoss.ts";

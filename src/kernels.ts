@@ -95,7 +95,9 @@ type EnumMember = `Loss.${LossName}` | `Pass.${PassName}` | `Type.${string}` | `
 export class Kernels {
   readonly exports: Exports;
   readonly allocator: Allocator;
-  readonly #memory: WebAssembly.Memory;
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly shared: boolean;
   readonly #enums: Record<string, WebAssembly.Global>;
   /** Every buffer object that the memory has shown itself as: a shared one gets a new object when it grows. */
   readonly #buffers = new WeakSet<ArrayBufferLike>();
@@ -104,8 +106,10 @@ export class Kernels {
   u8!: Uint8Array;
 
   constructor(memory: WebAssembly.Memory, shared: boolean) {
-    this.#memory = memory;
-    const instance = new WebAssembly.Instance(compile(shared), { env: { memory } });
+    this.memory = memory;
+    this.shared = shared;
+    this.module = compile(shared);
+    const instance = new WebAssembly.Instance(this.module, { env: { memory } });
     this.exports = instance.exports as unknown as Exports;
     this.#enums = instance.exports as Record<string, WebAssembly.Global>;
     this.allocator = new Allocator(HEAP_START, (end) => this.#grow(end));
@@ -123,23 +127,23 @@ export class Kernels {
   }
 
   #grow(end: number): number {
-    const missing = Math.ceil((end - this.#memory.buffer.byteLength) / PAGE);
+    const missing = Math.ceil((end - this.memory.buffer.byteLength) / PAGE);
     if (missing > 0) {
       try {
-        this.#memory.grow(missing);
+        this.memory.grow(missing);
       } catch {
         throw new RangeError(
-          `the kernels' memory is full: ${end} bytes are needed, ${this.#memory.buffer.byteLength} can be had; ` +
+          `the kernels' memory is full: ${end} bytes are needed, ${this.memory.buffer.byteLength} can be had; ` +
             "free tensors with dispose(), or pass ordinary Float32Arrays, which are staged piece by piece",
         );
       }
       this.#look();
     }
-    return this.#memory.buffer.byteLength;
+    return this.memory.buffer.byteLength;
   }
 
   #look(): void {
-    const { buffer } = this.#memory;
+    const { buffer } = this.memory;
     this.#buffers.add(buffer);
     this.f32 = new Float32Array(buffer);
     this.f64 = new Float64Array(buffer);

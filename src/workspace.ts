@@ -1,11 +1,15 @@
 import type { Kernels, PassName } from "./kernels.ts";
 import type { Geometry, Strides } from "./plan.ts";
+import { runOnThreads } from "./threads.ts";
 
 /** Slots for the sums of this many (unit, channel) pairs are kept before they are added to their groups. */
 const SLOTS = 2048;
 
 /** Elements of an operand that are staged at a time: with pred, target and gradient, a second-level cache is not exceeded. */
 const STAGED = 32768;
+
+/** Elements of a pass from which on it is worth waking other threads. */
+const THREADED = 131072;
 
 type TypedArray = Float32Array | Uint8Array | Int32Array;
 
@@ -84,13 +88,19 @@ export class Workspace {
     const { exports } = this.kernels;
     const { channels, pixels, tile, tilesPerPlane } = geometry;
     const passId = this.kernels.id(`Pass.${pass}`);
-    const scratch = this.area("scratch", exports.scratchBytes(channels, tile));
+    const scratchBytes = exports.scratchBytes(channels, tile);
+    const scratch = (threads: number) => ({
+      address: this.area("scratch", threads * scratchBytes),
+      bytes: scratchBytes,
+    });
+    const here = scratch(1).address;
     const foreign = operands.filter((operand) => !this.kernels.owns(operand.array.buffer));
+    const alone = foreign.length === 0;
     for (const operand of operands) if (!foreign.includes(operand)) this.#place(operand, operand.array.byteOffset);
     // Planes of a tile that are looked at together are staged plane by plane, unless whole samples fit.
     const apart = channels > 1 && geometry.strides.pixel === 1 && tilesPerPlane > 1;
     let window = Math.max(1, Math.floor(SLOTS / channels));
-    if (foreign.length > 0) {
+    if (!alone) {
       const unit = Math.max(1, Math.min(tile, pixels) * channels);
       window = apart ? 1 : Math.min(window, Math.max(1, Math.floor(STAGED / unit)));
     }
@@ -98,7 +108,10 @@ export class Workspace {
       const to = Math.min(from + window, last);
       for (const operand of foreign) this.#stage(operand, geometry, from, to, apart, keep);
       exports.setFirstUnit(this.job, from);
-      exports.run(this.job, passId, scratch, from, to);
+      const wide = alone && (to - from) * tile * channels > THREADED;
+      if (!wide || !runOnThreads(this.kernels, this.job, passId, scratch, from, to)) {
+        exports.run(this.job, passId, here, from, to);
+      }
       if (collect) exports.collect(this.job, from, to);
       for (const operand of foreign) if (operand.role === "setGrad") this.#unstage(operand, geometry, from, to, apart);
     }

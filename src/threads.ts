@@ -1,0 +1,281 @@
+// Threads: workers that share the memory of `zeros` and take units of a pass from one counter, together with the calling thread.
+//
+// A control block of int32 in that memory is all that they talk through. The caller describes a section, opens it, works along,
+// closes it, and waits until no worker is busy: only then are results complete, or is anything described anew.
+//
+//     caller                          worker i
+//     ──────                          ────────
+//     describe, NEXT = first          wait until the ROUND changes
+//     OPEN = 1, ROUND += 1, wake      BUSY[i] = 1
+//     take units until none is left   if OPEN: take units until none is left
+//     OPEN = 0                        BUSY[i] = 0, wake the caller
+//     wait until all BUSY are 0
+//
+// BUSY is set before OPEN is read, and OPEN is cleared before BUSY is read: a worker that wakes late sees the section closed, or is
+// waited for.
+
+import { checkNumber } from "./check.ts";
+import { heap, type Kernels } from "./kernels.ts";
+
+/** Places in the control block. */
+const ROUND = 0;
+const OPEN = 1;
+const NEXT = 2;
+const LAST = 3;
+const PASS = 4;
+const JOB = 5;
+const SCRATCH = 6;
+const SCRATCH_BYTES = 7;
+const PROGRESS = 8;
+const BUSY = 16;
+
+const MAX_THREADS = 64;
+
+/** Units that are taken at a time. */
+const CHUNK = 4;
+
+/** A busy worker that finishes nothing for so long is given up. */
+const PATIENCE_MS = 5000;
+
+/** What every worker runs: plain JavaScript, as it is handed over as text. */
+const workerSource = `
+const start = ({ module, memory, control, index }) => {
+  const { run } = new WebAssembly.Instance(module, { env: { memory } }).exports;
+  const at = new Int32Array(memory.buffer, control, ${BUSY + MAX_THREADS});
+  let round = 0;
+  for (;;) {
+    Atomics.wait(at, ${ROUND}, round);
+    round = Atomics.load(at, ${ROUND});
+    if (round < 0) return;
+    Atomics.store(at, ${BUSY} + index, 1);
+    if (Atomics.load(at, ${OPEN})) {
+      const last = at[${LAST}];
+      const scratch = at[${SCRATCH}] + index * at[${SCRATCH_BYTES}];
+      for (;;) {
+        const unit = Atomics.add(at, ${NEXT}, ${CHUNK});
+        if (unit >= last) break;
+        run(at[${JOB}], at[${PASS}], scratch, unit, Math.min(unit + ${CHUNK}, last));
+        Atomics.add(at, ${PROGRESS}, 1);
+      }
+    }
+    Atomics.store(at, ${BUSY} + index, 0);
+    Atomics.notify(at, ${BUSY} + index);
+  }
+};
+if (typeof process === "object" && process.versions?.node) {
+  const { parentPort, workerData } = require("node:worker_threads");
+  parentPort.postMessage("ready");
+  start(workerData);
+} else {
+  onmessage = ({ data }) => { postMessage("ready"); start(data); };
+}
+`;
+
+/** A worker of whichever kind the host has. */
+interface Hand {
+  readonly index: number;
+  terminate(): void;
+}
+
+let pool: Pool | undefined;
+
+/**
+ * Sets how many threads losses, gradients and metrics of tensors in the kernels' memory (see `zeros`) are computed on: the
+ * calling one and n − 1 workers, which share that memory. Results have the same bits for any number. Small calls, and ordinary
+ * arrays, which have to be staged, stay on the calling thread. Workers do not keep a Node process alive.
+ *
+ * @param n from 1 to 64; 1 ends all workers
+ * @returns the number of threads that run: 1 where shared memory or workers are not to be had, as in a browser's page that is not
+ *   cross-origin isolated
+ * @throws TypeError, RangeError for anything but a whole number from 1 to 64
+ * @example
+ * ```ts
+ * await setThreads(4);
+ * ```
+ */
+export async function setThreads(n: number): Promise<number> {
+  checkNumber("n", n, { min: 1, max: MAX_THREADS });
+  if (!Number.isInteger(n)) throw new RangeError(`"n": expected a whole number, got ${n}`);
+  pool?.end();
+  pool = undefined;
+  if (n === 1 || !heap().shared) return 1;
+  const started = await Pool.start(heap(), n - 1);
+  if (started.size === 0) {
+    started.end();
+    return 1;
+  }
+  pool = started;
+  return started.size + 1;
+}
+
+/** Runs a pass over units on all threads, where there are any for these kernels and the work is worth the waking. */
+export function runOnThreads(
+  kernels: Kernels,
+  job: number,
+  pass: number,
+  scratch: (threads: number) => { address: number; bytes: number },
+  first: number,
+  last: number,
+): boolean {
+  if (!pool || !pool.serves(kernels)) return false;
+  pool.run(job, pass, scratch(MAX_THREADS), first, last);
+  return true;
+}
+
+class Pool {
+  readonly #kernels: Kernels;
+  readonly #control: number;
+  readonly #at: Int32Array;
+  #hands: Hand[] = [];
+
+  private constructor(kernels: Kernels) {
+    this.#kernels = kernels;
+    const length = BUSY + MAX_THREADS;
+    this.#control = kernels.allocator.allocate(length * 4);
+    this.#at = new Int32Array(kernels.f32.buffer, this.#control, length).fill(0);
+  }
+
+  static async start(kernels: Kernels, count: number): Promise<Pool> {
+    const made = new Pool(kernels);
+    const indices = Array.from({ length: count }, (_, i) => i + 1);
+    const hands = await Promise.all(indices.map((index) => made.#hire(index)));
+    made.#hands = hands.filter((hand) => hand !== undefined);
+    return made;
+  }
+
+  get size(): number {
+    return this.#hands.length;
+  }
+
+  serves(kernels: Kernels): boolean {
+    return this.#kernels === kernels && this.#hands.length > 0;
+  }
+
+  end(): void {
+    Atomics.store(this.#at, ROUND, -1);
+    Atomics.notify(this.#at, ROUND);
+    for (const hand of this.#hands) hand.terminate();
+    this.#hands = [];
+    // The control block is left to the workers that may still look at it.
+  }
+
+  run(job: number, pass: number, scratch: { address: number; bytes: number }, first: number, last: number): void {
+    const at = this.#at;
+    at[JOB] = job;
+    at[PASS] = pass;
+    at[SCRATCH] = scratch.address;
+    at[SCRATCH_BYTES] = scratch.bytes;
+    at[LAST] = last;
+    Atomics.store(at, NEXT, first);
+    Atomics.store(at, OPEN, 1);
+    Atomics.store(at, ROUND, ((at[ROUND] as number) + 1) & 0x7fffffff);
+    Atomics.notify(at, ROUND);
+    try {
+      for (;;) {
+        const unit = Atomics.add(at, NEXT, CHUNK);
+        if (unit >= last) break;
+        this.#kernels.exports.run(job, pass, scratch.address, unit, Math.min(unit + CHUNK, last));
+      }
+    } finally {
+      Atomics.store(at, OPEN, 0);
+      this.#settle();
+    }
+  }
+
+  /** Waits until no worker is busy; gives up those that are for too long without finishing anything. */
+  #settle(): void {
+    const at = this.#at;
+    for (const hand of [...this.#hands]) {
+      let progress = Atomics.load(at, PROGRESS);
+      let since = now();
+      while (Atomics.load(at, BUSY + hand.index) !== 0) {
+        pause(at, BUSY + hand.index);
+        const latest = Atomics.load(at, PROGRESS);
+        if (latest !== progress) {
+          progress = latest;
+          since = now();
+        } else if (now() - since > PATIENCE_MS) {
+          this.#dismiss(hand);
+          throw new Error(
+            `a worker thread died during the computation, whose results are incomplete; ${this.#hands.length + 1} threads go on`,
+          );
+        }
+      }
+    }
+  }
+
+  #dismiss(hand: Hand): void {
+    this.#hands = this.#hands.filter((other) => other !== hand);
+    hand.terminate();
+    Atomics.store(this.#at, BUSY + hand.index, 0);
+  }
+
+  /** Starts a worker; `undefined` where the host has none, or will not run it. */
+  async #hire(index: number): Promise<Hand | undefined> {
+    const data = { module: this.#kernels.module, memory: this.#kernels.memory, control: this.#control, index };
+    const gone = () => {
+      this.#hands = this.#hands.filter((hand) => hand.index !== index);
+      Atomics.store(this.#at, BUSY + index, 0);
+    };
+    try {
+      return await (isNode() ? hireNode(data, gone) : hireWeb(data, gone));
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+interface WorkerData {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly control: number;
+  readonly index: number;
+}
+
+function isNode(): boolean {
+  return typeof process === "object" && typeof process.versions?.node === "string";
+}
+
+async function hireNode(data: WorkerData, gone: () => void): Promise<Hand> {
+  // A name that bundlers for browsers do not follow.
+  const name = "node:worker_threads";
+  const { Worker } = (await import(/* @vite-ignore */ name)) as typeof import("node:worker_threads");
+  const worker = new Worker(workerSource, { eval: true, workerData: data });
+  worker.unref();
+  await new Promise<void>((resolve, reject) => {
+    worker.once("message", () => resolve());
+    worker.once("error", reject);
+  });
+  worker.on("error", gone);
+  worker.on("exit", gone);
+  return { index: data.index, terminate: () => void worker.terminate() };
+}
+
+async function hireWeb(data: WorkerData, gone: () => void): Promise<Hand> {
+  const url = URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }));
+  try {
+    const worker = new Worker(url);
+    await new Promise<void>((resolve, reject) => {
+      worker.onmessage = () => resolve();
+      worker.onerror = reject;
+      worker.postMessage(data);
+    });
+    worker.onerror = gone;
+    return { index: data.index, terminate: () => worker.terminate() };
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}
+
+function now(): number {
+  return performance.now();
+}
+
+/** Waits a little for a flag to be cleared: asleep where the host lets this thread sleep, awake on a browser's main thread. */
+function pause(at: Int32Array, place: number): void {
+  try {
+    Atomics.wait(at, place, 1, 20);
+  } catch {
+    // The page's own thread may not sleep.
+  }
+}
