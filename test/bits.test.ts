@@ -1,12 +1,11 @@
 import { describe, expect, test } from "vitest";
-import * as api from "../src/index.ts";
+import { setThreads, tensor, zeros } from "../src/index.ts";
 import { criterionOf, misaligned, run, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
 import { bases, groupingsOf, inLayout, layouts, problemOf, seeded, titleOf } from "./support/data.ts";
 import { type Layout, type Shape, shapeIn, sizeOf } from "./support/layout.ts";
 import { type Base, type Problem, reference, type Settings } from "./support/reference.ts";
 
-const { tensor, zeros } = api;
 const perBase = bases.map((base) => ({ base, title: titleOf(base) }));
 
 /** The lengths of vectors, blocks and staging tiles, and one less and one more. */
@@ -191,16 +190,17 @@ describe("the same bits", () => {
     expect(gradError(want.grad.data, reference({ name: "mse" }, problem).grad)).toBe("");
   });
 
-  const threads = "setThreads" in api;
-  test.skipIf(!threads)(`for every number of threads${threads ? "" : ": there is no setThreads yet"}`, async () => {
-    const { setThreads } = api as unknown as { setThreads: (n: number) => Promise<number> };
+  test("for every number of threads, on tensors made before the switch too", async () => {
     const large: Shape = [4, 3, 256, 256];
-    const problems = bases.map((base) => ({ base, problem: problemOf(base, large, 7) }));
-    const results = () => problems.map(({ base, problem }) => run(base, problem, {}, "in place"));
+    const calls = bases.map((base) => ({
+      criterion: criterionOf(base),
+      ...tensorsOf(problemOf(base, large, 7), "NCHW", "in place"),
+    }));
+    const results = () => calls.map(({ criterion, pred, target }) => criterion.valueAndGrad(pred, target));
     const alone = results();
     try {
       for (const n of [2, 3]) {
-        await setThreads(n);
+        expect(await setThreads(n)).toBe(n);
         for (const [i, got] of results().entries()) {
           expect(bitsError(bitsOf(got.value), bitsOf(alone[i]?.value ?? []))).toBe("");
           expect(bitsError(got.grad.data, alone[i]?.grad.data ?? new Float32Array())).toBe("");

@@ -7,6 +7,7 @@ import {
   huber,
   mse,
   sam,
+  setThreads,
   type Tensor,
   tensor,
   validPixelWeightedLoss,
@@ -111,5 +112,6 @@ new CombinedLoss([{ coef: 1, loss: mean }]);
 new CombinedLoss([{ weight: 1, loss: mse() }]);
 same<number>()(validPixelWeightedLoss(pred, target, mse(), { groupBy: "channel" }));
 same<number>()(validPixelWeightedLoss(pred, target, (p) => p.length));
+same<Promise<number>>()(setThreads(2));
 
 export const used = [vector, notVector, notNumber, floats, term];
