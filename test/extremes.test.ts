@@ -216,6 +216,29 @@ describe("probabilities, logits, rates and classes at their ends", () => {
     }
   });
 
+  test("poissonNLL: terms, groups and tiles of either sign that all but cancel", () => {
+    const base: Base = { name: "poissonNLL", params: { logInput: false } };
+    expectRight(base, problemOf(base, [1, 2, 3, 3], 15, 0.5), { groupBy: "channel" });
+    expectRight(base, problemOf(base, [4, 3, 3, 1], 509041, 0.9), { groupBy: "channel", weighting: "linear" });
+    expectRight(base, problemOf(base, [3, 4, 1, 7], 999982, 0.9), { groupBy: "sample", reduction: "sum" });
+    // One half of the image has the loss p − log p, the other half the opposite within a few parts in a thousand.
+    const [W, H] = [200, 200];
+    const target = new Float32Array(W * H).fill(1);
+    const pred = target.map((_, i) => (i < (W * H) / 2 ? 1.5 : 0));
+    const opposite = (p: number) => p - 4 * Math.log(p + 1e-8) + (1.5 - Math.log(1.5)) * 1.003;
+    let [low, high] = [1, 4];
+    for (let step = 0; step < 40; step++) {
+      const middle = (low + high) / 2;
+      if (opposite(middle) > 0) low = middle;
+      else high = middle;
+    }
+    for (let i = (W * H) / 2; i < W * H; i++) {
+      target[i] = 4;
+      pred[i] = low;
+    }
+    expectRight(base, { shape: [1, 1, H, W], pred, target });
+  });
+
   test("crossEntropy: logits of any size, certain and wrong", () => {
     for (const scale of [1e-40, 1, 20, 100, 1e4, 1e20, 3e38])
       for (const k of [0, 1, 2]) {
