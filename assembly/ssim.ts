@@ -94,24 +94,20 @@ const BUFFER: i32 = (KEPT + ROWS + 1) * RECORD;
 export const SSIM_SCRATCH: i32 = 2 * BUFFER + 5 * RECORD + WEIGHTS;
 
 /** Of strips as equal as can be, of at most COLUMNS: the width of all but the last, an even number. */
-@inline
 function stripWidth(width: i32): i32 {
   const strips = (width + COLUMNS - 1) / COLUMNS;
   return ((width + strips - 1) / strips + 1) & ~1;
 }
 
-@inline
 function pixelAt(base: usize, stride: usize, row: i32, column: i32): usize {
   return base + <usize>row * stride + ((<usize>column) << 2);
 }
 
 /** Two pixels, or the last one twice: nothing is read behind the row. */
-@inline
 function load2(address: usize, left: i32): v128 {
   return left > 1 ? v128.load64_zero(address) : v128.load32_splat(address);
 }
 
-@inline
 function store2(address: usize, pixels: v128, left: i32): void {
   if (left > 1) v128.store64_lane(address, pixels, 0);
   else v128.store32_lane(address, pixels, 0);
@@ -149,7 +145,6 @@ function prepareRow(plane: SsimPlane, record: usize, row: i32, column: i32, n: i
  * From the blurred maps of a row of `n` centres to a, b and e. Returns the loss of those among them that `owned` masks as this
  * strip's to count.
  */
-@inline
 function centreRow(
   holes: bool,
   gradient: bool,
@@ -258,7 +253,6 @@ function gradRow(plane: SsimPlane, blurred: usize, row: i32, column: i32, n: i32
 }
 
 /** The value pass, and the fused pass: `gradient` is known when the module is compiled. */
-@inline
 function stream(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f64): void {
   const width = plane.width;
   // Gradients need the centres around their pixels.
@@ -413,7 +407,6 @@ export function ssimSurvey(plane: SsimPlane, row0: i32, row1: i32): f64 {
   return min0 > max0 ? NaN : min0 > 0 ? min0 : max0 < 0 ? max0 : 0;
 }
 
-@inline
 function isValid(plane: SsimPlane, row: i32, column: i32): bool {
   return load<f32>(pixelAt(plane.target, plane.targetStride, row, column)) >= plane.lo;
 }

@@ -12,6 +12,8 @@ import { loadPred, loadTarget, padded, planar, storeGrad } from "./stage";
 
 /** What is done with each tile. */
 export enum Pass {
+  /** A copy of the target is written to where gradients go, NaN where a pixel does not count. */
+  Prepare,
   /** Valid pixels, from target and mask alone. */
   Count,
   /** The sums that the loss is made of, and the valid pixels. */
@@ -109,6 +111,14 @@ function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, 
   const stride: usize = size * 4;
   const room: usize = padded(job.tile) * channels * 4;
   const isTail = size != n;
+
+  if (pass == Pass.Prepare) {
+    for (let k: u32 = 0; k < channels; k++) {
+      loadTarget(job, b, c + k, i, n, scratch, scratch + 3 * room);
+      storeGrad(job, b, c + k, i, n, scratch);
+    }
+    return;
+  }
 
   let target = job.target.at(b, c, i);
   let targetStride = job.target.channelStride;

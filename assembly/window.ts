@@ -44,7 +44,6 @@ export function layWeights(into: usize): void {
 }
 
 /** The weighted sum of two taps at equal distance from the centre. */
-@inline
 function pair(w: v128, left: v128, right: v128): v128 {
   return f64x2.mul(w, f64x2.add(left, right));
 }

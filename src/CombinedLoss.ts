@@ -1,22 +1,17 @@
+import { checkApart, checkOut, gradOperand, gradTensor, type Prepared, prepare } from "./arrays.ts";
 import { checkNumber, checkOptions, kindOf } from "./check.ts";
 import { compute, type Outcome } from "./compute.ts";
 import {
-  checkApart,
   checkGradOutput,
   checkNormalizer,
-  checkOut,
   type ForwardOptions,
   type GradientOptions,
-  gradOperand,
-  gradTensor,
   type LossResult,
-  type Prepared,
-  prepare,
   type Reduction,
   type ValueOf,
 } from "./criterion.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
-import type { TargetLike, Tensor, TensorLike } from "./tensor.ts";
+import type { ImageLike, TargetLike, Tensor } from "./tensor.ts";
 
 /** One summand: its coefficient and its criterion. */
 export interface Term<R extends Reduction = Reduction> {
@@ -87,7 +82,7 @@ export class CombinedLoss<R extends Reduction = "mean"> {
    *
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
    */
-  forward(pred: TensorLike, target: TargetLike, options: ForwardOptions = {}): CombinedResult<R> {
+  forward(pred: ImageLike, target: TargetLike, options: ForwardOptions = {}): CombinedResult<R> {
     checkOptions("forward options", options, ["mask"]);
     const prepared = this.#prepare(pred, target, options);
     const results = prepared.map(({ kernels, call }) => compute(kernels, call));
@@ -100,7 +95,7 @@ export class CombinedLoss<R extends Reduction = "mean"> {
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
    */
   valueAndGrad(
-    pred: TensorLike,
+    pred: ImageLike,
     target: TargetLike,
     options: CombinedGradientOptions<R> = {},
   ): CombinedGradientResult<R> {
@@ -135,7 +130,7 @@ export class CombinedLoss<R extends Reduction = "mean"> {
   }
 
   #prepare(
-    pred: TensorLike,
+    pred: ImageLike,
     target: TargetLike,
     { mask }: ForwardOptions,
     out?: Parameters<typeof prepare>[4],

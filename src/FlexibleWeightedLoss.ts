@@ -1,24 +1,20 @@
+import { checkApart, checkOut, gradOperand, gradTensor, prepare } from "./arrays.ts";
 import { checkOptions } from "./check.ts";
 import { compute } from "./compute.ts";
 import {
-  checkApart,
   checkGradOutput,
   checkNormalizer,
-  checkOut,
   checkSettings,
   type ForwardOptions,
   type GradientOptions,
   type GradientResult,
-  gradOperand,
-  gradTensor,
   type LossOptions,
   type LossResult,
-  prepare,
   type Reduction,
   type Settings,
 } from "./criterion.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
-import type { TargetLike, TensorLike } from "./tensor.ts";
+import type { ImageLike, TargetLike } from "./tensor.ts";
 
 /**
  * A base loss over the valid pixels of each group, the groups weighed by how much of them is valid:
@@ -50,7 +46,7 @@ export class FlexibleWeightedLoss<R extends Reduction = "mean"> {
    * @param target of pred's shape; class labels `[B, H, W]` for `crossEntropy`
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
    */
-  forward(pred: TensorLike, target: TargetLike, options: ForwardOptions = {}): LossResult<R> {
+  forward(pred: ImageLike, target: TargetLike, options: ForwardOptions = {}): LossResult<R> {
     checkOptions("forward options", options, ["mask"]);
     const { kernels, call } = prepare(this.settings, pred, target, options.mask);
     return compute(kernels, call) as LossResult<R>;
@@ -64,7 +60,7 @@ export class FlexibleWeightedLoss<R extends Reduction = "mean"> {
    *
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
    */
-  valueAndGrad(pred: TensorLike, target: TargetLike, options: GradientOptions<R> = {}): GradientResult<R> {
+  valueAndGrad(pred: ImageLike, target: TargetLike, options: GradientOptions<R> = {}): GradientResult<R> {
     checkOptions("valueAndGrad options", options, ["mask", "gradOutput", "normalizer", "out"]);
     const out = checkOut(options.out, pred);
     const prepared = prepare(this.settings, pred, target, options.mask, out);

@@ -8,6 +8,9 @@ import { Tensor, type TensorLike } from "./tensor.ts";
 export interface Checked<Data extends ArrayBufferView> {
   readonly data: Data & { readonly length: number };
   readonly shape: readonly number[];
+  /** What stored integers v stand for: scale · v + offset. */
+  readonly scale: number;
+  readonly offset: number;
 }
 
 /** "a string", "null", "a Float64Array": the kind of anything, for messages. */
@@ -60,7 +63,7 @@ export function checkTensor<Data extends ArrayBufferView>(
       `"${name}": expected a tensor in use, got one of shape ${showShape(value.shape)} after dispose()`,
     );
   }
-  const { data, shape, dims } = value as { data: unknown; shape?: unknown; dims?: unknown };
+  const { data, shape, dims, scale = 1, offset = 0 } = value as Record<string, unknown>;
   if (!types.some((type) => data instanceof type)) {
     throw new TypeError(
       `"${name}": expected data to be a ${types.map((type) => type.name).join(" or ")}, got ${kindOf(data)}`,
@@ -70,6 +73,7 @@ export function checkTensor<Data extends ArrayBufferView>(
   if (given === undefined) throw new TypeError(`"${name}": expected a shape (or dims) beside data, got none`);
   checkShape(`${name}.${shape === undefined ? "dims" : "shape"}`, given);
   const array = data as Data & { readonly length: number };
+  checkCalibration(name, { scale, offset }, array);
   if (array.length !== elements(given)) {
     // A detached buffer shows as length 0.
     throw new RangeError(
@@ -77,7 +81,19 @@ export function checkTensor<Data extends ArrayBufferView>(
         (array.length === 0 && array.byteLength === 0 ? " (is its buffer detached?)" : ""),
     );
   }
-  return { data: array, shape: given };
+  return { data: array, shape: given, scale: scale as number, offset: offset as number };
+}
+
+/** Accepts a scale and an offset, which only integers may have. */
+export function checkCalibration(name: string, calibration: unknown, data: ArrayBufferView): void {
+  checkOptions(name, calibration, ["scale", "offset"]);
+  const { scale = 1, offset = 0 } = calibration as Record<string, unknown>;
+  checkNumber(`${name}.scale`, scale);
+  checkNumber(`${name}.offset`, offset);
+  if (scale === 0) throw new RangeError(`"${name}.scale": expected a number other than 0, got 0`);
+  if (data instanceof Float32Array && (scale !== 1 || offset !== 0)) {
+    throw new TypeError(`"${name}": expected scale and offset with integers alone, got them with a Float32Array`);
+  }
 }
 
 export function checkSameShape(

@@ -4,14 +4,8 @@ import { kindOf } from "./check.ts";
 import { heap, inHeap, type Kernels, staging } from "./kernels.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
 import type { Geometry } from "./plan.ts";
+import type { Rule } from "./rule.ts";
 import { type Operand, Workspace } from "./workspace.ts";
-
-/** Which stored target values count, in float32: min ≤ t ≤ max and none of `nodata`. NaN never does. */
-export interface Rule {
-  readonly min: number;
-  readonly max: number;
-  readonly nodata: readonly number[];
-}
 
 /** Losses, weights and counts, an entry per group: `b`, or `b * C + c`. */
 export interface Groups {
@@ -31,6 +25,8 @@ export interface Call {
   readonly geometry: Geometry;
   readonly pred: Operand;
   readonly target: Operand;
+  /** Valid counts of the groups, where they are known from a call before; kept there for calls to come. */
+  readonly counts?: { get(): Float64Array | undefined; set(counts: Float64Array): void } | undefined;
   readonly mask?: (Operand & { readonly row: number }) | undefined;
   readonly rule: Rule;
   readonly power: number;
@@ -63,12 +59,18 @@ export function groupSums(kernels: Kernels, call: Call): Float64Array {
   return Workspace.use(kernels, (workspace) => new Computation(workspace, call).sums());
 }
 
+/** Writes a copy of the target to `to`, NaN wherever the rule or the mask says that a pixel does not count. */
+export function writePrepared(kernels: Kernels, call: Call, to: Operand): void {
+  Workspace.use(kernels, (workspace) => new Computation(workspace, call).prepare(to));
+}
+
 class Computation {
   readonly #workspace: Workspace;
   readonly #call: Call;
   readonly #losses: number;
   readonly #weights: number;
   readonly #records: number;
+  readonly #nodata: number;
   readonly #inputs: Operand[];
   readonly #targets: Operand[];
 
@@ -107,14 +109,21 @@ class Computation {
     else kernels.f64.set(upstream, gradOutputs / 8);
     kernels.f32.set(rule.nodata, nodata / 4);
 
+    this.#nodata = nodata;
     const isFloat = call.target.array instanceof Float32Array;
-    const simple = isFloat && !mask && rule.max === Number.POSITIVE_INFINITY && rule.nodata.length === 0;
-    exports.setRule(job, simple ? 1 : 0, rule.min, rule.max, nodata, rule.nodata.length);
-    if (mask) exports.setMaskRows(job, geometry.width, mask.row);
+    this.#setRule(isFloat && !mask && rule.max === Number.POSITIVE_INFINITY && rule.nodata.length === 0);
     exports.setKeep(job, gradient?.keep ? 1 : 0);
     exports.clearGroups(job);
     this.#targets = mask ? [call.target, mask] : [call.target];
     this.#inputs = [call.pred, ...this.#targets];
+  }
+
+  /** `simple`: the rule is `target ≥ min` on stored float32, which the kernels ask as they go. */
+  #setRule(simple: boolean): void {
+    const { kernels, job } = this.#workspace;
+    const { rule, mask, geometry } = this.#call;
+    kernels.exports.setRule(job, simple ? 1 : 0, rule.min, rule.max, this.#nodata, rule.nodata.length);
+    if (mask) kernels.exports.setMaskRows(job, geometry.width, mask.row);
   }
 
   result(): Outcome {
@@ -127,7 +136,7 @@ class Computation {
     const sumsFirst = loss.kernel === "Rmse" || loss.kind === "moments";
     if (loss.kind === "custom") this.#custom(reductionId);
     else if (gradient && !sumsFirst) {
-      this.#run("Count", this.#targets, true);
+      this.#count();
       this.#checkLabels();
       exports.weigh(job);
       exports.coefficients(job, reductionId);
@@ -157,6 +166,11 @@ class Computation {
     };
   }
 
+  prepare(to: Operand): void {
+    this.#setRule(false);
+    this.#workspace.run("Prepare", this.#call.geometry, [...this.#targets, to]);
+  }
+
   sums(): Float64Array {
     this.#run("Sums", this.#inputs, true);
     const { exports, f64 } = this.#workspace.kernels;
@@ -170,6 +184,20 @@ class Computation {
 
   #gradient({ grad, keep }: NonNullable<Call["gradient"]>, collect: boolean): void {
     this.#workspace.run("Gradient", this.#call.geometry, [...this.#inputs, grad], { collect, keep });
+  }
+
+  /** The valid pixels of each group: counted, unless they are known. */
+  #count(): void {
+    const { counts, geometry } = this.#call;
+    const known = counts?.get();
+    if (known) {
+      const { kernels } = this.#workspace;
+      const stride = kernels.exports.recordBytes() / 8;
+      for (let g = 0; g < known.length; g++) kernels.f64[this.#records / 8 + g * stride] = known[g] as number;
+      return;
+    }
+    this.#run("Count", this.#targets, true);
+    counts?.set(this.#counts(geometry.groups));
   }
 
   #checkLabels(): void {

@@ -29,9 +29,13 @@ export { dice, vectorAngle } from "./losses/moments.ts";
 export { crossEntropy, sam } from "./losses/pixel.ts";
 export { type BandStats, type EvaluateOptions, type Evaluation, evaluate } from "./metrics/evaluate.ts";
 export type { GroupBy, Layout } from "./plan.ts";
+export { PreparedTarget, type PrepareOptions, prepareTarget } from "./prepareTarget.ts";
 export type { ValidRule } from "./rule.ts";
 export {
+  type Calibration,
+  type ImageLike,
   type OrtTensorView,
+  type PixelData,
   type TargetLike,
   Tensor,
   type TensorLike,

@@ -88,7 +88,7 @@ export type LossName =
   | "CrossEntropy"
   | "Custom"
   | "BandMoments";
-export type PassName = "Count" | "Sums" | "Residual" | "Gradient" | "Gather" | "Scatter";
+export type PassName = "Prepare" | "Count" | "Sums" | "Residual" | "Gradient" | "Gather" | "Scatter";
 type EnumMember = `Loss.${LossName}` | `Pass.${PassName}` | `Type.${string}` | `Reduction.${string}`;
 
 /** The module over one memory: its exports, an allocator, and views that follow the memory's growth. */

@@ -1,5 +1,11 @@
 import { checkNumber, checkOptions, kindOf } from "./check.ts";
-import type { Rule } from "./compute.ts";
+
+/** Which stored target values count, in float32: min ≤ t ≤ max and none of `nodata`. NaN never does. */
+export interface Rule {
+  readonly min: number;
+  readonly max: number;
+  readonly nodata: readonly number[];
+}
 
 /**
  * Which pixels count, by their target value: every part that is given has to hold. Comparisons are made in float32 on the stored
@@ -19,6 +25,14 @@ export interface ValidRule {
 }
 
 export const DEFAULT_RULE: Rule = { min: 0, max: Number.POSITIVE_INFINITY, nodata: [] };
+
+/** The rule of a target that holds NaN wherever it is not valid. */
+export const NAN_RULE: Rule = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY, nodata: [] };
+
+export function sameRule(a: Rule, b: Rule): boolean {
+  const same = Object.is(a.min, b.min) && Object.is(a.max, b.max) && a.nodata.length === b.nodata.length;
+  return same && a.nodata.every((value) => b.nodata.includes(value));
+}
 
 /** A rule as the kernels have it, a closed range of float32: "above x" is "at least the next float32 after x". */
 export function compileRule(name: string, valid: ValidRule): Rule {

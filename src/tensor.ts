@@ -1,14 +1,21 @@
-import { checkShape, elements, kindOf, show, showShape } from "./check.ts";
+import { checkCalibration, checkChoice, checkOptions, checkShape, elements, kindOf, show, showShape } from "./check.ts";
 import { heap } from "./kernels.ts";
+import type { PreparedTarget } from "./prepareTarget.ts";
+
+/** What stored integers v stand for: scale · v + offset, 1 and 0 by default. */
+export interface Calibration {
+  readonly scale?: number;
+  readonly offset?: number;
+}
 
 /** An array with a shape. `data` is in C order (the last dimension is contiguous). */
-export interface TensorView<Data extends ArrayBufferView = Float32Array> {
+export interface TensorView<Data extends ArrayBufferView = Float32Array> extends Calibration {
   readonly data: Data;
   readonly shape: readonly number[];
 }
 
 /** The same as ONNX Runtime has it. */
-export interface OrtTensorView<Data extends ArrayBufferView = Float32Array> {
+export interface OrtTensorView<Data extends ArrayBufferView = Float32Array> extends Calibration {
   readonly data: Data;
   readonly dims: readonly number[];
 }
@@ -16,11 +23,35 @@ export interface OrtTensorView<Data extends ArrayBufferView = Float32Array> {
 /** What every call takes for an array: a `Tensor`, `{ data, shape }` or `{ data, dims }`. */
 export type TensorLike<Data extends ArrayBufferView = Float32Array> = TensorView<Data> | OrtTensorView<Data>;
 
-/** A target: float32 like pred, or the class labels of `crossEntropy`. */
-export type TargetLike = TensorLike<Float32Array | Uint8Array | Int32Array>;
+/** Pixels: float32, or integers as rasters store them. */
+export type PixelData = Float32Array | Uint8Array | Int16Array | Uint16Array;
 
-/** The element types of tensors: float32 images, uint8 masks, and class labels. */
-export type TensorData = Float32Array | Uint8Array | Int32Array;
+/** An image, or a batch of them. */
+export type ImageLike = TensorLike<PixelData>;
+
+/** A target: an image, class labels for `crossEntropy`, or what `prepareTarget` has made of an image. */
+export type TargetLike = TensorLike<PixelData | Int32Array> | PreparedTarget;
+
+/** The element types of tensors: images, masks (uint8) and class labels. */
+export type TensorData = PixelData | Int32Array;
+
+const TYPES = {
+  float32: Float32Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+};
+
+/** Names of the element types. */
+export type TypeName = keyof typeof TYPES;
+
+interface ViewConstructor {
+  new (buffer: ArrayBufferLike, address: number, length: number): TensorData;
+  readonly BYTES_PER_ELEMENT: number;
+}
+
+type ArrayOf<Name extends TypeName> = InstanceType<(typeof TYPES)[Name]>;
 
 /**
  * An array with a shape, made by `tensor` or `zeros`.
@@ -30,12 +61,17 @@ export type TensorData = Float32Array | Uint8Array | Int32Array;
  */
 export class Tensor<Data extends TensorData = Float32Array> implements TensorView<Data>, Disposable {
   readonly shape: readonly number[];
+  /** What stored integers v stand for: scale · v + offset. */
+  readonly scale: number;
+  readonly offset: number;
   #data: Data | undefined;
   #address: number | undefined;
 
   /** @internal Use `tensor` or `zeros`. */
-  constructor(data: Data, shape: readonly number[], address?: number) {
+  constructor(data: Data, shape: readonly number[], { scale = 1, offset = 0 }: Calibration = {}, address?: number) {
     this.#data = data;
+    this.scale = scale;
+    this.offset = offset;
     this.shape = Object.freeze([...shape]);
     this.#address = address;
   }
@@ -67,32 +103,45 @@ export class Tensor<Data extends TensorData = Float32Array> implements TensorVie
 /**
  * Wraps an array of the caller's, without copying it.
  *
- * @param data `Float32Array` for images and logits, `Uint8Array` for masks, `Int32Array` or `Uint8Array` for class labels
+ * Integers are images as rasters store them: a pixel's value is scale · v + offset (in float32), while `valid` rules, `nodata` and
+ * thresholds are compared with the stored v. Gradients are those with respect to the value, float32.
+ *
+ * @param data `Float32Array`, `Uint8Array`, `Int16Array` or `Uint16Array` for images; `Uint8Array` for masks; `Int32Array`,
+ *   `Uint8Array` or `Float32Array` for class labels
  * @param shape its dimensions, e.g. `[8, 3, 256, 256]`; their product is the array's length
+ * @param calibration `scale` and `offset` of integers, e.g. 1e-4 and −0.1 for Sentinel-2's digital numbers
  * @throws TypeError where `data` is of another kind, RangeError where the shape does not fit it
  * @example
  * ```ts
  * const pred = tensor(new Float32Array(2 * 3 * 64 * 64), [2, 3, 64, 64]);
+ * const stored = tensor(new Uint16Array(3 * 64 * 64), [3, 64, 64], { scale: 1e-4, offset: -0.1 });
  * ```
  */
-export function tensor<Data extends TensorData>(data: Data, shape: readonly number[]): Tensor<Data> {
-  if (!(data instanceof Float32Array || data instanceof Uint8Array || data instanceof Int32Array)) {
-    throw new TypeError(`"data": expected a Float32Array, Uint8Array or Int32Array, got ${kindOf(data)}`);
+export function tensor<Data extends TensorData>(
+  data: Data,
+  shape: readonly number[],
+  calibration: Calibration = {},
+): Tensor<Data> {
+  const known = Object.values(TYPES);
+  if (!known.some((type) => (data as TensorData) instanceof type)) {
+    throw new TypeError(`"data": expected a ${known.map(({ name }) => name).join(" or ")}, got ${kindOf(data)}`);
   }
   checkShape("shape", shape);
+  checkCalibration("calibration", calibration, data);
   if (elements(shape) !== data.length) {
     throw new RangeError(
       `"shape": expected a shape of ${data.length} elements like data, got ${showShape(shape)} of ${elements(shape)}`,
     );
   }
-  return new Tensor(data, shape);
+  return new Tensor(data, shape, calibration);
 }
 
 /**
- * A float32 tensor of zeros in the kernels' memory: passing it to a loss costs no copy. Its `data` stays valid however much
- * is allocated later.
+ * A tensor of zeros in the kernels' memory: passing it to a loss costs no copy. Its `data` stays valid however much is allocated
+ * later.
  *
  * @param shape its dimensions, e.g. `[8, 3, 256, 256]`
+ * @param options `type`: `"float32"` (default), `"uint8"`, `"int16"`, `"uint16"` or `"int32"`; `scale` and `offset` of integers
  * @throws RangeError where the memory is full (4 GiB where the engine has shared memory)
  * @example
  * ```ts
@@ -100,17 +149,30 @@ export function tensor<Data extends TensorData>(data: Data, shape: readonly numb
  * pred.data.set(image);
  * ```
  */
-export function zeros(shape: readonly number[]): Tensor<Float32Array> {
+export function zeros<Name extends TypeName = "float32">(
+  shape: readonly number[],
+  options: Calibration & { type?: Name } = {},
+): Tensor<ArrayOf<Name>> {
   checkShape("shape", shape);
+  checkOptions("options", options, ["type", "scale", "offset"]);
+  const { type = "float32", ...calibration } = options;
+  const Type = TYPES[checkChoice("type", type, Object.keys(TYPES) as TypeName[])] as ViewConstructor;
   const length = elements(shape);
-  if (length * 4 > 2 ** 32) {
+  const bytes = length * Type.BYTES_PER_ELEMENT;
+  if (bytes > 2 ** 32) {
     throw new RangeError(
-      `"shape": expected at most 4 GiB of float32, got ${showShape(shape)}, ${show(length)} elements`,
+      `"shape": expected at most 4 GiB of ${type}, got ${showShape(shape)}, ${show(length)} elements`,
     );
   }
-  const { allocator } = heap();
-  const address = allocator.allocate(length * 4);
-  const data = new Float32Array(heap().f32.buffer, address, length);
+  const kernels = heap();
+  const address = kernels.allocator.allocate(bytes);
+  const data = new Type(kernels.f32.buffer, address, length);
+  try {
+    checkCalibration("options", calibration, data);
+  } catch (error) {
+    kernels.allocator.free(address);
+    throw error;
+  }
   data.fill(0);
-  return new Tensor(data, shape, address);
+  return new Tensor(data, shape, calibration, address) as Tensor<TensorData> as Tensor<ArrayOf<Name>>;
 }

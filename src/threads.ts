@@ -117,7 +117,7 @@ export function runOnThreads(
   first: number,
   last: number,
 ): boolean {
-  if (!pool || !pool.serves(kernels)) return false;
+  if (!pool?.serves(kernels)) return false;
   pool.run(job, pass, scratch(MAX_THREADS), first, last);
   return true;
 }

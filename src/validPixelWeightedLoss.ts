@@ -3,7 +3,7 @@ import type { ForwardOptions, LossOptions, Reduction, ValueOf } from "./criterio
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
 import type { BaseLoss, CustomFunction } from "./losses/BaseLoss.ts";
 import { custom } from "./losses/custom.ts";
-import type { TargetLike, TensorLike } from "./tensor.ts";
+import type { ImageLike, TargetLike } from "./tensor.ts";
 
 /**
  * A base loss over the valid pixels of each sample, the samples weighed by √(valid / total): the value of a `FlexibleWeightedLoss`
@@ -18,7 +18,7 @@ import type { TargetLike, TensorLike } from "./tensor.ts";
  * ```
  */
 export function validPixelWeightedLoss<R extends Reduction = "mean">(
-  pred: TensorLike,
+  pred: ImageLike,
   target: TargetLike,
   base: BaseLoss | CustomFunction,
   options: LossOptions<R> & ForwardOptions = {},

@@ -1,5 +1,6 @@
 import type { Kernels, PassName } from "./kernels.ts";
 import type { Geometry, Strides } from "./plan.ts";
+import type { TensorData } from "./tensor.ts";
 import { runOnThreads } from "./threads.ts";
 
 /** Slots for the sums of this many (unit, channel) pairs are kept before they are added to their groups. */
@@ -11,17 +12,18 @@ const STAGED = 32768;
 /** Elements of a pass from which on it is worth waking other threads. */
 const THREADED = 131072;
 
-type TypedArray = Float32Array | Uint8Array | Int32Array;
-
 /** Which setter describes an operand to the kernels. */
 export type Role = "setPred" | "setTarget" | "setMask" | "setGrad";
 
 /** An array that a pass reads or writes. */
 export interface Operand {
   readonly role: Role;
-  readonly array: TypedArray;
+  readonly array: TensorData;
   /** The kernels' name of its element type. */
   readonly type: number;
+  /** What stored integers v stand for: scale · v + offset. */
+  readonly scale: number;
+  readonly offset: number;
   readonly strides: Strides;
   /** Whether consecutive units lie one after the other in it; a mask that is broadcast repeats itself. */
   readonly consecutive: boolean;
@@ -118,9 +120,10 @@ export class Workspace {
   }
 
   /** Tells the kernels that element 0 of an operand is at `base`. */
-  #place({ role, array, type, strides }: Operand, base: number, { sample, channel, pixel } = strides): void {
+  #place(operand: Operand, base: number, { sample, channel, pixel } = operand.strides): void {
+    const { role, array, type, scale, offset } = operand;
     const bytes = array.BYTES_PER_ELEMENT;
-    this.kernels.exports[role](this.job, base, sample * bytes, channel * bytes, pixel * bytes, type, 1, 0);
+    this.kernels.exports[role](this.job, base, sample * bytes, channel * bytes, pixel * bytes, type, scale, offset);
   }
 
   #stage(operand: Operand, geometry: Geometry, from: number, to: number, apart: boolean, keep: boolean): void {
@@ -171,7 +174,7 @@ function planar({ strides, linear }: Operand): boolean {
   return linear && strides.pixel === 1 && strides.channel > 0;
 }
 
-function bytesOf(array: TypedArray, start: number, length: number): Uint8Array {
+function bytesOf(array: TensorData, start: number, length: number): Uint8Array {
   const bytes = array.BYTES_PER_ELEMENT;
   return new Uint8Array(array.buffer, array.byteOffset + start * bytes, length * bytes);
 }

@@ -1,0 +1,176 @@
+// The arrays of a call, checked against each other and described to the kernels.
+
+import { type Checked, checkSameShape, checkTensor, kindOf, overlap } from "./check.ts";
+import { type Call, kernelsFor, type ReductionName } from "./compute.ts";
+import { looksAcrossChannels, type Settings } from "./criterion.ts";
+import type { Kernels } from "./kernels.ts";
+import { type Dimensions, dimensions, geometry, isFullMask, type Layout, maskStrides, type Strides } from "./plan.ts";
+import { PreparedTarget } from "./prepareTarget.ts";
+import { DEFAULT_RULE, NAN_RULE, type Rule, sameRule } from "./rule.ts";
+import { type PixelData, Tensor } from "./tensor.ts";
+import type { Operand, Role } from "./workspace.ts";
+
+/** A call that only its gradient, if any, is missing from, and what it takes to make one. */
+export interface Prepared {
+  readonly call: Call;
+  readonly kernels: Kernels;
+  readonly size: Dimensions;
+  readonly pred: Checked<PixelData>;
+  readonly inputs: readonly ArrayBufferView[];
+}
+
+type LabelData = Int32Array | Uint8Array | Float32Array;
+
+const PIXELS = [Float32Array, Uint8Array, Int16Array, Uint16Array];
+const LABELS = [Int32Array, Uint8Array, Float32Array];
+
+const REDUCTIONS: Record<Settings["reduction"], ReductionName> = { mean: "Mean", sum: "Sum", none: "None" };
+
+const checkPixels = (name: string, value: unknown) => checkTensor<PixelData>(name, value, ...PIXELS);
+
+/** Checks the arrays of a call against each other. `out` takes part in the choice of kernels. */
+export function prepare(
+  settings: Settings,
+  predLike: unknown,
+  targetLike: unknown,
+  maskLike: unknown,
+  out?: Checked<Float32Array>,
+): Prepared {
+  const { base, groupBy, layout } = settings;
+  const isLabels = base.kind === "labels";
+  const pred = checkPixels("pred", predLike);
+  const size = dimensions(pred.shape, layout, "pred");
+  const ready = targetLike instanceof PreparedTarget ? checkPrepared(targetLike, settings, maskLike) : undefined;
+  const target: Checked<PixelData | LabelData> = isLabels
+    ? checkTensor<LabelData>("target", targetLike, ...LABELS)
+    : (ready ?? checkPixels("target", targetLike));
+  const targetShape = isLabels ? withoutChannels(pred.shape, layout) : pred.shape;
+  checkSameShape("target", target.shape, isLabels ? "pred without its channels" : "pred", targetShape);
+  const mask = maskLike === undefined ? undefined : checkTensor("mask", maskLike, Uint8Array);
+  const fullMask = ready ? ready.fullMask : mask === undefined || isFullMask(mask.shape, target.shape);
+  const shape = geometry(size, layout, groupBy, looksAcrossChannels(base), fullMask);
+
+  const inputs = [pred.data, target.data, ...(mask ? [mask.data] : [])];
+  const kernels = kernelsFor(out ? [...inputs, out.data] : inputs);
+  const plane = size.height * size.width;
+  const labelStrides = { sample: plane, channel: 0, pixel: 1 };
+  const targetStrides = isLabels ? labelStrides : shape.strides;
+  const key = `${shape.groups} ${shape.planesPerGroup} ${base.kind} ${base.a}`;
+  return {
+    kernels,
+    size,
+    pred,
+    inputs,
+    call: {
+      loss: base,
+      geometry: shape,
+      pred: dense("setPred", kernels, pred, shape.strides),
+      target: dense("setTarget", kernels, target, targetStrides),
+      mask:
+        mask &&
+        maskOperand(kernels, mask, target.shape, size, isLabels ? undefined : layout, {
+          full: fullMask,
+          // Seen as one plane per sample, a full mask is as flat as the target.
+          flat: shape.planes === 1 && shape.channels === 1 ? targetStrides : undefined,
+        }),
+      rule: ready ? NAN_RULE : (settings.rule ?? defaultRule(base.ignoreIndex)),
+      counts: ready && {
+        get: () => ready.counts.get(key),
+        set: (counts) => void ready.counts.set(key, counts),
+      },
+      power: settings.power,
+      reduction: REDUCTIONS[settings.reduction],
+    },
+  };
+}
+
+function defaultRule(ignoreIndex: number | undefined): Rule {
+  return ignoreIndex === undefined ? DEFAULT_RULE : { ...DEFAULT_RULE, nodata: [ignoreIndex] };
+}
+
+/** What a prepared target holds, where it goes with the criterion. */
+function checkPrepared(target: PreparedTarget, { base, layout, rule }: Settings, mask: unknown) {
+  if (base.kind === "labels") throw new TypeError(`"target": expected class labels, got ${kindOf(target)}`);
+  if (mask !== undefined) {
+    throw new TypeError(`"mask": expected none with a prepared target, which has its own, got ${kindOf(mask)}`);
+  }
+  if (rule && !sameRule(rule, target.rule)) {
+    throw new RangeError(
+      `"target": expected one prepared with the criterion's rule for valid pixels, got another rule`,
+    );
+  }
+  if (target.shape.length > 2 && layout !== target.layout) {
+    throw new RangeError(`"target": expected one prepared for layout ${layout}, got ${target.layout}`);
+  }
+  const { fullMask, counts } = target;
+  return { ...checkTensor("target", target.tensor, Float32Array), fullMask, counts };
+}
+
+/** An operand that has an element for each of pred's, or each of its pixels. */
+export function dense(
+  role: Role,
+  kernels: Kernels,
+  { data, scale, offset }: Checked<PixelData | LabelData>,
+  strides: Strides,
+): Operand {
+  const type = kernels.id(`Type.${typeOf(data)}`);
+  return { role, array: data, type, scale, offset, strides, consecutive: true, linear: true, extent: data.length };
+}
+
+function typeOf(data: PixelData | LabelData): string {
+  if (data instanceof Float32Array) return "F32";
+  if (data instanceof Uint8Array) return "U8";
+  if (data instanceof Int32Array) return "I32";
+  return data instanceof Int16Array ? "I16" : "U16";
+}
+
+function maskOperand(
+  kernels: Kernels,
+  { data, shape }: Checked<Uint8Array>,
+  targetShape: readonly number[],
+  { channels, height, width }: Dimensions,
+  layout: Layout | undefined,
+  { full, flat }: { full: boolean; flat: Strides | undefined },
+): NonNullable<Call["mask"]> {
+  const strides = maskStrides(shape, targetShape, layout);
+  const { channel, row, pixel } = strides;
+  const common = { role: "setMask", array: data, type: kernels.id("Type.U8"), scale: 1, offset: 0 } as const;
+  if (full && flat)
+    return { ...common, strides: flat, row: width, consecutive: true, linear: true, extent: data.length };
+  const extent = (channels - 1) * channel + (height - 1) * row + (width - 1) * pixel + 1;
+  return { ...common, strides, row, consecutive: full, linear: full || row === width * pixel, extent };
+}
+
+function withoutChannels(shape: readonly number[], layout: Layout): readonly number[] {
+  if (shape.length === 2) return shape;
+  const channel = layout === "NHWC" ? shape.length - 1 : shape.length - 3;
+  return shape.filter((_, i) => i !== channel);
+}
+
+/** Accepts a place to write the gradient to. */
+export function checkOut(outLike: unknown, pred: unknown): Checked<Float32Array> | undefined {
+  if (outLike === undefined) return undefined;
+  const out = checkTensor("out", outLike, Float32Array);
+  checkSameShape("out", out.shape, "pred", checkPixels("pred", pred).shape);
+  return out;
+}
+
+export function checkApart(out: Checked<Float32Array>, inputs: readonly ArrayBufferView[]): void {
+  inputs.forEach((input, i) => {
+    if (overlap(out.data, input)) {
+      const which = ["pred", "target", "mask"][i];
+      throw new RangeError(`"out": expected memory of its own, got memory that overlaps ${which}`);
+    }
+  });
+}
+
+/** The tensor that a gradient is written to: the caller's, or a new one on the JavaScript heap. */
+export function gradTensor(outLike: unknown, out: Checked<Float32Array> | undefined, pred: Checked<PixelData>): Tensor {
+  if (outLike instanceof Tensor) return outLike as Tensor;
+  return new Tensor(out?.data ?? new Float32Array(pred.data.length), pred.shape);
+}
+
+/** The gradient's side of a call. */
+export function gradOperand(kernels: Kernels, call: Call, { data, shape }: Tensor): Operand {
+  return dense("setGrad", kernels, { data, shape, scale: 1, offset: 0 }, call.pred.strides);
+}
