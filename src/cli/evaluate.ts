@@ -1,0 +1,84 @@
+import { Command } from "commander";
+import { type BandStats, type Evaluation, evaluate, tensor } from "../index.ts";
+import { addOutputOptions, addPairOptions, checkOptions, deliver, type OutputOptions, warn } from "./options.ts";
+import { Pair, type PairOptions, readAll } from "./Pair.ts";
+import { type Column, formatCsv, formatJson, formatNumber, formatTable } from "./table.ts";
+
+/** The figures of a band, in the order of the columns. Units of rmse, mae and bias are those of the images. */
+const figures: readonly { readonly key: keyof BandStats; readonly heading: string }[] = [
+  { key: "psnr", heading: "psnr [dB]" },
+  { key: "rmse", heading: "rmse" },
+  { key: "mae", heading: "mae" },
+  { key: "bias", heading: "bias" },
+  { key: "sam", heading: "sam [rad]" },
+  { key: "validCount", heading: "valid" },
+  { key: "validRatio", heading: "valid/total" },
+];
+
+const examples = `
+Examples:
+  $ valid-pixel-loss evaluate pred.tif target.tif
+  $ valid-pixel-loss evaluate pred.tif S2.tif --pred-bands 1-3 --target-bands B02,B03,B04 --scale 1e-4
+  $ valid-pixel-loss evaluate pred.tif target.tif --mask scl.tif --mask-classes 4,5,6 --json`;
+
+export function evaluateCommand(): Command {
+  const command = new Command("evaluate")
+    .summary("how well a prediction meets its target, band by band")
+    .description("Quality metrics of each band over the valid pixels alone. GeoTIFF and NPY.")
+    .argument("<pred>", "the prediction")
+    .argument("<target>", "what it should have been")
+    .addHelpText("after", examples);
+  addOutputOptions(addPairOptions(command));
+  return command.action(async (pred: string, target: string, options: PairOptions & OutputOptions) => {
+    await checkOptions(options);
+    const pair = await Pair.open(pred, target, options);
+    try {
+      const result = evaluatePair(pair, await readAll(pair));
+      if (pair.missingPredictions > 0) warn(missingText(pair), options);
+      await deliver(format(pair, result, options), options);
+    } finally {
+      await pair.close();
+    }
+  });
+}
+
+function evaluatePair(pair: Pair, { pred, target, mask }: Awaited<ReturnType<typeof readAll>>): Evaluation {
+  const { samples, bands, height, width, dataRange, rule: valid } = pair;
+  const shape = [samples, bands.length, height, width];
+  return evaluate(tensor(pred, shape), tensor(target, shape), {
+    bands,
+    dataRange,
+    valid,
+    ...(mask && { mask: tensor(mask, [mask.length / (height * width), 1, height, width]) }),
+  });
+}
+
+export function missingText({ pred, missingPredictions }: Pair): string {
+  const values = missingPredictions === 1 ? "value is" : "values are";
+  return `${pred.path}: ${missingPredictions} ${values} NaN or nodata where the target is valid; they count (--mask leaves them out)`;
+}
+
+function format(pair: Pair, { bands }: Evaluation, { json, csv }: OutputOptions): string {
+  if (json) return formatJson({ pred: pair.pred.path, target: pair.target.path, dataRange: pair.dataRange, bands });
+  const rows = Object.entries(bands);
+  if (csv) {
+    return formatCsv([
+      ["band", ...figures.map(({ key }) => key)],
+      ...rows.map(([name, stats]) => [name, ...figures.map(({ key }) => stats[key])]),
+    ]);
+  }
+  const columns: Column[] = [
+    { heading: "band", align: "left" },
+    ...figures.map(({ heading }): Column => ({ heading, align: "right" })),
+  ];
+  const table = formatTable(
+    columns,
+    rows.map(([name, stats]) => [name, ...figures.map(({ key }) => formatNumber(stats[key]))]),
+  );
+  return `${titleOf(pair)}, data range ${pair.dataRange}\n\n${table}`;
+}
+
+export function titleOf(pair: Pair): string {
+  const images = pair.samples === 1 ? "" : `${pair.samples} images of `;
+  return `${pair.pred.path} against ${pair.target.path}: ${images}${pair.width}×${pair.height} pixels`;
+}

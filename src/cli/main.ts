@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+// The command line. Exit codes: 0 done, 1 something is wrong with the data, 2 something is wrong with the options.
+
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { UsageError } from "./errors.ts";
+import { evaluateCommand } from "./evaluate.ts";
+import { lossCommand } from "./loss.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
+// Whoever reads our output may stop early, as `head` does: nothing is left to do then.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") fail(error);
+  process.exit();
+});
+
+function fail(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`error: ${message.replace(/\s+/g, " ")}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}
+
+const program = new Command("valid-pixel-loss")
+  .description("Losses and quality metrics over the valid pixels of images.")
+  .version(version);
+for (const command of [evaluateCommand(), lossCommand()]) program.addCommand(command);
+for (const command of [program, ...program.commands]) {
+  command.exitOverride().configureOutput({ writeErr: () => {} });
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // Commander throws when it has shown the help or the version, too.
+  if (!(error instanceof CommanderError)) fail(error);
+  else if (error.code === "commander.help") fail(new UsageError("expected a command (--help lists them)"));
+  else if (error.exitCode !== 0) fail(new UsageError(error.message.replace(/^error: /, "")));
+}

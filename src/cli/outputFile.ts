@@ -1,0 +1,21 @@
+import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { writeAtomically } from "../raster/RasterFile.ts";
+import { UsageError } from "./errors.ts";
+
+/**
+ * Refuses, before any work, a name that no file can be written under. Files replace what has their name, so anything but a
+ * file, /dev/null above all, must not be named.
+ */
+export async function checkOutputFile(option: string, path: string | undefined): Promise<void> {
+  if (path === undefined) return;
+  const there = await stat(path).catch(() => undefined);
+  if (there && !there.isFile()) throw new UsageError(`${option}: expected the name of a file, got ${path}`);
+  const folder = await stat(dirname(path)).catch(() => undefined);
+  if (!folder?.isDirectory()) throw new UsageError(`${option}: there is no folder ${dirname(path)}`);
+}
+
+/** Writes a text that appears under its name when it is complete. */
+export function writeText(path: string, text: string): Promise<void> {
+  return writeAtomically(path, (file) => file.write(Buffer.from(text)));
+}

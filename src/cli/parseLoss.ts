@@ -1,0 +1,101 @@
+// The loss as it is written on the command line: a sum of base losses, each with a weight in front and parameters behind.
+
+import {
+  type BaseLoss,
+  bce,
+  bceWithLogits,
+  charbonnier,
+  crossEntropy,
+  dice,
+  huber,
+  logCosh,
+  mae,
+  mse,
+  pinball,
+  poissonNLL,
+  rmse,
+  sam,
+  smoothL1,
+  vectorAngle,
+} from "../index.ts";
+import { checkingUsage, UsageError } from "./errors.ts";
+
+const plain: Record<string, () => BaseLoss> = { mse, mae, rmse, logCosh, bce, bceWithLogits, vectorAngle };
+
+const parametric: Record<string, (parameters: never) => BaseLoss> = {
+  huber,
+  smoothL1,
+  charbonnier,
+  pinball,
+  poissonNLL,
+  dice,
+  sam,
+  crossEntropy,
+};
+
+export const lossNames: readonly string[] = [...Object.keys(plain), ...Object.keys(parametric)];
+
+/** A summand: `weight * loss`, and its text without the weight. */
+export interface LossTerm {
+  readonly text: string;
+  readonly weight: number;
+  readonly base: BaseLoss;
+}
+
+const term = /\s*(?:([\d.]+(?:e[+-]?\d+)?)\s*\*\s*)?([a-z]\w*)\s*(?:\(([^()]*)\)\s*)?(\+|$)/iy;
+
+/**
+ * `"mse"`, `"0.5*sam + 0.5*mse"`, `"huber(delta=0.5) + 0.1*sam(pixels=any)"`.
+ *
+ * @throws UsageError for a text that is no such sum, and for losses and parameters that do not exist
+ */
+export function parseLoss(text: string): LossTerm[] {
+  const terms: LossTerm[] = [];
+  term.lastIndex = 0;
+  for (let more = true; more; ) {
+    const start = term.lastIndex;
+    const match = term.exec(text);
+    if (!match) {
+      throw new UsageError(
+        `--loss: expected a sum such as "0.5*sam+0.5*mse", got "${text}" (at "${text.slice(start)}")`,
+      );
+    }
+    const [, weight = "1", name = "", parameters, plus] = match;
+    terms.push({
+      text: parameters === undefined ? name : `${name}(${parameters})`,
+      weight: Number(weight),
+      base: makeLoss(name, parseParameters(parameters ?? "")),
+    });
+    more = plus === "+";
+  }
+  return terms;
+}
+
+function parseParameters(text: string): Record<string, unknown> {
+  if (text.trim() === "") return {};
+  return Object.fromEntries(
+    text.split(",").map((pair) => {
+      const [key = "", value, ...rest] = pair.split("=").map((word) => word.trim());
+      if (key === "" || value === undefined || rest.length > 0) {
+        throw new UsageError(`--loss: expected parameters such as "delta=0.5", got "${pair}"`);
+      }
+      return [key, parseValue(value)];
+    }),
+  );
+}
+
+function parseValue(word: string): unknown {
+  if (word === "true" || word === "false") return word === "true";
+  return word === "" || Number.isNaN(Number(word)) ? word : Number(word);
+}
+
+function makeLoss(name: string, parameters: Record<string, unknown>): BaseLoss {
+  const make = Object.hasOwn(plain, name) ? plain[name] : undefined;
+  if (make) {
+    if (Object.keys(parameters).length > 0) throw new UsageError(`--loss: ${name} has no parameters`);
+    return make();
+  }
+  const makeFrom = Object.hasOwn(parametric, name) ? parametric[name] : undefined;
+  if (!makeFrom) throw new UsageError(`--loss: expected one of ${lossNames.join(", ")}, got "${name}"`);
+  return checkingUsage(() => makeFrom(parameters as never));
+}

@@ -1,0 +1,67 @@
+// How the values of options are written, and read here: each parser takes the text and throws what commander reports.
+
+import { InvalidArgumentError } from "commander";
+
+export function parseNumber(text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (Number.isNaN(value)) throw new InvalidArgumentError(`Expected a number, got "${text}".`);
+  return value;
+}
+
+export function parsePositive(text: string): number {
+  const value = parseNumber(text);
+  if (!(value > 0 && value < Number.POSITIVE_INFINITY)) {
+    throw new InvalidArgumentError(`Expected a number above 0, got "${text}".`);
+  }
+  return value;
+}
+
+export function parseCount(text: string): number {
+  const value = parseNumber(text);
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError(`Expected a whole number from 1, got "${text}".`);
+  }
+  return value;
+}
+
+/** "B02,B03,B04" */
+export function parseWords(text: string): string[] {
+  const words = text.split(",").map((word) => word.trim());
+  if (words.includes("")) throw new InvalidArgumentError(`Expected words between commas, got "${text}".`);
+  return words;
+}
+
+/** "4,5,6" */
+export function parseNumbers(text: string): number[] {
+  return parseWords(text).map(parseNumber);
+}
+
+/** Numbers that mark missing pixels, "nan" among them, or "none". */
+export function parseNodata(text: string): number[] {
+  if (text === "none") return [];
+  return parseWords(text).map((word) => (word.toLowerCase() === "nan" ? Number.NaN : parseNumber(word)));
+}
+
+/** A comparison that a number passes or not. */
+export type Condition = (value: number) => boolean;
+
+const comparisons: Record<string, (value: number, bound: number) => boolean> = {
+  ">": (value, bound) => value > bound,
+  ">=": (value, bound) => value >= bound,
+  "<": (value, bound) => value < bound,
+  "<=": (value, bound) => value <= bound,
+  "=": (value, bound) => value === bound,
+  "!=": (value, bound) => value !== bound,
+};
+
+/** ">20", or several that all have to hold: ">=20,<80". */
+export function parseCondition(text: string): Condition {
+  const parts = parseWords(text).map((word): Condition => {
+    const [, sign = "", number = ""] = /^([<>!=]*)(.*)$/.exec(word) ?? [];
+    const compare = comparisons[sign];
+    if (!compare) throw new InvalidArgumentError(`Expected a comparison such as ">20" or "!=0", got "${word}".`);
+    const bound = parseNumber(number);
+    return (value) => compare(value, bound);
+  });
+  return (value) => parts.every((holds) => holds(value));
+}
