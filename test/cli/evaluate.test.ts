@@ -1,0 +1,171 @@
+import { readFileSync } from "node:fs";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type SampleArray, writeGeoTiff, writeNpy } from "../../src/raster/index.ts";
+import { temporaryFolder } from "../raster/folder.ts";
+import { valueError } from "../support/compare.ts";
+import { seeded } from "../support/data.ts";
+import { type BandFigures, bandFigures } from "./bandStats.ts";
+import { run, runJson } from "./run.ts";
+
+const file = temporaryFolder();
+const [width, height] = [24, 18];
+const pixels = width * height;
+const random = seeded(7);
+const plane = (make: (i: number) => number) => Float32Array.from({ length: pixels }, (_, i) => make(i));
+
+/** Reflectance, a quarter of it missing in the second band. */
+const target = [plane(() => random()), plane(() => (random() < 0.25 ? -1 : random()))] as const;
+const pred = target.map((band) => band.map((value) => value + 0.1 * (random() - 0.5)));
+const planes = (bands: readonly SampleArray[]) => Float32Array.from(bands.flatMap((band) => [...band]));
+
+interface Evaluated {
+  readonly dataRange: number;
+  readonly bands: Record<string, BandFigures>;
+}
+
+const evaluated = (...words: string[]) => runJson<Evaluated>(["evaluate", ...words], file(""));
+const rmses = ({ bands }: Evaluated) => Object.values(bands).map(({ rmse }) => rmse);
+const counts = ({ bands }: Evaluated) => Object.values(bands).map(({ validCount }) => validCount);
+const rmseOf = (b: number, valid: (t: number, i: number) => boolean = (t) => t >= 0) =>
+  bandFigures(pred[b] ?? [], target[b] ?? [], valid, 1).rmse;
+const countOf = (b: number, valid: (t: number, i: number) => boolean) =>
+  (target[b] ?? plane(() => 0)).filter(valid).length;
+
+beforeAll(async () => {
+  const names = { bandNames: ["B02", "B8A"] };
+  await writeGeoTiff(file("pred.tif"), { width, height, bands: pred, ...names });
+  await writeGeoTiff(file("target.tif"), { width, height, bands: target, ...names });
+  await writeNpy(file("pred.npy"), planes(pred), [2, height, width]);
+  await writeNpy(file("target.npy"), planes(target), [2, height, width]);
+});
+
+describe("valid pixels", () => {
+  test("target ≥ 0 where no rule is given", async () => {
+    const got = await evaluated("pred.tif", "target.tif");
+    expect(Object.keys(got.bands)).toEqual(["B02", "B8A"]);
+    expect(valueError(rmses(got), [rmseOf(0), rmseOf(1)])).toBe("");
+    expect(got.bands.B8A?.validRatio).toBeCloseTo(countOf(1, (t) => t >= 0) / pixels, 12);
+  });
+
+  test("a rule stands in place of the default", async () => {
+    const bound = target[0][5] as number;
+    for (const [words, valid] of [
+      [["--above", String(bound)], (t) => t > bound],
+      [["--min", String(bound)], (t) => t >= bound],
+      [["--max", "0.5"], (t) => t <= 0.5],
+      [["--below", String(bound), "--min", "0.1"], (t) => t < bound && t >= Math.fround(0.1)],
+      [["--nodata", "-1"], (t) => t !== -1],
+      [["--nodata", "none"], () => true],
+    ] as [string[], (t: number) => boolean][]) {
+      const got = await evaluated("pred.tif", "target.tif", ...words);
+      expect(counts(got), words.join(" ")).toEqual([countOf(0, valid), countOf(1, valid)]);
+    }
+  });
+
+  test("the target's own nodata tag counts with the default and with bounds, but not beside --nodata", async () => {
+    const marker = target[0][3] as number;
+    await writeGeoTiff(file("tagged.tif"), { width, height, bands: target, nodata: marker });
+    const without = countOf(0, (t) => t >= 0 && t !== marker);
+    expect(without).toBe(pixels - 1);
+    expect(counts(await evaluated("pred.tif", "tagged.tif"))[0]).toBe(without);
+    expect(counts(await evaluated("pred.tif", "tagged.tif", "--min", "-5"))[0]).toBe(without);
+    expect(counts(await evaluated("pred.tif", "tagged.tif", "--nodata", "none"))[0]).toBe(pixels);
+  });
+
+  test("a mask file: not 0, a condition, or classes; coarser by a whole factor; its own nodata", async () => {
+    const mask = Uint8Array.from({ length: pixels / 4 }, (_, i) => i % 7);
+    const fine = (i: number) => mask[(Math.floor(i / width) >> 1) * (width / 2) + ((i % width) >> 1)] as number;
+    await writeGeoTiff(file("mask.tif"), { width: width / 2, height: height / 2, bands: [mask], nodata: 6 });
+    for (const [words, counted] of [
+      [[], (m) => m !== 0 && m !== 6],
+      [["--mask-valid", ">2"], (m) => m > 2 && m !== 6],
+      [["--mask-valid", ">=2,<4"], (m) => m >= 2 && m < 4],
+      [["--mask-valid", "!=3"], (m) => m !== 3 && m !== 6],
+      [["--mask-classes", "1,5,6"], (m) => m === 1 || m === 5],
+    ] as [string[], (m: number) => boolean][]) {
+      const got = await evaluated("pred.tif", "target.tif", "--mask", "mask.tif", ...words);
+      const valid = (t: number, i: number) => t >= 0 && counted(fine(i));
+      expect(counts(got), words.join(" ")).toEqual([countOf(0, valid), countOf(1, valid)]);
+      expect(valueError(rmses(got), [rmseOf(0, valid), rmseOf(1, valid)])).toBe("");
+    }
+  });
+
+  test("nothing valid: null in JSON, an empty field in CSV, a dash in the table", async () => {
+    const words = ["evaluate", "pred.tif", "target.tif", "--above", "99"];
+    const got = await evaluated(...words.slice(1));
+    expect(got.bands.B02).toMatchObject({ rmse: null, psnr: null, sam: null, validCount: 0, validRatio: 0 });
+    expect((await run([...words, "--csv"], file(""))).stdout).toContain("\nB02,,,,,");
+    expect((await run(words, file(""))).stdout).toMatch(/\nB02( +–){5} /);
+  });
+
+  test("pixels that the prediction lacks count, and a warning says so", async () => {
+    const holed = pred.map((band) => band.map((value, i) => (i < 10 ? -9 : value)));
+    await writeGeoTiff(file("holed.tif"), { width, height, bands: holed, nodata: -9 });
+    const got = await run(["evaluate", "holed.tif", "target.tif"], file(""));
+    const missing = target.map((band) => band.subarray(0, 10).filter((t) => t >= 0).length);
+    expect(got.stderr).toMatch(
+      new RegExp(`^warning: holed.tif: ${(missing[0] ?? 0) + (missing[1] ?? 0)} values are NaN.*\n$`),
+    );
+    expect((await run(["evaluate", "holed.tif", "target.tif", "--quiet"], file(""))).stderr).toBe("");
+  });
+});
+
+describe("what is read", () => {
+  test("bands by name, number and range, and names of one's own", async () => {
+    const swapped = await evaluated("pred.tif", "target.tif", "--pred-bands", "B8A,1", "--target-bands", "2,B02");
+    expect(Object.keys(swapped.bands)).toEqual(["B8A", "B02"]);
+    expect(valueError(rmses(swapped), [rmseOf(1), rmseOf(0)])).toBe("");
+    const named = await evaluated("pred.tif", "target.npy", "--pred-bands", "1-2", "--bands", "blue,nir");
+    expect(Object.keys(named.bands)).toEqual(["blue", "nir"]);
+  });
+
+  test("NPY: (C, H, W), (H, W, C) by --layout, batches, and one image of them", async () => {
+    expect(rmses(await evaluated("pred.npy", "target.tif"))).toEqual(rmses(await evaluated("pred.tif", "target.tif")));
+    const channelsLast = (bands: readonly SampleArray[]) =>
+      Float32Array.from({ length: 2 * pixels }, (_, i) => bands[i % 2]?.[i >> 1] as number);
+    await writeNpy(file("hwc.npy"), channelsLast(pred), [height, width, 2]);
+    expect(rmses(await evaluated("hwc.npy", "target.tif", "--layout", "hwc"))).toEqual(
+      rmses(await evaluated("pred.tif", "target.tif")),
+    );
+    const twice = (bands: readonly SampleArray[], other: readonly SampleArray[]) => planes([...bands, ...other]);
+    await writeNpy(file("preds.npy"), twice(pred, target), [2, 2, height, width]);
+    await writeNpy(file("targets.npy"), twice(target, target), [2, 2, height, width]);
+    // The second image is perfect: the pooled error has twice the pixels.
+    const pooled = rmses(await evaluated("preds.npy", "targets.npy"));
+    expect(valueError(pooled, [rmseOf(0) / Math.SQRT2, rmseOf(1) / Math.SQRT2])).toBe("");
+    const perfect = await evaluated("preds.npy", "target.npy", "--pred-sample", "2");
+    expect(perfect.bands.B1).toMatchObject({ rmse: 0, psnr: "Infinity" });
+  });
+
+  test("integers as they are, with the range of their type, or scaled beside floats", async () => {
+    const stored = target.map((band) => Int16Array.from(band, (value) => Math.round(value * 1e4)));
+    await writeGeoTiff(file("stored.tif"), { width, height, bands: stored, nodata: -10000 });
+    const same = await evaluated("stored.tif", "stored.tif");
+    expect(same.dataRange).toBe(2 ** 16 - 1);
+    expect(same.bands.B1).toMatchObject({ rmse: 0, psnr: "Infinity", sam: 0 });
+    const scaled = await evaluated("pred.tif", "stored.tif", "--scale", "1e-4", "--offset", "0.5");
+    expect(scaled.dataRange).toBe(1);
+    const inUnits = stored.map((band) => Float32Array.from(band, (value) => value * 1e-4 + 0.5));
+    // Valid is what is ≥ 0 as stored, whatever it is scaled to.
+    const want = [0, 1].map((b) => {
+      const isData = (_: number, i: number) => (stored[b]?.[i] as number) >= 0;
+      return bandFigures(pred[b] ?? [], inUnits[b] ?? [], isData, 1).rmse;
+    });
+    expect(valueError(rmses(scaled), want)).toBe("");
+  });
+
+  test("CSV and --output", async () => {
+    const words = ["evaluate", "pred.tif", "target.tif", "--csv", "--output", "out.csv"];
+    expect(await run(words, file(""))).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    const [heading = "", ...lines] = readFileSync(file("out.csv"), "utf8").trimEnd().split("\n");
+    expect(heading).toBe("band,psnr,rmse,mae,bias,sam,validCount,validRatio");
+    const { bands } = await evaluated("pred.tif", "target.tif");
+    for (const [b, [name, figures]] of Object.entries(bands).entries()) {
+      const want = heading
+        .split(",")
+        .slice(1)
+        .map((key) => String(figures[key as keyof BandFigures]));
+      expect(lines[b]).toBe([name, ...want].join(","));
+    }
+  });
+});

@@ -1,0 +1,41 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** The built command line, as it is installed. */
+export const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+if (!existsSync(main)) throw new Error(`${main} is missing: the command line is tested as built (npm run build)`);
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command line and waits for its end; one that hangs is killed, which shows in `signal`. */
+export function run(words: readonly string[], cwd?: string): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [main, ...words], {
+      cwd,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: 50_000,
+    });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text) => {
+      stderr += text;
+    });
+    child.on("error", reject);
+    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
+
+/** Runs it with `--json` and returns what it printed; an error of its own is the test's. */
+export async function runJson<T>(words: readonly string[], cwd?: string): Promise<T> {
+  const { code, stdout, stderr } = await run([...words, "--json"], cwd);
+  if (code !== 0) throw new Error(`exit code ${code}: ${stderr}`);
+  return JSON.parse(stdout);
+}
