@@ -21,6 +21,7 @@ import {
   BLOCK,
   comfortable,
   countLanes,
+  ENOUGH,
   gradient,
   high,
   highMask,
@@ -34,9 +35,6 @@ import {
 
 /** The smallest mean of ρ that float32 squares are trusted with: below, terms may have vanished. */
 const LEAST: f64 = 7.9e-31;
-
-/** What is left of a difference of float32 has digits enough from this share of its parts on. */
-const ENOUGH: f64 = 0.125;
 
 /** ρ of four pixels in float32 lanes, 0 where invalid; their gradient is stored where G asks for it. */
 function term<L extends Elementwise, G>(
@@ -69,8 +67,8 @@ function sumFast<L extends Elementwise, G>(
   coef0: f64,
   record: Record,
 ): f64 {
-  const a = f32x4.splat(comfortable(a0) ? <f32>a0 : NaN);
-  const b = f32x4.splat(comfortable(b0) ? <f32>b0 : NaN);
+  const a = f32x4.splat(<f32>a0);
+  const b = f32x4.splat(<f32>b0);
   const coef = f32x4.splat(<f32>coef0);
   const lo = f32x4.splat(least);
   let count = i32x4.splat(0);
@@ -126,7 +124,9 @@ function sumFast<L extends Elementwise, G>(
   record.count += <f64>countLanes(count);
   const sum = sumLanes(total);
   if (changetype<L>(0).cancels()) {
-    if (Math.abs(sum) < ENOUGH * sumLanes(totalParts)) return NaN;
+    const parts = sumLanes(totalParts);
+    record.add(1, parts);
+    if (Math.abs(sum) < ENOUGH * parts) return NaN;
     if (!isVoid<G>() && maxLanes(largestSlope) < ENOUGH * maxLanes(largestParts) * Math.abs(coef0)) return NaN;
   }
   return sum;
@@ -177,13 +177,17 @@ function add<F extends Elementwise, W extends Elementwise>(
 ): void {
   const least = job.tileMin;
   const before = record.count;
+  const partsBefore = record.sum(1);
   let sum = grad
     ? sumFast<F, bool>(pred, target, grad, n, least, job.a, job.b, coef, record)
     : sumFast<F, void>(pred, target, grad, n, least, job.a, job.b, coef, record);
   const count = record.count - before;
-  const trusted = count == 0 || (Math.abs(sum) >= LEAST * count && Math.abs(sum) < Infinity);
-  if (!trusted) sum = sumWide<W>(pred, target, grad, n, least, job.a, job.b, coef);
-  else if (grad && !comfortable(coef)) sumWide<W>(pred, target, grad, n, least, job.a, job.b, coef);
+  const fits = comfortable(job.a) && comfortable(job.b) && !job.wide;
+  const trusted = count == 0 || (fits && Math.abs(sum) >= LEAST * count && Math.abs(sum) < Infinity);
+  if (!trusted) {
+    record.add(1, partsBefore - record.sum(1)); // Nothing is lost from these.
+    sum = sumWide<W>(pred, target, grad, n, least, job.a, job.b, coef);
+  } else if (grad && !comfortable(coef)) sumWide<W>(pred, target, grad, n, least, job.a, job.b, coef);
   record.add(0, sum);
 }
 

@@ -1,13 +1,14 @@
 // The exported surface: a job is described through the setters, then its passes are run over ranges of units.
 
 import { COEFFICIENTS, Job, JOB_BYTES, Loss, Operand, RECORD, Type } from "./job";
-import { Pass, scratchBytes as unitScratchBytes } from "./units";
+import { Pass } from "./pass";
 import { Reduction } from "./weights";
 
 export { Loss, Pass, Reduction, Type };
 export { bandAngle, decibels } from "./metrics";
-export { collect, run } from "./units";
+export { collect, run, scratchBytes } from "./units";
 export {
+  cancelled,
   clearGroups,
   clearRecords,
   coefficients,
@@ -30,15 +31,17 @@ export function coefficientBytes(): u32 {
   return COEFFICIENTS * 8;
 }
 
-export function scratchBytes(channels: u32, tile: u32): u32 {
-  return unitScratchBytes(channels, tile);
-}
-
 export function setLoss(job: Job, loss: Loss, scale: f64, a: f64, b: f64): void {
   job.loss = loss;
   job.scale = scale;
   job.a = a;
   job.b = b;
+  job.wide = false;
+}
+
+/** Has every tile of an elementwise loss done in float64. */
+export function setWide(job: Job): void {
+  job.wide = true;
 }
 
 export function setGeometry(

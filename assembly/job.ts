@@ -81,6 +81,9 @@ export class Job {
   a: f64;
   b: f64;
 
+  /** Whether every tile of an elementwise loss is done in float64. */
+  wide: bool;
+
   // Geometry
   pixels: u32;
   channels: u32;

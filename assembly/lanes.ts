@@ -64,6 +64,9 @@ export function countLanes(v: v128): i32 {
   return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
 }
 
+/** What is left of a difference of float32 has digits enough from this share of its parts on. */
+export const ENOUGH: f64 = 0.125;
+
 /**
  * Whether float32 can carry `x` with full precision and room for a product on either side. A parameter or coefficient that
  * is not comfortable sends the tile the float64 way.

@@ -8,28 +8,16 @@ import { countLanes, STEP } from "./lanes";
 import { momentGradient, momentSums, residualSums } from "./moments";
 import { crossEntropy, labelCount } from "./pixel/crossEntropy";
 import { sam, samCount } from "./pixel/sam";
+import { Pass } from "./pass";
+import { mergeShift, rowsScratchBytes, runRows } from "./rows";
 import { loadPred, loadTarget, padded, planar, storeGrad } from "./stage";
 
-/** What is done with each tile. */
-export enum Pass {
-  /** A copy of the target is written to where gradients go, NaN where a pixel does not count. */
-  Prepare,
-  /** Valid pixels, from target and mask alone. */
-  Count,
-  /** The sums that the loss is made of, and the valid pixels. */
-  Sums,
-  /** The sums of the angle without the part of target along pred. */
-  Residual,
-  /** The gradient, with coefficients per group, and the sums where they come for nothing. */
-  Gradient,
-  /** Copies the valid pixels, one after the other, to where the host's own loss finds them. */
-  Gather,
-  /** Brings that loss's gradients back to the pixels they belong to. */
-  Scatter,
-}
-
-/** Bytes of scratch that `run` needs for tiles of `tile` pixels and `channels` planes: pred, target, grad and mask. */
-export function scratchBytes(channels: u32, tile: u32): u32 {
+/**
+ * Bytes of scratch that `run` needs for tiles of `tile` pixels and `channels` planes, pred, target, grad and mask of each; for SSIM
+ * a tile is a row, of which `units` may be run at once.
+ */
+export function scratchBytes(loss: Loss, channels: u32, tile: u32, units: u32): u32 {
+  if (loss == Loss.Ssim) return rowsScratchBytes(tile, units);
   return padded(tile) * (channels * 12 + 1);
 }
 
@@ -189,6 +177,10 @@ function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, 
 /** Runs `pass` over units [first, last), whose slots are cleared before. */
 export function run(job: Job, pass: Pass, scratch: usize, first: u32, last: u32): void {
   const slotBytes = job.channels * RECORD;
+  if (job.loss == Loss.Ssim && pass != Pass.Prepare) {
+    memory.fill(job.slots + (first - job.firstUnit) * slotBytes, 0, (last - first) * slotBytes);
+    return runRows(job, pass, scratch, first, last);
+  }
   for (let unit = first; unit < last; unit++) {
     const plane = unit / job.tilesPerPlane;
     const start = (unit % job.tilesPerPlane) * job.tile;
@@ -208,6 +200,7 @@ export function collect(job: Job, first: u32, last: u32): void {
     const plane = unit / job.tilesPerPlane;
     for (let k: u32 = 0; k < job.channels; k++) {
       const record = job.records + ((plane * job.channels + k) / job.planesPerGroup) * RECORD;
+      if (job.loss == Loss.Ssim) mergeShift(changetype<Record>(record), changetype<Record>(slot));
       for (let at: usize = 0; at < RECORD; at += 8) {
         store<f64>(record + at, load<f64>(record + at) + load<f64>(slot + at));
       }

@@ -9,6 +9,7 @@
 
 import { atan2, pow } from "./approx";
 import { COEFFICIENTS, Job, Loss, RECORD, Record } from "./job";
+import { ENOUGH } from "./lanes";
 
 export enum Reduction {
   Mean,
@@ -39,12 +40,17 @@ export function clearRecords(job: Job): void {
   memory.fill(job.records, 0, job.groups * RECORD);
 }
 
+/** Whether a group has a loss: a valid pixel, and for SSIM a centre that counts. */
+function counts(job: Job, record: Record): bool {
+  return record.count > 0 && (job.loss != Loss.Ssim || record.sum(1) > 0);
+}
+
 /** Weights of all groups from their counts, and their sum. */
 export function weigh(job: Job): void {
   let weightSum = 0.0;
   for (let g: u32 = 0; g < job.groups; g++) {
-    const count = recordOf(job, g).count;
-    const weight = count > 0 ? pow(count / job.total, job.power) : 0;
+    const record = recordOf(job, g);
+    const weight = counts(job, record) ? pow(record.count / job.total, job.power) : 0;
     store<f64>(job.weights + g * 8, weight);
     weightSum += weight;
   }
@@ -92,17 +98,34 @@ export function needsResidual(job: Job): bool {
   return any;
 }
 
+/** Whether tiles or groups of an elementwise loss cancel so far that its sums, each of them right, leave too few digits. */
+export function cancelled(job: Job): bool {
+  let numerator = 0.0;
+  let parts = 0.0;
+  for (let g: u32 = 0; g < job.groups; g++) {
+    const record = recordOf(job, g);
+    if (Math.abs(record.sum(0)) < ENOUGH * record.sum(1)) return true;
+    if (record.count > 0) {
+      const weight = load<f64>(job.weights + g * 8) / record.count;
+      numerator += weight * record.sum(0);
+      parts += weight * record.sum(1);
+    }
+  }
+  return Math.abs(numerator) < ENOUGH * parts;
+}
+
 /** Losses of all groups from their sums, and Σ w·L. The losses of a custom loss stand there already. */
 export function finish(job: Job): void {
   let numerator = 0.0;
   for (let g: u32 = 0; g < job.groups; g++) {
     const record = recordOf(job, g);
     const at = job.losses + g * 8;
-    if (record.count > 0) {
+    if (counts(job, record)) {
       const mean = record.sum(0) / record.count;
       let loss = mean * job.scale;
       if (job.loss == Loss.Custom) loss = load<f64>(at);
       else if (job.loss == Loss.Rmse) loss = Math.sqrt(mean);
+      else if (job.loss == Loss.Ssim) loss = record.sum(0) / record.sum(1);
       else if (job.loss == Loss.Dice) {
         // 1 − (2Σpt + s) / (Σp + Σt + s), written without the subtraction from 1
         const sizes = record.sum(0) + record.sum(1);
@@ -141,9 +164,11 @@ export function coefficients(job: Job, reduction: Reduction): void {
     let a = 0.0;
     let b = 0.0;
     let c = 0.0;
+    if (job.loss == Loss.Ssim) b = record.sum(2); // The shift, which the value needs as well.
     if (outer == 0) {
       // Skipped, or nothing comes from upstream.
     } else if (job.loss == Loss.Custom) a = outer;
+    else if (job.loss == Loss.Ssim) a = outer / record.sum(1);
     else if (job.loss == Loss.Rmse) {
       // ∂√(mean d²) = d / (n·L); the kernel's slope is 2d.
       a = loss == 0 ? 0 : outer / (2 * record.count * loss);

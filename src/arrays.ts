@@ -4,7 +4,17 @@ import { type Checked, checkSameShape, checkTensor, kindOf, overlap } from "./ch
 import { type Call, kernelsFor, type ReductionName } from "./compute.ts";
 import { looksAcrossChannels, type Settings } from "./criterion.ts";
 import type { Kernels } from "./kernels.ts";
-import { type Dimensions, dimensions, geometry, isFullMask, type Layout, maskStrides, type Strides } from "./plan.ts";
+import type { BaseLoss } from "./losses/BaseLoss.ts";
+import {
+  type Dimensions,
+  dimensions,
+  geometry,
+  isFullMask,
+  type Layout,
+  maskStrides,
+  type Scope,
+  type Strides,
+} from "./plan.ts";
 import { PreparedTarget } from "./prepareTarget.ts";
 import { DEFAULT_RULE, NAN_RULE, type Rule, sameRule } from "./rule.ts";
 import { type PixelData, Tensor } from "./tensor.ts";
@@ -24,6 +34,9 @@ type LabelData = Int32Array | Uint8Array | Float32Array;
 const PIXELS = [Float32Array, Uint8Array, Int16Array, Uint16Array];
 const LABELS = [Int32Array, Uint8Array, Float32Array];
 
+/** Pixels of an SSIM window's side. */
+const WINDOW = 11;
+
 const REDUCTIONS: Record<Settings["reduction"], ReductionName> = { mean: "Mean", sum: "Sum", none: "None" };
 
 const checkPixels = (name: string, value: unknown) => checkTensor<PixelData>(name, value, ...PIXELS);
@@ -40,6 +53,11 @@ export function prepare(
   const isLabels = base.kind === "labels";
   const pred = checkPixels("pred", predLike);
   const size = dimensions(pred.shape, layout, "pred");
+  if (base.kind === "window" && Math.min(size.height, size.width) < WINDOW) {
+    throw new RangeError(
+      `"pred": expected planes of at least ${WINDOW}×${WINDOW} pixels for ${base.name}, got ${size.height}×${size.width}`,
+    );
+  }
   const ready = targetLike instanceof PreparedTarget ? checkPrepared(targetLike, settings, maskLike) : undefined;
   const target: Checked<PixelData | LabelData> = isLabels
     ? checkTensor<LabelData>("target", targetLike, ...LABELS)
@@ -48,7 +66,7 @@ export function prepare(
   checkSameShape("target", target.shape, isLabels ? "pred without its channels" : "pred", targetShape);
   const mask = maskLike === undefined ? undefined : checkTensor("mask", maskLike, Uint8Array);
   const fullMask = ready ? ready.fullMask : mask === undefined || isFullMask(mask.shape, target.shape);
-  const shape = geometry(size, layout, groupBy, looksAcrossChannels(base), fullMask);
+  const shape = geometry(size, layout, groupBy, scopeOf(base), fullMask);
 
   const inputs = [pred.data, target.data, ...(mask ? [mask.data] : [])];
   const kernels = kernelsFor(out ? [...inputs, out.data] : inputs);
@@ -82,6 +100,11 @@ export function prepare(
       reduction: REDUCTIONS[settings.reduction],
     },
   };
+}
+
+function scopeOf(base: BaseLoss): Scope {
+  if (base.kind === "window") return "window";
+  return looksAcrossChannels(base) ? "pixel" : "element";
 }
 
 function defaultRule(ignoreIndex: number | undefined): Rule {

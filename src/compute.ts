@@ -135,6 +135,7 @@ class Computation {
     // pass. Where the gradient depends on the group's sums, these come first.
     const sumsFirst = loss.kernel === "Rmse" || loss.kind === "moments";
     if (loss.kind === "custom") this.#custom(reductionId);
+    else if (loss.kind === "window") this.#window(reductionId);
     else if (gradient && !sumsFirst) {
       this.#count();
       this.#checkLabels();
@@ -142,6 +143,7 @@ class Computation {
       exports.coefficients(job, reductionId);
       exports.clearRecords(job);
       this.#gradient(gradient, true);
+      this.#repairCancelled();
       exports.finish(job);
     } else {
       this.#run("Sums", this.#inputs, true);
@@ -151,6 +153,7 @@ class Computation {
         this.#run("Residual", this.#inputs, true);
       }
       exports.weigh(job);
+      this.#repairCancelled();
       exports.finish(job);
       if (gradient) {
         exports.coefficients(job, reductionId);
@@ -168,22 +171,54 @@ class Computation {
 
   prepare(to: Operand): void {
     this.#setRule(false);
-    this.#workspace.run("Prepare", this.#call.geometry, [...this.#targets, to]);
+    this.#workspace.run("Prepare", this.#call.geometry, [...this.#targets, to], this.#nature(0));
   }
 
   sums(): Float64Array {
-    this.#run("Sums", this.#inputs, true);
+    if (this.#call.loss.kind === "window") this.#window(0);
+    else this.#run("Sums", this.#inputs, true);
     const { exports, f64 } = this.#workspace.kernels;
     const length = (this.#call.geometry.groups * exports.recordBytes()) / 8;
     return f64.slice(this.#records / 8, this.#records / 8 + length);
   }
 
   #run(pass: "Count" | "Sums" | "Residual", operands: Operand[], collect: boolean): void {
-    this.#workspace.run(pass, this.#call.geometry, operands, { collect });
+    this.#workspace.run(pass, this.#call.geometry, operands, { ...this.#nature(5), collect });
   }
 
   #gradient({ grad, keep }: NonNullable<Call["gradient"]>, collect: boolean): void {
-    this.#workspace.run("Gradient", this.#call.geometry, [...this.#inputs, grad], { collect, keep });
+    const operands = [...this.#inputs, grad];
+    this.#workspace.run("Gradient", this.#call.geometry, operands, { ...this.#nature(10), collect, keep });
+  }
+
+  /** What a loss asks of the passes; `reach` are the rows around that an SSIM pass reads. */
+  #nature(reach: number) {
+    const { kind, kernel } = this.#call.loss;
+    const loss = this.#workspace.kernels.id(`Loss.${kernel}`);
+    if (kind === "window") return { loss, reach, cost: 16 };
+    return { loss, cost: kind === "pixel" || kind === "labels" ? 4 : 1 };
+  }
+
+  /** SSIM: what is known from the target alone comes first, among it the shift that keeps its variances exact. */
+  #window(reductionId: number): void {
+    const { job, kernels } = this.#workspace;
+    const { exports } = kernels;
+    const { gradient } = this.#call;
+    this.#run("Count", this.#targets, true);
+    exports.weigh(job);
+    exports.coefficients(job, reductionId);
+    if (gradient) this.#gradient(gradient, true);
+    else this.#run("Sums", this.#inputs, true);
+    exports.finish(job);
+  }
+
+  /** Sums once more, in float64, where those of tiles or groups cancel. */
+  #repairCancelled(): void {
+    const { kernels, job } = this.#workspace;
+    if (this.#call.loss.kind !== "elementwise" || !kernels.exports.cancelled(job)) return;
+    kernels.exports.setWide(job);
+    kernels.exports.clearRecords(job);
+    this.#run("Sums", this.#inputs, true);
   }
 
   /** The valid pixels of each group: counted, unless they are known. */
@@ -232,7 +267,8 @@ class Computation {
       const cursors = new Float64Array(geometry.groups);
       for (let unit = 0; unit < units; unit++) {
         for (let k = 0; k < channels; k++) before(groupOf(unit, k), k, cursors[groupOf(unit, k)] as number, tile);
-        this.#workspace.run(pass, geometry, operands, { first: unit, last: unit + 1, keep: gradient?.keep ?? false });
+        const only = { first: unit, last: unit + 1, keep: gradient?.keep ?? false };
+        this.#workspace.run(pass, geometry, operands, { ...this.#nature(0), ...only });
         for (let k = 0; k < channels; k++) {
           const group = groupOf(unit, k);
           const n = kernels.f64[(slots + k * recordBytes) / 8] as number;

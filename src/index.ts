@@ -28,6 +28,7 @@ export {
 export { dice, vectorAngle } from "./losses/moments.ts";
 export { crossEntropy, sam } from "./losses/pixel.ts";
 export { type BandStats, type EvaluateOptions, type Evaluation, evaluate } from "./metrics/evaluate.ts";
+export { type SsimOptions, ssim } from "./losses/ssim.ts";
 export type { GroupBy, Layout } from "./plan.ts";
 export { PreparedTarget, type PrepareOptions, prepareTarget } from "./prepareTarget.ts";
 export type { ValidRule } from "./rule.ts";

@@ -11,7 +11,7 @@ export interface Exports {
   jobBytes(): number;
   recordBytes(): number;
   coefficientBytes(): number;
-  scratchBytes(channels: number, tile: number): number;
+  scratchBytes(loss: number, channels: number, tile: number, units: number): number;
   setLoss(job: number, loss: number, scale: number, a: number, b: number): void;
   setGeometry(
     job: number,
@@ -47,6 +47,8 @@ export interface Exports {
   clearGroups(job: number): void;
   clearRecords(job: number): void;
   weigh(job: number): void;
+  setWide(job: number): void;
+  cancelled(job: number): number;
   needsResidual(job: number): number;
   finish(job: number): void;
   coefficients(job: number, reduction: number): void;
@@ -86,6 +88,7 @@ export type LossName =
   | "Dice"
   | "Sam"
   | "CrossEntropy"
+  | "Ssim"
   | "Custom"
   | "BandMoments";
 export type PassName = "Prepare" | "Count" | "Sums" | "Residual" | "Gradient" | "Gather" | "Scatter";

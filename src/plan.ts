@@ -7,6 +7,8 @@
 //     planes       NCHW     C planes of H·W elements per sample       one plane         1
 //     pixels       NCHW     the same, all channels looked at at once  the sample        C
 //     interleaved  NHWC     C planes whose elements alternate         the sample        C
+//
+// A unit is a tile of a unit plane; where a loss looks at the pixels around each, a tile is a row.
 
 import { showShape } from "./check.ts";
 
@@ -42,7 +44,12 @@ export interface Geometry {
   /** Of pred, grad, and a target of pred's shape. */
   readonly strides: Strides;
   readonly width: number;
+  /** Whether units are rows, whose windows reach into the rows around them. */
+  readonly rows: boolean;
 }
+
+/** What a loss looks at together. */
+export type Scope = "element" | "pixel" | "window";
 
 /** Strides of a mask: rows too, since it may be broadcast along rows or columns. */
 export interface MaskStrides extends Strides {
@@ -77,21 +84,22 @@ function fourOf(shape: readonly number[], layout: Layout): [number, number, numb
 /**
  * How a batch is cut into groups, planes and tiles.
  *
- * @param acrossChannels whether the loss looks at all channels of a pixel together
+ * @param scope what the loss looks at together: `"pixel"` is all channels of it, `"window"` the pixels around it
  * @param fullMask whether there is no mask, or one of the target's own shape
  */
 export function geometry(
   { samples, channels, height, width }: Dimensions,
   layout: Layout,
   groupBy: GroupBy,
-  acrossChannels: boolean,
+  scope: Scope,
   fullMask: boolean,
 ): Geometry {
   const plane = height * width;
   const image = channels * plane;
   const bySample = groupBy === "sample";
   const groups = bySample ? samples : samples * channels;
-  const total = acrossChannels || !bySample ? plane : image;
+  const total = scope === "pixel" || !bySample ? plane : image;
+  const rows = scope === "window";
   const view = (
     pixels: number,
     together: number,
@@ -99,8 +107,8 @@ export function geometry(
     planesPerGroup: number,
     strides: Strides,
   ): Geometry => {
-    const tile = Math.max(STEP, Math.floor(TILE / Math.max(together, 1) / STEP) * STEP);
-    const tilesPerPlane = Math.ceil(pixels / tile);
+    const tile = rows ? width : Math.max(STEP, Math.floor(TILE / Math.max(together, 1) / STEP) * STEP);
+    const tilesPerPlane = rows ? height : Math.ceil(pixels / tile);
     const units = samples * planes * tilesPerPlane;
     return {
       pixels,
@@ -114,14 +122,15 @@ export function geometry(
       total,
       strides,
       width,
+      rows,
     };
   };
-  if (!acrossChannels && bySample && fullMask) return view(image, 1, 1, 1, { sample: image, channel: 0, pixel: 1 });
+  if (scope === "element" && bySample && fullMask) return view(image, 1, 1, 1, { sample: image, channel: 0, pixel: 1 });
   if (layout === "NHWC" && channels !== 1) {
     return view(plane, channels, 1, bySample ? channels : 1, { sample: image, channel: 1, pixel: channels });
   }
   const strides = { sample: image, channel: plane, pixel: 1 };
-  if (acrossChannels) return view(plane, channels, 1, channels, strides);
+  if (scope === "pixel") return view(plane, channels, 1, channels, strides);
   return view(plane, 1, channels, bySample ? channels : 1, strides);
 }
 

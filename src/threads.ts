@@ -27,12 +27,11 @@ const JOB = 5;
 const SCRATCH = 6;
 const SCRATCH_BYTES = 7;
 const PROGRESS = 8;
+/** Units that are taken at a time. */
+const CHUNK = 9;
 const BUSY = 16;
 
 const MAX_THREADS = 64;
-
-/** Units that are taken at a time. */
-const CHUNK = 4;
 
 /** A busy worker that finishes nothing for so long is given up. */
 const PATIENCE_MS = 5000;
@@ -50,11 +49,12 @@ const start = ({ module, memory, control, index }) => {
     Atomics.store(at, ${BUSY} + index, 1);
     if (Atomics.load(at, ${OPEN})) {
       const last = at[${LAST}];
+      const chunk = at[${CHUNK}];
       const scratch = at[${SCRATCH}] + index * at[${SCRATCH_BYTES}];
       for (;;) {
-        const unit = Atomics.add(at, ${NEXT}, ${CHUNK});
+        const unit = Atomics.add(at, ${NEXT}, chunk);
         if (unit >= last) break;
-        run(at[${JOB}], at[${PASS}], scratch, unit, Math.min(unit + ${CHUNK}, last));
+        run(at[${JOB}], at[${PASS}], scratch, unit, Math.min(unit + chunk, last));
         Atomics.add(at, ${PROGRESS}, 1);
       }
     }
@@ -116,9 +116,10 @@ export function runOnThreads(
   scratch: (threads: number) => { address: number; bytes: number },
   first: number,
   last: number,
+  chunk: number,
 ): boolean {
   if (!pool?.serves(kernels)) return false;
-  pool.run(job, pass, scratch(MAX_THREADS), first, last);
+  pool.run(job, pass, scratch(pool.size + 1), first, last, chunk);
   return true;
 }
 
@@ -159,22 +160,30 @@ class Pool {
     // The control block is left to the workers that may still look at it.
   }
 
-  run(job: number, pass: number, scratch: { address: number; bytes: number }, first: number, last: number): void {
+  run(
+    job: number,
+    pass: number,
+    scratch: { address: number; bytes: number },
+    first: number,
+    last: number,
+    chunk: number,
+  ): void {
     const at = this.#at;
     at[JOB] = job;
     at[PASS] = pass;
     at[SCRATCH] = scratch.address;
     at[SCRATCH_BYTES] = scratch.bytes;
     at[LAST] = last;
+    at[CHUNK] = chunk;
     Atomics.store(at, NEXT, first);
     Atomics.store(at, OPEN, 1);
     Atomics.store(at, ROUND, ((at[ROUND] as number) + 1) & 0x7fffffff);
     Atomics.notify(at, ROUND);
     try {
       for (;;) {
-        const unit = Atomics.add(at, NEXT, CHUNK);
+        const unit = Atomics.add(at, NEXT, chunk);
         if (unit >= last) break;
-        this.#kernels.exports.run(job, pass, scratch.address, unit, Math.min(unit + CHUNK, last));
+        this.#kernels.exports.run(job, pass, scratch.address, unit, Math.min(unit + chunk, last));
       }
     } finally {
       Atomics.store(at, OPEN, 0);

@@ -12,6 +12,9 @@ const STAGED = 32768;
 /** Elements of a pass from which on it is worth waking other threads. */
 const THREADED = 131072;
 
+/** Rows that are staged at a time at least, where units are rows. */
+const STAGED_ROWS = 128;
+
 /** Which setter describes an operand to the kernels. */
 export type Role = "setPred" | "setTarget" | "setMask" | "setGrad";
 
@@ -31,6 +34,28 @@ export interface Operand {
   readonly linear: boolean;
   /** Elements from a sample's first to its last, inclusive. */
   readonly extent: number;
+}
+
+/** Units of a window, and the pixels around them that inputs are read for. */
+interface Units {
+  readonly from: number;
+  readonly to: number;
+  readonly reach: number;
+}
+
+interface RunOptions {
+  /** The kernels' number of the loss. */
+  loss: number;
+  /** Whether sums are added to the records of their groups. */
+  collect?: boolean;
+  /** Whether gradients are added to what stands there. */
+  keep?: boolean;
+  /** Units around each that its windows reach. */
+  reach?: number;
+  /** What an element costs, an elementwise loss being 1. */
+  cost?: number;
+  first?: number;
+  last?: number;
 }
 
 /** Memory that one call works in: its job, slots, scratch, group arrays and staging area, kept from call to call. */
@@ -79,23 +104,17 @@ export class Workspace {
 
   /**
    * Runs a pass over units [first, last). Arrays of the caller's own are staged window by window: pred and target on the way in,
-   * gradients on the way out. With `collect` the sums are added to the records of their groups.
+   * gradients on the way out.
    */
   run(
     pass: PassName,
     geometry: Geometry,
     operands: readonly Operand[],
-    { collect = false, keep = false, first = 0, last = geometry.units } = {},
+    { loss, collect = false, keep = false, reach = 0, cost = 1, first = 0, last = geometry.units }: RunOptions,
   ): void {
     const { exports } = this.kernels;
-    const { channels, pixels, tile, tilesPerPlane } = geometry;
+    const { channels, pixels, tile, tilesPerPlane, rows } = geometry;
     const passId = this.kernels.id(`Pass.${pass}`);
-    const scratchBytes = exports.scratchBytes(channels, tile);
-    const scratch = (threads: number) => ({
-      address: this.area("scratch", threads * scratchBytes),
-      bytes: scratchBytes,
-    });
-    const here = scratch(1).address;
     const foreign = operands.filter((operand) => !this.kernels.owns(operand.array.buffer));
     const alone = foreign.length === 0;
     for (const operand of operands) if (!foreign.includes(operand)) this.#place(operand, operand.array.byteOffset);
@@ -104,18 +123,26 @@ export class Workspace {
     let window = Math.max(1, Math.floor(SLOTS / channels));
     if (!alone) {
       const unit = Math.max(1, Math.min(tile, pixels) * channels);
-      window = apart ? 1 : Math.min(window, Math.max(1, Math.floor(STAGED / unit)));
+      // Rows come with those that their windows reach: not too few at a time.
+      window = apart ? 1 : Math.min(window, Math.max(rows ? STAGED_ROWS : 1, Math.floor(STAGED / unit)));
     }
+    const scratchBytes = exports.scratchBytes(loss, channels, tile, window);
+    const scratch = (threads: number) => ({
+      address: this.area("scratch", threads * scratchBytes),
+      bytes: scratchBytes,
+    });
+    const here = scratch(1).address;
     for (let from = first; from < last; from += window) {
       const to = Math.min(from + window, last);
-      for (const operand of foreign) this.#stage(operand, geometry, from, to, apart, keep);
+      const units = { from, to, reach: reach * tile };
+      for (const operand of foreign) this.#stage(operand, geometry, units, apart, keep);
       exports.setFirstUnit(this.job, from);
-      const wide = alone && (to - from) * tile * channels > THREADED;
-      if (!wide || !runOnThreads(this.kernels, this.job, passId, scratch, from, to)) {
+      const wide = alone && (to - from) * tile * channels * cost > THREADED;
+      if (!wide || !runOnThreads(this.kernels, this.job, passId, scratch, from, to, rows ? STAGED_ROWS / 2 : 4)) {
         exports.run(this.job, passId, here, from, to);
       }
       if (collect) exports.collect(this.job, from, to);
-      for (const operand of foreign) if (operand.role === "setGrad") this.#unstage(operand, geometry, from, to, apart);
+      for (const operand of foreign) if (operand.role === "setGrad") this.#unstage(operand, geometry, units, apart);
     }
   }
 
@@ -126,35 +153,35 @@ export class Workspace {
     this.kernels.exports[role](this.job, base, sample * bytes, channel * bytes, pixel * bytes, type, scale, offset);
   }
 
-  #stage(operand: Operand, geometry: Geometry, from: number, to: number, apart: boolean, keep: boolean): void {
+  #stage(operand: Operand, geometry: Geometry, units: Units, apart: boolean, keep: boolean): void {
     const bytes = operand.array.BYTES_PER_ELEMENT;
     const copies = operand.role !== "setGrad" || keep;
     if (apart && planar(operand)) {
       // One unit: its planes, each in a place of a tile's length.
-      const { start, length, pixel } = unitOf(operand, geometry, from);
+      const { start, length, pixel } = unitOf(operand, geometry, units.from);
       const area = this.area(operand.role, geometry.channels * geometry.tile * bytes);
       for (let k = 0; copies && k < geometry.channels; k++) {
         this.#copyIn(operand, start + k * operand.strides.channel, length, area + k * geometry.tile * bytes);
       }
       this.#place(operand, area - pixel * bytes, { sample: 0, channel: geometry.tile, pixel: 1 });
     } else {
-      const { start, length } = span(operand, geometry, from, to);
+      const { start, length } = span(operand, geometry, units);
       const area = this.area(operand.role, length * bytes);
       if (copies) this.#copyIn(operand, start, length, area);
       this.#place(operand, area - start * bytes);
     }
   }
 
-  #unstage(operand: Operand, geometry: Geometry, from: number, to: number, apart: boolean): void {
+  #unstage(operand: Operand, geometry: Geometry, units: Units, apart: boolean): void {
     const bytes = operand.array.BYTES_PER_ELEMENT;
     if (apart) {
-      const { start, length } = unitOf(operand, geometry, from);
+      const { start, length } = unitOf(operand, geometry, units.from);
       const area = this.area(operand.role, geometry.channels * geometry.tile * bytes);
       for (let k = 0; k < geometry.channels; k++) {
         this.#copyOut(operand, start + k * operand.strides.channel, length, area + k * geometry.tile * bytes);
       }
     } else {
-      const { start, length } = span(operand, geometry, from, to);
+      const { start, length } = span(operand, geometry, units);
       this.#copyOut(operand, start, length, this.area(operand.role, length * bytes));
     }
   }
@@ -186,16 +213,17 @@ function unitOf({ strides }: Operand, { pixels, tile, tilesPerPlane }: Geometry,
   return { pixel, start, length: Math.min(tile, pixels - pixel) };
 }
 
-/** The range of an operand's elements that units [from, to) touch. */
-function span({ strides, consecutive, linear, extent }: Operand, geometry: Geometry, from: number, to: number) {
+/** The range of an operand's elements that units [from, to) touch; inputs are read for some pixels to either side, too. */
+function span({ role, strides, consecutive, linear, extent }: Operand, geometry: Geometry, { from, to, reach }: Units) {
   const { pixels, tile, tilesPerPlane, planes, channels } = geometry;
   const firstPlane = Math.floor(from / tilesPerPlane);
   const lastPlane = Math.floor((to - 1) / tilesPerPlane);
   const offset = (plane: number, pixel: number) =>
     Math.floor(plane / planes) * strides.sample + (plane % planes) * strides.channel + pixel * strides.pixel;
   if (consecutive || (linear && firstPlane === lastPlane)) {
-    const lastPixel = Math.min((((to - 1) % tilesPerPlane) + 1) * tile, pixels) - 1;
-    const start = offset(firstPlane, (from % tilesPerPlane) * tile);
+    const around = role === "setGrad" ? 0 : reach;
+    const lastPixel = Math.min((((to - 1) % tilesPerPlane) + 1) * tile + around, pixels) - 1;
+    const start = offset(firstPlane, Math.max(0, (from % tilesPerPlane) * tile - around));
     return { start, length: offset(lastPlane, lastPixel) + (channels - 1) * strides.channel + 1 - start };
   }
   const start = Math.floor(firstPlane / planes) * strides.sample;

@@ -1,7 +1,7 @@
 import type { LossName } from "../kernels.ts";
 
-/** What a group's loss is looked at across: single elements, a few sums of them, or the channels of each pixel. */
-export type Kind = "elementwise" | "moments" | "pixel" | "labels" | "custom";
+/** What a loss looks at: single elements, a few sums of them, the channels of a pixel, the pixels around it. */
+export type Kind = "elementwise" | "moments" | "pixel" | "labels" | "window" | "custom";
 
 /** A base loss, made by `mse()`, `sam()` and the like, to be weighed and reduced by a criterion. */
 export interface BaseLoss {

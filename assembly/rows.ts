@@ -1,0 +1,143 @@
+// SSIM among the other losses: its units are the rows of a plane, taken in bands. A row's sums do not depend on the band that it
+// is computed in, so bands follow from what is at hand: all rows where images are used as they lie, BAND of them where they have
+// to be staged, with the rows around them that the windows reach.
+//
+//     slot of a row    count          sum 0             sum 1      sum 2     sum 3
+//     Pass.Count       valid pixels                     centres    shift     1 where there is a shift
+//     other passes                    Σ (1 − SSIM)
+
+import { Job, RECORD, Record } from "./job";
+import { Pass } from "./pass";
+import { Invalid, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue, ssimValueAndGrad } from "./ssim";
+import { loadPred, loadTarget, padded, planar, storeGrad } from "./stage";
+import { RADIUS } from "./window";
+
+/** Rows that are staged at a time. */
+const BAND: u32 = 128;
+
+/** Rows around a band that a gradient reaches. */
+const REACH: u32 = 4 * RADIUS;
+
+/** Bytes of scratch for rows of `width` pixels: the kernel's own, sums and counts of a wave of rows, and staged rows. */
+export function rowsScratchBytes(width: u32, rows: u32): u32 {
+  return (
+    SSIM_SCRATCH + rows * 16 + stagedBytes(width) * 3 + padded((BAND + REACH) * width) + 64 + offsetof<SsimPlane>()
+  );
+}
+
+function stagedBytes(width: u32): u32 {
+  return padded((BAND + REACH) * width) * 4;
+}
+
+/** Runs `pass` over the rows that units [first, last) stand for. */
+export function runRows(job: Job, pass: Pass, scratch: usize, first: u32, last: u32): void {
+  const height = job.tilesPerPlane;
+  while (first < last) {
+    const plane = first / height;
+    const row0 = first % height;
+    const row1 = min(height, row0 + (last - first));
+    for (let channel: u32 = 0; channel < job.channels; channel++)
+      runBands(job, pass, scratch, plane, channel, row0, row1);
+    first += row1 - row0;
+  }
+}
+
+function runBands(job: Job, pass: Pass, scratch: usize, unitPlane: u32, channel: u32, row0: u32, row1: u32): void {
+  const inPlace = job.simpleRule && planar(job.target) && planar(job.pred);
+  const gradInPlace = pass != Pass.Gradient || planar(job.grad);
+  const step = inPlace && gradInPlace ? row1 - row0 : BAND;
+  for (let row = row0; row < row1; row += step) {
+    band(job, pass, scratch, unitPlane, channel, row, min(row + step, row1), inPlace, gradInPlace);
+  }
+}
+
+function band(
+  job: Job,
+  pass: Pass,
+  scratch: usize,
+  unitPlane: u32,
+  channel: u32,
+  row0: u32,
+  row1: u32,
+  inPlace: bool,
+  gradInPlace: bool,
+): void {
+  const width = job.tile;
+  const height = job.tilesPerPlane;
+  const b = unitPlane / job.planes;
+  const c = (unitPlane % job.planes) + channel;
+  const group = (unitPlane * job.channels + channel) / job.planesPerGroup;
+  const rowBytes: usize = width * 4;
+
+  const plane = changetype<SsimPlane>(scratch);
+  plane.scratch = (scratch + offsetof<SsimPlane>() + 63) & ~63;
+  const sums = plane.scratch + SSIM_SCRATCH;
+  const counts = sums + (row1 - row0) * 8;
+  const staged = (counts + (row1 - row0) * 8 + 63) & ~63;
+  // What is kept of rows [row0, row1) stands where row 0 would have to begin for that.
+  plane.sums = sums - <usize>row0 * 8;
+  plane.counts = counts - <usize>row0 * 8;
+  plane.width = width;
+  plane.height = height;
+  plane.invalid = <Invalid>(<i32>job.b);
+  plane.dataRange = job.a;
+  plane.lo = job.tileMin;
+  plane.shift = job.coefficient(group, 1);
+  plane.map = 0;
+  plane.predStride = rowBytes;
+  plane.targetStride = rowBytes;
+  plane.gradStride = rowBytes;
+  plane.keep = job.keep && gradInPlace ? -1 : 0;
+
+  if (inPlace) {
+    plane.pred = job.pred.at(b, c, 0);
+    plane.target = job.target.at(b, c, 0);
+  } else {
+    const reach: u32 = pass == Pass.Gradient ? 2 * RADIUS : RADIUS;
+    const top = row0 > reach ? row0 - reach : 0;
+    const n = (min(row1 + reach, height) - top) * width;
+    const size = stagedBytes(width);
+    loadTarget(job, b, c, top * width, n, staged + size, staged + 3 * size);
+    if (pass != Pass.Count) loadPred(job, b, c, top * width, n, staged);
+    plane.pred = staged - <usize>top * rowBytes;
+    plane.target = staged + size - <usize>top * rowBytes;
+  }
+
+  if (pass == Pass.Count) {
+    const shift = ssimSurvey(plane, row0, row1);
+    for (let row = row0; row < row1; row++) {
+      const record = slotOf(job, unitPlane, channel, row);
+      record.count = <f64>load<u32>(plane.counts + row * 8);
+      record.add(1, <f64>load<u32>(plane.counts + row * 8, 4));
+      if (row == row0 && !isNaN(shift)) {
+        record.add(2, shift);
+        record.add(3, 1);
+      }
+    }
+    return;
+  }
+
+  if (pass == Pass.Gradient) {
+    const area = staged + 2 * stagedBytes(width);
+    plane.grad = gradInPlace ? job.grad.at(b, c, 0) : area - <usize>row0 * rowBytes;
+    ssimValueAndGrad(plane, row0, row1, job.coefficient(group, 0));
+    if (!gradInPlace) storeGrad(job, b, c, row0 * width, (row1 - row0) * width, area);
+  } else ssimValue(plane, row0, row1);
+  for (let row = row0; row < row1; row++) slotOf(job, unitPlane, channel, row).add(0, load<f64>(plane.sums + row * 8));
+}
+
+function slotOf(job: Job, unitPlane: u32, channel: u32, row: u32): Record {
+  const unit = unitPlane * job.tilesPerPlane + row - job.firstUnit;
+  return changetype<Record>(job.slots + (unit * job.channels + channel) * RECORD);
+}
+
+/** Brings the shift of a slot into that of its group: of the ranges of both together the number nearest to 0. */
+export function mergeShift(into: Record, slot: Record): void {
+  if (slot.sum(3) == 0) return;
+  const own = slot.sum(2);
+  const other = into.sum(2);
+  let shift = own;
+  if (into.sum(3) > 0) shift = own > 0 == other > 0 ? (Math.abs(own) < Math.abs(other) ? own : other) : 0;
+  into.add(2, shift - other);
+  slot.add(2, -own);
+}

@@ -1,0 +1,37 @@
+import { checkChoice, checkNumber, checkOptions } from "../check.ts";
+import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
+
+/** In the order of the kernels' enum; see assembly/ssim.ts. */
+const INVALID = ["normalize", "erode", "zero"] as const;
+
+/** Options of `ssim`. */
+export interface SsimOptions {
+  /** Largest possible value minus smallest, in the units of the images: 1 for reflectance. */
+  dataRange: number;
+  /** What becomes of invalid pixels: `"normalize"` by default. */
+  invalid?: (typeof INVALID)[number];
+}
+
+/**
+ * Structural similarity as a loss: 1 − SSIM, averaged over the valid centres of a group that lie at least 5 pixels from the border.
+ * Gaussian window of 11×11, σ = 1.5, K1 = 0.01, K2 = 0.03, population covariance (Wang et al. 2004; for a full mask scikit-image's
+ * `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`). Its gradient is the exact gradient of that number.
+ *
+ * Windows that hold invalid pixels are renormalised over the valid ones (normalised convolution). The other two ways exist to
+ * compare with other tools: `"erode"` counts only windows without an invalid pixel; `"zero"` sets invalid pixels to 0 in both
+ * images, which rates them as perfectly predicted and so overrates the rest.
+ *
+ * A group whose valid pixels hold no such centre is skipped.
+ *
+ * @throws TypeError, RangeError for options of the wrong kind or value; in use, for planes smaller than 11×11
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(ssim({ dataRange: 1 })).forward(pred, target).value;
+ * ```
+ */
+export function ssim(options: SsimOptions): BaseLoss {
+  checkOptions("ssim options", options, ["dataRange", "invalid"]);
+  const dataRange = checkNumber("dataRange", options.dataRange, { above: 0 });
+  const invalid = checkChoice("invalid", options.invalid ?? "normalize", INVALID);
+  return baseLoss("ssim", "window", "Ssim", { a: dataRange, b: INVALID.indexOf(invalid) });
+}
