@@ -1,4 +1,4 @@
-import type { ValidRule } from "../index.ts";
+import { type Calibration, type PixelData, type Tensor, tensor, type ValidRule } from "../index.ts";
 import { compareGeoreference, openRaster, type Raster, type SampleArray, toFloat32 } from "../raster/index.ts";
 import { chooseBands, nameBands } from "./chooseBands.ts";
 import { DataError } from "./errors.ts";
@@ -38,12 +38,14 @@ export interface Window {
   readonly height: number;
 }
 
-/** The pixels of a window: planes of float32, in the units of the images. */
+/** The pixels of a window as they are stored, and what stored integers stand for. */
 export interface Pixels {
-  readonly pred: Float32Array;
-  readonly target: Float32Array;
-  /** 0 where the mask file or the target's own mask leaves a pixel out; `null` where there is neither. */
-  readonly mask: Uint8Array | null;
+  /** `[bands, height, width]` */
+  readonly pred: Tensor<PixelData>;
+  /** `[bands, height, width]`; `[height, width]` for class labels. */
+  readonly target: Tensor<PixelData>;
+  /** `[height, width]`: 0 where the mask file or the target's own mask leaves a pixel out; `null` where there is neither. */
+  readonly mask: Tensor<Uint8Array> | null;
 }
 
 /** A side of the pair: its file, the bands of it, and which image of a batch. */
@@ -60,7 +62,7 @@ export class Pair {
   readonly height: number;
   readonly samples: number;
   readonly bands: readonly string[];
-  /** Which target values count, in the units that `read` returns. */
+  /** Which target values count, in stored numbers. */
   readonly rule: ValidRule;
   readonly dataRange: number;
   /** Order of the axes in the prediction's file. */
@@ -69,8 +71,7 @@ export class Pair {
   readonly target: Raster;
   readonly #sides: { readonly pred: Side; readonly target: Side };
   readonly #mask: MaskFile | undefined;
-  readonly #scale: number;
-  readonly #offset: number;
+  readonly #calibration: Calibration;
   readonly #labels: boolean;
   #missing = 0;
 
@@ -82,12 +83,11 @@ export class Pair {
     this.samples = target.sample === undefined ? this.target.samples : 1;
     this.#sides = { pred, target };
     this.#mask = mask;
-    this.#scale = options.scale ?? 1;
-    this.#offset = options.offset ?? 0;
+    this.#calibration = { scale: options.scale ?? 1, offset: options.offset ?? 0 };
     this.#labels = labels;
     this.layout = this.pred.format === "NPY" ? (options.layout ?? "chw") : "chw";
     this.bands = options.bands ?? nameBands(this.target, target.bands);
-    this.rule = this.#rule(options);
+    this.rule = ruleOf(this.target, options);
     this.dataRange = options.dataRange ?? this.#defaultDataRange();
   }
 
@@ -131,24 +131,39 @@ export class Pair {
     return this.#missing;
   }
 
-  /** The images' `bands × height × width` of a window, and its mask of `height × width`. */
+  /** The pixels of a window of one of the images. */
   async read(window: Window, sample = 0): Promise<Pixels> {
-    const pred = await this.#readSide(this.#sides.pred, window, sample);
-    const target = await this.#readSide(this.#sides.target, window, sample);
-    const mask = await this.#readMask(window, sample);
-    if (this.#labels) return { pred, target: target.map((label) => (this.#isNodata(label) ? -1 : label)), mask };
-    const nodata = this.pred.bands[0]?.nodata ?? Number.NaN;
-    this.#missing += countMissing({ pred, target, mask }, this.#units(this.pred, nodata), this.rule);
-    return { pred, target, mask };
+    const { width, height } = window;
+    const [pred, target, mask] = await Promise.all([
+      this.#readSide(this.#sides.pred, window, sample),
+      this.#readSide(this.#sides.target, window, sample),
+      this.#readMask(window, sample),
+    ]);
+    const pixels = { pred, target, mask: mask && tensor(mask, [height, width]) };
+    if (this.#labels) return { ...pixels, target: tensor(this.#labelsOf(target.data), [height, width]) };
+    this.#missing += countMissing(pixels, this.pred.bands[0]?.nodata ?? Number.NaN, this.rule);
+    return pixels;
+  }
+
+  /** Windows of whole rows that cover the image: whole rows of the files' blocks, as many as memory is well spent on. */
+  windows(): Window[] {
+    const { width, height } = this;
+    const block = Math.max(this.pred.tile.height, this.target.tile.height);
+    const rows = Math.max(1, Math.floor(windowPixels / (width * this.bands.length * block))) * block;
+    const count = Math.ceil(height / rows);
+    return Array.from({ length: count }, (_, i) => {
+      return { x: 0, y: i * rows, width, height: Math.min(rows, height - i * rows) };
+    });
   }
 
   async close(): Promise<void> {
     for (const file of [this.pred, this.target, this.#mask]) await file?.close();
   }
 
-  async #readSide({ raster, bands, sample = 0 }: Side, { x, y, width, height }: Window, n: number) {
-    const stored = await raster.readWindow(x, y, width, height, bands, sample + n);
-    return this.#scales(raster) ? Float32Array.from(stored, (value) => this.#units(raster, value)) : toFloat32(stored);
+  async #readSide(side: Side, { x, y, width, height }: Window, n: number): Promise<Tensor<PixelData>> {
+    const { raster, bands, sample = 0 } = side;
+    const stored = pixelsOf(await raster.readWindow(x, y, width, height, bands, sample + n));
+    return tensor(stored, [bands.length, height, width], isFloat(raster) ? {} : this.#calibration);
   }
 
   async #readMask(window: Window, sample: number): Promise<Uint8Array | null> {
@@ -159,39 +174,37 @@ export class Pair {
     return own.map((valid, i) => valid & (other[i] as number));
   }
 
-  #isNodata(label: number): boolean {
-    return [this.rule.nodata ?? []].flat().includes(label);
-  }
-
-  /** Stored integers are scaled where that is asked for; floats are reflectance already. */
-  #scales({ type }: Raster): boolean {
-    return !type.startsWith("f") && (this.#scale !== 1 || this.#offset !== 0);
-  }
-
-  #units(raster: Raster, stored: number): number {
-    return this.#scales(raster) ? Math.fround(stored * this.#scale + this.#offset) : stored;
-  }
-
-  /**
-   * The rule in the units of the images. Given in stored numbers, as nodata tags are; scaling keeps their order, so that the
-   * same pixels are valid.
-   */
-  #rule({ min, above, max, below, nodata }: PairOptions): ValidRule {
-    const tag = this.target.bands[0]?.nodata ?? null;
-    const stored = { min, above, max, below };
-    const given = Object.entries(stored).filter(([, bound]) => bound !== undefined) as [string, number][];
-    const bounds = given.length > 0 || nodata !== undefined ? given : [["min", 0] as const];
-    return {
-      ...Object.fromEntries(bounds.map(([key, bound]) => [key, this.#units(this.target, bound)])),
-      nodata: (nodata ?? (tag === null ? [] : [tag])).map((value) => this.#units(this.target, value)),
-    };
+  /** Labels with those that are nodata below 0, where cross entropy looks for them. */
+  #labelsOf(stored: PixelData): Float32Array {
+    const nodata = [this.rule.nodata ?? []].flat();
+    return Float32Array.from(stored, (label) => (nodata.includes(label) ? -1 : label));
   }
 
   /** 1 for reflectance; the whole range of their type for integers that are taken as they are. */
   #defaultDataRange(): number {
-    const { type } = this.target;
-    return type.startsWith("f") || this.#scales(this.target) ? 1 : 2 ** Number(type.slice(1)) - 1;
+    const { scale, offset } = this.#calibration;
+    const asStored = !isFloat(this.target) && scale === 1 && offset === 0;
+    return asStored ? 2 ** Number(this.target.type.slice(1)) - 1 : 1;
   }
+}
+
+/** Pixels of a band in a window: 4 MB of them in 16 bits. */
+const windowPixels = 2 ** 21;
+
+const isFloat = ({ type }: Raster) => type.startsWith("f");
+
+/** What the kernels take as it is stays as it is; signed bytes become int16, everything else float32. */
+function pixelsOf(stored: SampleArray): PixelData {
+  if (stored instanceof Uint8Array || stored instanceof Int16Array || stored instanceof Uint16Array) return stored;
+  return stored instanceof Int8Array ? new Int16Array(stored) : toFloat32(stored);
+}
+
+/** The target's nodata tag counts unless `nodata` stands in its place; target ≥ 0 where nothing at all is given. */
+function ruleOf(target: Raster, { min, above, max, below, nodata }: PairOptions): ValidRule {
+  const tag = target.bands[0]?.nodata ?? null;
+  const given = Object.entries({ min, above, max, below }).filter(([, bound]) => bound !== undefined);
+  const bounds = given.length > 0 || nodata !== undefined ? Object.fromEntries(given) : { min: 0 };
+  return { ...bounds, nodata: nodata ?? (tag === null ? [] : [tag]) };
 }
 
 function sideOf(raster: Raster, words: readonly string[] | undefined, sample: number | undefined): Side {
@@ -201,7 +214,12 @@ function sideOf(raster: Raster, words: readonly string[] | undefined, sample: nu
   return { raster, bands: chooseBands(raster, words), sample: sample === undefined ? undefined : sample - 1 };
 }
 
-function checkFit(pred: Side, target: Side, { bands, ignoreGeoreference }: PairOptions, labels: boolean): void {
+function checkFit(
+  pred: Side,
+  target: Side,
+  { bands, ignoreGeoreference, scale, offset }: PairOptions,
+  labels: boolean,
+): void {
   const [p, t] = [pred.raster, target.raster];
   const fail = (problem: string): never => {
     throw new DataError(`${p.path} and ${t.path}: ${problem}`);
@@ -220,33 +238,34 @@ function checkFit(pred: Side, target: Side, { bands, ignoreGeoreference }: PairO
       `number of images differs: ${samplesOf(pred)} and ${samplesOf(target)} (--pred-sample, --target-sample choose)`,
     );
   }
+  for (const { path, type } of scale === undefined && offset === undefined ? [] : [p, t]) {
+    if (/[ui]32/.test(type))
+      throw new DataError(`${path}: --scale and --offset are for integers of 8 and 16 bits, got ${type}`);
+  }
   if (bands && bands.length !== target.bands.length) {
     fail(`--bands names ${bands.length} bands, but ${target.bands.length} are compared`);
   }
 }
 
-/** All images of a pair at once. */
+/** All images of a pair at once, with a batch in front of their shapes. */
 export async function readAll(pair: Pair): Promise<Pixels> {
   const whole = { x: 0, y: 0, width: pair.width, height: pair.height };
-  if (pair.samples === 1) return pair.read(whole);
   const images: Pixels[] = [];
   for (let sample = 0; sample < pair.samples; sample++) images.push(await pair.read(whole, sample));
   const masks = images.flatMap(({ mask }) => mask ?? []);
   return {
-    pred: concatenate(images.map(({ pred }) => pred)) as Float32Array,
-    target: concatenate(images.map(({ target }) => target)) as Float32Array,
-    mask: masks.length > 0 ? (concatenate(masks) as Uint8Array) : null,
+    pred: stack(images.map(({ pred }) => pred)),
+    target: stack(images.map(({ target }) => target)),
+    mask: masks.length > 0 ? stack(masks) : null,
   };
 }
 
-function concatenate(parts: readonly SampleArray[]): SampleArray {
-  const [first] = parts as [SampleArray];
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const all = new (first.constructor as new (length: number) => SampleArray)(length);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+function stack<Data extends PixelData>(parts: readonly Tensor<Data>[]): Tensor<Data> {
+  const [first] = parts as [Tensor<Data>];
+  const { scale, offset } = first;
+  const shape = [parts.length, ...first.shape];
+  if (parts.length === 1) return tensor(first.data, shape, { scale, offset });
+  const all = new (first.data.constructor as new (length: number) => Data)(parts.length * first.data.length);
+  for (const [i, { data }] of parts.entries()) all.set(data, i * data.length);
+  return tensor(all, shape, { scale, offset });
 }

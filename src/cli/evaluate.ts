@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { type BandStats, type Evaluation, evaluate, tensor } from "../index.ts";
+import { type BandStats, type Evaluation, evaluate, type Tensor, tensor } from "../index.ts";
 import { addOutputOptions, addPairOptions, checkOptions, deliver, type OutputOptions, warn } from "./options.ts";
 import { Pair, type PairOptions, readAll } from "./Pair.ts";
 import { type Column, formatCsv, formatJson, formatNumber, formatTable } from "./table.ts";
@@ -33,7 +33,7 @@ export function evaluateCommand(): Command {
     await checkOptions(options);
     const pair = await Pair.open(pred, target, options);
     try {
-      const result = evaluatePair(pair, await readAll(pair));
+      const result = await evaluatePair(pair);
       if (pair.missingPredictions > 0) warn(missingText(pair), options);
       await deliver(format(pair, result, options), options);
     } finally {
@@ -42,14 +42,14 @@ export function evaluateCommand(): Command {
   });
 }
 
-function evaluatePair(pair: Pair, { pred, target, mask }: Awaited<ReturnType<typeof readAll>>): Evaluation {
-  const { samples, bands, height, width, dataRange, rule: valid } = pair;
-  const shape = [samples, bands.length, height, width];
-  return evaluate(tensor(pred, shape), tensor(target, shape), {
+async function evaluatePair(pair: Pair): Promise<Evaluation> {
+  const { bands, dataRange, rule: valid, samples, height, width } = pair;
+  const { pred, target, mask } = await readAll(pair);
+  return evaluate(pred as Tensor, target as Tensor, {
     bands,
     dataRange,
     valid,
-    ...(mask && { mask: tensor(mask, [mask.length / (height * width), 1, height, width]) }),
+    ...(mask && { mask: tensor(mask.data, [samples, 1, height, width]) }),
   });
 }
 

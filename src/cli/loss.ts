@@ -63,14 +63,14 @@ export function lossCommand(): Command {
     const labels = terms.some(({ base }) => base.name === "crossEntropy");
     const pair = await Pair.open(predPath, targetPath, options, labels);
     try {
-      const { samples, height, width } = pair;
       const { pred, target, mask } = await readAll(pair);
-      const shape = [samples, pred.length / (samples * height * width), height, width];
-      const maskShape = labels ? [height, width] : [1, height, width];
+      const { samples, height, width } = pair;
+      // Bands share the mask; labels have none.
+      const maskShape = labels ? [samples, height, width] : [samples, 1, height, width];
       const result = criterion(terms, options, labels ? undefined : pair.rule).valueAndGrad(
-        tensor(pred, shape),
-        tensor(target, labels ? [samples, height, width] : shape),
-        mask ? { mask: tensor(mask, [mask.length / (height * width), ...maskShape]) } : {},
+        pred,
+        target,
+        mask ? { mask: tensor(mask.data, maskShape) } : {},
       );
       if (pair.missingPredictions > 0) warn(missingText(pair), options);
       if (options.grad !== undefined) await writeGradient(options.grad, result.grad, pair);

@@ -16,15 +16,20 @@ export function validBy({ min, above, max, below, nodata = [] }: ValidRule): (ta
 }
 
 /** Valid pixels where the prediction is NaN or `nodata`: they count, and whoever reads the figures should know. */
-export function countMissing({ pred, target, mask }: Pixels, nodata: number, rule: ValidRule): number {
+export function countMissing(
+  { pred: { data: pred }, target: { data: target }, mask }: Pixels,
+  nodata: number,
+  rule: ValidRule,
+): number {
   const isValid = validBy(rule);
   const marker = Math.fround(nodata);
-  const plane = mask?.length ?? 0;
+  const allowed = mask?.data;
+  const plane = allowed?.length ?? 1;
   let count = 0;
   for (let i = 0; i < pred.length; i++) {
     const value = pred[i] as number;
     if (value !== marker && !Number.isNaN(value)) continue;
-    if ((mask === null || mask[i % plane] !== 0) && isValid(target[i] as number)) count++;
+    if (allowed?.[i % plane] !== 0 && isValid(target[i] as number)) count++;
   }
   return count;
 }
