@@ -5,8 +5,11 @@ import { Pass } from "./pass";
 import { Reduction } from "./weights";
 
 export { Loss, Pass, Reduction, Type };
-export { bandAngle, decibels } from "./metrics";
+export { angleMap, angleMapScratchBytes, errorMap } from "./maps";
+export { bandAngle, decibels, deviations } from "./metrics";
+export { loadPlane, storePlane } from "./planes";
 export { collect, run, scratchBytes } from "./units";
+export { uqi, uqiScratchBytes } from "./uqi";
 export {
   cancelled,
   clearGroups,

@@ -27,8 +27,11 @@ export {
 } from "./losses/elementwise.ts";
 export { dice, vectorAngle } from "./losses/moments.ts";
 export { crossEntropy, sam } from "./losses/pixel.ts";
-export { type BandStats, type EvaluateOptions, type Evaluation, evaluate } from "./metrics/evaluate.ts";
 export { type SsimOptions, ssim } from "./losses/ssim.ts";
+export { BandMetrics, type MetricsOptions, type UpdateOptions } from "./metrics/BandMetrics.ts";
+export { type EvaluateOptions, evaluate } from "./metrics/evaluate.ts";
+export { type BandStats, Evaluation, type SceneStats } from "./metrics/figures.ts";
+export { HALO, type Halo } from "./metrics/halo.ts";
 export type { GroupBy, Layout } from "./plan.ts";
 export { PreparedTarget, type PrepareOptions, prepareTarget } from "./prepareTarget.ts";
 export type { ValidRule } from "./rule.ts";

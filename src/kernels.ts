@@ -58,7 +58,41 @@ export interface Exports {
   weightSum(job: number): number;
   badLabel(job: number): number;
   decibels(ratio: number): number;
-  bandAngle(pp: number, tt: number, dd: number, pd: number): number;
+  bandAngle(pp: number, pt: number, residual: number): number;
+  deviations(pred: number, target: number, n: number, d0: number, t0: number, alpha: number, sums: number): void;
+  loadPlane(
+    job: number,
+    sample: number,
+    channel: number,
+    pixel: number,
+    n: number,
+    pred: number,
+    target: number,
+    mask: number,
+  ): void;
+  storePlane(job: number, sample: number, channel: number, pixel: number, n: number, from: number): void;
+  uqiScratchBytes(width: number): number;
+  uqi(
+    pred: number,
+    target: number,
+    width: number,
+    rows: number,
+    column0: number,
+    column1: number,
+    scratch: number,
+    sums: number,
+  ): void;
+  errorMap(pred: number, target: number, n: number): void;
+  angleMapScratchBytes(channels: number): number;
+  angleMap(
+    pred: number,
+    target: number,
+    stride: number,
+    channels: number,
+    n: number,
+    map: number,
+    scratch: number,
+  ): void;
 }
 
 type SetOperand = (

@@ -1,0 +1,401 @@
+import { type Prepared, prepare } from "../arrays.ts";
+import { checkChoice, checkNumber, checkOptions, checkTensor, kindOf, show } from "../check.ts";
+import { groupSums } from "../compute.ts";
+import { checkSettings } from "../criterion.ts";
+import { staging } from "../kernels.ts";
+import type { BaseLoss } from "../losses/BaseLoss.ts";
+import { sam } from "../losses/pixel.ts";
+import { ssim } from "../losses/ssim.ts";
+import type { Layout } from "../plan.ts";
+import { compileRule, DEFAULT_RULE, sameRule, type ValidRule } from "../rule.ts";
+import { PreparedTarget } from "../prepareTarget.ts";
+import type { ImageLike, PixelData, TargetLike, TensorLike } from "../tensor.ts";
+import {
+  type BandStats,
+  type BandSums,
+  bandStats,
+  Evaluation,
+  type Mean,
+  mean,
+  NO_MEAN,
+  type SceneSums,
+  sceneStats,
+} from "./figures.ts";
+import { checkHalo, coreOf, HALO, type Halo, type Sides } from "./halo.ts";
+import { encode, Reader } from "./json.ts";
+import { bandMoments, join, type Moments, NO_MOMENTS, type PlaneMoments, planeMoments } from "./moments.ts";
+import { uqiSums } from "./uqi.ts";
+
+export interface MetricsOptions {
+  /** Names of the bands, one per channel. */
+  bands: readonly string[];
+  /** Largest possible value minus smallest, in the units of the images: 1 for reflectance. */
+  dataRange: number;
+  /** Which target values count; `{ min: 0 }` by default. */
+  valid?: ValidRule;
+  /** Order of the dimensions: `"NCHW"` (default) or `"NHWC"`. */
+  layout?: Layout;
+  /** h/l of ERGAS: pixel size of the sharp image over that of the coarse one; 1 by default. */
+  ratio?: number;
+}
+
+export interface UpdateOptions {
+  /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
+  mask?: TensorLike<Uint8Array>;
+  /** Name of the image that this is a window of: windows of the same name are one sample. */
+  sample?: string;
+  /** Pixels on each side of the window that belong to its neighbours: `HALO` of them, or as many as there are. */
+  halo?: Halo;
+}
+
+/** What is gathered of a band of one sample, whole or in windows, for the figures that are means over samples. */
+interface BandOfSample {
+  readonly valid: number;
+  readonly angle: Moments;
+  /** 1 − SSIM, of centres. */
+  readonly unlike: Mean;
+  /** Of windows. */
+  readonly uqi: Mean;
+}
+
+type Sample = readonly BandOfSample[];
+
+const FORMAT = "valid-pixel-loss/BandMetrics";
+const VERSION = 1;
+
+const spectralAngle = sam();
+
+/**
+ * Metrics per band and of the scene over an archive, batch by batch, in memory that does not grow with it.
+ *
+ * Batches may come in any order, and be split over any number of accumulators, on any machines, that are merged later: the figures are
+ * those of one call of `evaluate` on all of it. They have the same bits where batches of whole images come in the same order, and differ
+ * by rounding (1e-12) otherwise. The state between is plain JSON.
+ *
+ * An image too large for memory comes as windows that name it, each with `HALO` pixels of its neighbours around its core. The sums of
+ * such a sample, a few numbers per band, are kept by its name until `close`, since windows may still come, here or in an accumulator
+ * that is merged later.
+ *
+ * @throws TypeError, RangeError for options of the wrong kind or value, and unknown ones
+ * @example
+ * ```ts
+ * const metrics = new BandMetrics({ bands: ["B02", "B03", "B04"], dataRange: 1 });
+ * for (const { pred, target } of batches) metrics.update(pred, target);
+ * metrics.compute().bands.B02.psnr;
+ * ```
+ */
+export class BandMetrics {
+  readonly #options: Required<Omit<MetricsOptions, "valid">> & { readonly valid?: ValidRule };
+  #bands: readonly BandSums[];
+  #scene: SceneSums = NOTHING;
+  readonly #open = new Map<string, Sample>();
+
+  constructor(options: MetricsOptions) {
+    checkOptions("options", options, ["bands", "dataRange", "valid", "layout", "ratio"]);
+    const { bands, valid, layout = "NCHW", ratio = 1 } = options;
+    this.#options = Object.freeze({
+      bands: Object.freeze([...checkBands(bands)]),
+      dataRange: checkNumber("dataRange", options.dataRange, { above: 0 }),
+      layout: checkChoice("layout", layout, ["NCHW", "NHWC"]),
+      ratio: checkNumber("ratio", ratio, { above: 0 }),
+      ...(valid && { valid: structuredClone(valid) }),
+    });
+    if (valid !== undefined) compileRule("valid", valid);
+    this.#bands = bands.map(() => NO_BAND);
+  }
+
+  /**
+   * Takes in a batch of whole images, or one window of an image.
+   *
+   * @param pred `[B, C, H, W]` (`[B, H, W, C]` for layout `"NHWC"`), `[C, H, W]` or `[H, W]`
+   * @param target of pred's shape
+   * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been taken in then
+   */
+  update(pred: ImageLike, target: TargetLike, options: UpdateOptions = {}): void {
+    checkOptions("update options", options, ["mask", "sample", "halo"]);
+    const { samples, total, sam } = this.#measure(pred, target, options);
+    this.#scene = joinScenes(this.#scene, { ...NOTHING, total, sam });
+    for (const planes of samples) {
+      this.#bands = this.#bands.map((band, c) => joinBands(band, { ...NO_BAND, ...(planes[c] as Plane).band }));
+      const sample = planes.map(({ ofSample }) => ofSample);
+      if (options.sample === undefined) this.#fold(sample);
+      else this.#join(options.sample, sample);
+    }
+  }
+
+  /**
+   * Says that no more windows come of the named sample, or of any: its sums go into the means, and nothing is kept of it.
+   *
+   * @throws RangeError where no window of that name has come
+   */
+  close(sample?: string): void {
+    if (sample !== undefined && !this.#open.has(sample)) {
+      throw new RangeError(`"sample": expected the name of an open sample, got ${show(sample)}`);
+    }
+    for (const name of sample === undefined ? this.#openNames() : [sample]) {
+      this.#fold(this.#open.get(name) as Sample);
+      this.#open.delete(name);
+    }
+  }
+
+  /**
+   * Takes in all that `other` has, which stays as it is. Open samples of the same name become one.
+   *
+   * @throws TypeError where `other` is no BandMetrics, RangeError where it was made with other options
+   */
+  merge(other: BandMetrics): this {
+    if (!(other instanceof BandMetrics)) throw new TypeError(`"other": expected a BandMetrics, got ${kindOf(other)}`);
+    if (other === this)
+      throw new RangeError(`"other": expected another BandMetrics, got this one, which would count twice`);
+    checkSameOptions(this.#options, other.#options);
+    this.#scene = joinScenes(this.#scene, other.#scene);
+    this.#bands = this.#bands.map((band, c) => joinBands(band, other.#bands[c] as BandSums));
+    for (const [name, sample] of other.#open) this.#join(name, sample);
+    return this;
+  }
+
+  /** The figures of all that has come. Open samples count as they are and stay open. */
+  compute(): Evaluation {
+    const all = new BandMetrics(this.#options).merge(this);
+    all.close();
+    const { exports } = staging();
+    const { bands: names, dataRange } = this.#options;
+    const stats = all.#bands.map((band) => bandStats(exports, band, all.#scene.total, dataRange));
+    const bands = Object.fromEntries(names.map((name, c) => [name, stats[c] as BandStats]));
+    return new Evaluation(bands, sceneStats(exports, all.#scene, all.#bands, this.#options));
+  }
+
+  /** Forgets all that has come. */
+  reset(): void {
+    this.#bands = this.#bands.map(() => NO_BAND);
+    this.#scene = NOTHING;
+    this.#open.clear();
+  }
+
+  /** The state as plain JSON, to the last bit: a sum that pred's own NaN or Infinity has reached is a string there. */
+  toJSON(): object {
+    const { bands: names, ...options } = this.#options;
+    return encode({
+      format: FORMAT,
+      version: VERSION,
+      options,
+      bands: this.#bands.map((band, c) => ({ name: names[c], ...band })),
+      scene: this.#scene,
+      open: this.#openNames().map((name) => ({ name, bands: this.#open.get(name) })),
+    }) as object;
+  }
+
+  /**
+   * The accumulator whose state this is: what `toJSON` gave, or JSON.parse of its text.
+   *
+   * @throws TypeError, RangeError where it is no such state, with the place and what was expected there
+   */
+  static fromJSON(json: unknown): BandMetrics {
+    const state = new Reader("state", json);
+    state.format(FORMAT, VERSION);
+    const bands = state.at("bands").list();
+    const metrics = new BandMetrics({
+      ...(state.at("options").plain() as MetricsOptions),
+      bands: bands.map((band) => band.at("name").text()),
+    });
+    metrics.#bands = bands.map((band) => ({
+      absError: band.at("absError").number(),
+      error: momentsAt(band.at("error")),
+      target: momentsAt(band.at("target")),
+      ssim: meanAt(band.at("ssim")),
+      sam: meanAt(band.at("sam")),
+    }));
+    const scene = state.at("scene");
+    metrics.#scene = { total: scene.at("total").count(), sam: meanAt(scene.at("sam")), uqi: meanAt(scene.at("uqi")) };
+    for (const sample of state.at("open").list()) {
+      const parts = sample.at("bands").list(bands.length);
+      metrics.#join(
+        sample.at("name").text(),
+        parts.map((band) => ({
+          valid: band.at("valid").count(),
+          angle: momentsAt(band.at("angle")),
+          unlike: meanAt(band.at("unlike")),
+          uqi: meanAt(band.at("uqi")),
+        })),
+      );
+    }
+    return metrics;
+  }
+
+  /** The sums of a batch, per sample and band. */
+  #measure(predLike: ImageLike, targetLike: TargetLike, { mask: maskLike, sample, halo }: UpdateOptions) {
+    const { bands, dataRange, layout, valid } = this.#options;
+    const settings = (base: BaseLoss) => checkSettings(base, { layout, ...(valid && { valid }) }, "channel");
+    const whole = prepare(settings(bandMoments), predLike, targetLike, maskLike);
+    const { samples, channels, height, width } = whole.size;
+    if (channels !== bands.length) {
+      throw new RangeError(`"pred": expected ${bands.length} channels, one per band, got ${channels}`);
+    }
+    if (sample !== undefined && typeof sample !== "string") {
+      throw new TypeError(`"sample": expected a name, got ${kindOf(sample)}`);
+    }
+    if (sample !== undefined && samples !== 1) {
+      throw new RangeError(`"pred": expected one window of "sample", got a batch of ${samples}`);
+    }
+    if (halo !== undefined && sample === undefined) {
+      throw new TypeError(`"sample": expected a name with "halo", since a window is a part of a sample, got none`);
+    }
+    const sides = checkHalo(halo, whole.size);
+    // Neighbours' pixels help to see the windows of SSIM and UQI whole; all else is counted in the core alone.
+    const core = halo === undefined ? undefined : cropped(predLike, targetLike, maskLike, whole, layout, sides);
+    const own = (base: BaseLoss) =>
+      prepare(settings(base), core?.pred ?? predLike, core?.target ?? targetLike, core ? core.mask : maskLike);
+    const moments = planeMoments(core ? own(bandMoments) : whole);
+    const angles = means(own(spectralAngle), (count, sum) => ({ sum, count }));
+    // Smaller images have no centre.
+    const isSeen = height > 2 * HALO && width > 2 * HALO;
+    const unlike = isSeen
+      ? means(prepare(settings(ssim({ dataRange })), predLike, targetLike, maskLike), (_, sum, count) => ({
+          sum,
+          count,
+        }))
+      : moments.map(() => NO_MEAN);
+    const uqi = uqiSums(whole, sides);
+    return {
+      total: samples * (height - sides.top - sides.bottom) * (width - sides.left - sides.right),
+      sam: angles.reduce(joinMeans, NO_MEAN),
+      samples: Array.from({ length: samples }, (_, b) =>
+        bands.map((_, c): Plane => {
+          const plane = b * channels + c;
+          const { valid, angle, ...band } = moments[plane] as PlaneMoments;
+          return { band, ofSample: { valid, angle, unlike: unlike[plane] as Mean, uqi: uqi[plane] as Mean } };
+        }),
+      ),
+    };
+  }
+
+  #join(name: string, sample: Sample): void {
+    const open = this.#open.get(name);
+    this.#open.set(name, open ? sample.map((band, c) => joinSamples(open[c] as BandOfSample, band)) : sample);
+  }
+
+  /** Adds a complete sample's figures to the means over samples. */
+  #fold(sample: Sample): void {
+    const { exports } = staging();
+    const once = (isDefined: boolean, sum: number): Mean => (isDefined ? { sum, count: 1 } : NO_MEAN);
+    this.#bands = this.#bands.map((band, c) => {
+      const { valid, angle, unlike } = sample[c] as BandOfSample;
+      return {
+        ...band,
+        sam: joinMeans(band.sam, once(valid > 0, exports.bandAngle(angle.weight, angle.sum, angle.spread))),
+        ssim: joinMeans(band.ssim, once(unlike.count > 0, 1 - mean(unlike))),
+      };
+    });
+    for (const { uqi } of sample) {
+      this.#scene = { ...this.#scene, uqi: joinMeans(this.#scene.uqi, once(uqi.count > 0, mean(uqi))) };
+    }
+  }
+
+  /** In an order that does not depend on which came first. */
+  #openNames(): string[] {
+    return [...this.#open.keys()].sort();
+  }
+}
+
+/** What a plane brings to its band, and to its sample. */
+interface Plane {
+  readonly band: Pick<BandSums, "absError" | "error" | "target">;
+  readonly ofSample: BandOfSample;
+}
+
+const NO_BAND: BandSums = { absError: 0, error: NO_MOMENTS, target: NO_MOMENTS, ssim: NO_MEAN, sam: NO_MEAN };
+const NOTHING: SceneSums = { total: 0, sam: NO_MEAN, uqi: NO_MEAN };
+
+function joinMeans(a: Mean, b: Mean): Mean {
+  return { sum: a.sum + b.sum, count: a.count + b.count };
+}
+
+function joinBands(a: BandSums, b: BandSums): BandSums {
+  return {
+    absError: a.absError + b.absError,
+    error: join(a.error, b.error),
+    target: join(a.target, b.target),
+    ssim: joinMeans(a.ssim, b.ssim),
+    sam: joinMeans(a.sam, b.sam),
+  };
+}
+
+function joinScenes(a: SceneSums, b: SceneSums): SceneSums {
+  return { total: a.total + b.total, sam: joinMeans(a.sam, b.sam), uqi: joinMeans(a.uqi, b.uqi) };
+}
+
+function joinSamples(a: BandOfSample, b: BandOfSample): BandOfSample {
+  return {
+    valid: a.valid + b.valid,
+    angle: join(a.angle, b.angle),
+    unlike: joinMeans(a.unlike, b.unlike),
+    uqi: joinMeans(a.uqi, b.uqi),
+  };
+}
+
+const meanAt = (at: Reader): Mean => ({ sum: at.at("sum").number(), count: at.at("count").count() });
+
+const momentsAt = (at: Reader): Moments => ({
+  weight: at.at("weight").number(),
+  sum: at.at("sum").number(),
+  spread: at.at("spread").number(),
+});
+
+/** A mean of each group from its record: count, first and second sum. */
+function means({ kernels, call }: Prepared, of: (count: number, first: number, second: number) => Mean): Mean[] {
+  const records = groupSums(kernels, call);
+  const stride = kernels.exports.recordBytes() / 8;
+  const at = (group: number, i: number) => records[group * stride + i] as number;
+  return Array.from({ length: call.geometry.groups }, (_, group) => of(at(group, 0), at(group, 1), at(group, 2)));
+}
+
+function cropped(
+  pred: unknown,
+  target: unknown,
+  mask: unknown,
+  { pred: { shape } }: Prepared,
+  layout: Layout,
+  sides: Sides,
+) {
+  if (target instanceof PreparedTarget) {
+    throw new TypeError(`"target": expected a tensor with "halo", got ${kindOf(target)}`);
+  }
+  const crop = (name: string, tensor: unknown) =>
+    coreOf(
+      checkTensor<PixelData>(name, tensor, Float32Array, Uint8Array, Int16Array, Uint16Array),
+      shape.length,
+      layout,
+      sides,
+    );
+  return {
+    pred: crop("pred", pred),
+    target: crop("target", target),
+    mask: mask === undefined ? undefined : crop("mask", mask),
+  };
+}
+
+function checkBands(bands: unknown): readonly string[] {
+  if (!Array.isArray(bands)) throw new TypeError(`"bands": expected an array of names, got ${kindOf(bands)}`);
+  const odd = bands.find((name) => typeof name !== "string");
+  if (odd !== undefined) throw new TypeError(`"bands": expected names, got ${kindOf(odd)} among them`);
+  if (new Set(bands).size !== bands.length) {
+    throw new RangeError(`"bands": expected different names, got ${bands.join(", ")}`);
+  }
+  return bands;
+}
+
+/** The layout is how arrays lie in memory and changes no figure: it may differ. */
+function checkSameOptions(own: MetricsOptions, other: MetricsOptions): void {
+  const differs = (what: string, a: unknown, b: unknown) =>
+    new RangeError(`"other": expected the same ${what}, ${show(a)}, got ${show(b)}`);
+  if (own.bands.join("\n") !== other.bands.join("\n")) {
+    throw differs("bands", own.bands.join(", "), other.bands.join(", "));
+  }
+  for (const key of ["dataRange", "ratio"] as const) {
+    if (own[key] !== other[key]) throw differs(key, own[key], other[key]);
+  }
+  const rule = ({ valid }: MetricsOptions) => (valid === undefined ? DEFAULT_RULE : compileRule("valid", valid));
+  if (!sameRule(rule(own), rule(other))) {
+    throw differs("valid rule", JSON.stringify(encode(own.valid ?? {})), JSON.stringify(encode(other.valid ?? {})));
+  }
+}

@@ -1,0 +1,170 @@
+// The figures of merit: what each is, and how it comes from what is gathered of valid pixels, which is all
+// that is kept, so that the parts of an archive add up.
+//
+// d = pred − target throughout.
+
+import type { Exports } from "../kernels.ts";
+import { type Moments, squares } from "./moments.ts";
+
+/** How well a band is predicted. NaN where a figure is undefined: without valid pixels, to begin with. */
+export interface BandStats {
+  /** 20·log10(dataRange / rmse), in dB; Infinity for a perfect match. */
+  readonly psnr: number;
+  /** √(mean d²) over the valid pixels of all samples, in the units of the images. */
+  readonly rmse: number;
+  /** mean |d| over the valid pixels of all samples, in the units of the images. */
+  readonly mae: number;
+  /** mean d over the valid pixels of all samples, in the units of the images. */
+  readonly bias: number;
+  /**
+   * Structural similarity (Wang et al. 2004) over the valid centres at least 5 pixels from the border, windows renormalised over
+   * their valid pixels; see `ssim`. Mean over the samples that have such a centre; NaN for images smaller than 11×11.
+   */
+  readonly ssim: number;
+  /**
+   * Angle between the band's valid pixels as two vectors, arccos(Σpt / √(Σp²·Σt²)), in radians: mean over the samples that have
+   * any. For the spectral angle of the field see `SceneStats`.
+   */
+  readonly sam: number;
+  /**
+   * Coefficient of determination, 1 − Σd² / Σ(target − mean target)², over the valid pixels of all samples. At most 1, and below 0
+   * where the mean would have been the better prediction; NaN where the target is constant.
+   */
+  readonly r2: number;
+  /**
+   * PSNR after the mean error is taken away, 20·log10(dataRange / √(mean (d − mean d)²)), in dB: the cPSNR of ESA's PROBA-V
+   * super-resolution challenge (Märtens et al. 2019), whose clear pixels are the valid ones here. The challenge's search over
+   * shifts of the image by up to 3 pixels is not part of it. Infinity where d is constant.
+   */
+  readonly cpsnr: number;
+  readonly validCount: number;
+  /** Valid pixels among all of the band's. */
+  readonly validRatio: number;
+}
+
+/** How well all bands together are predicted. NaN where a figure is undefined. */
+export interface SceneStats {
+  /**
+   * Spectral angle mapper (Kruse et al. 1993): the angle between the spectra of prediction and target at a pixel, in radians, mean
+   * over the pixels whose bands are all valid.
+   */
+  readonly sam: number;
+  /**
+   * Relative dimensionless global error (Wald 2000), 100·ratio·√(mean over bands (rmse / mean target)²), over the bands that have
+   * valid pixels. `ratio` is h/l, the pixel size of the sharp image over that of the coarse one it was made from: 1/4 for
+   * pansharpening by 4. NaN where a band's mean is 0.
+   */
+  readonly ergas: number;
+  /**
+   * Universal quality index (Wang & Bovik 2002): mean over all 8×8 windows of
+   *
+   *     Q = 2·x̄·ȳ / (x̄² + ȳ²) · 2·σxy / (σx² + σy²)
+   *
+   * in which means and variances are those of the window's valid pixels, and a quotient 0/0 counts as 1. A window counts where at
+   * least 32 of its 64 pixels are valid. Mean over the bands of all samples that have a window that counts.
+   */
+  readonly uqi: number;
+  /** 20·log10(dataRange / rmse), in dB. */
+  readonly psnr: number;
+  /** √(mean d²) over the valid pixels of all bands and samples. */
+  readonly rmse: number;
+  /** Valid pixels among all pixels of all bands. */
+  readonly validRatio: number;
+}
+
+/** Figures by band name, and of the scene. */
+export class Evaluation {
+  readonly bands: Readonly<Record<string, BandStats>>;
+  readonly scene: SceneStats;
+
+  constructor(bands: Readonly<Record<string, BandStats>>, scene: SceneStats) {
+    this.bands = bands;
+    this.scene = scene;
+  }
+
+  /** For JSON, which has neither: `null` for NaN, the string `"Infinity"` for the PSNR of a perfect match. */
+  toJSON(): object {
+    const plain = (stats: object) =>
+      Object.fromEntries(
+        Object.entries(stats).map(([name, x]) => [name, Number.isNaN(x) ? null : Number.isFinite(x) ? x : String(x)]),
+      );
+    const bands = Object.entries(this.bands).map(([name, stats]) => [name, plain(stats)]);
+    return { bands: Object.fromEntries(bands), scene: plain(this.scene) };
+  }
+}
+
+/** Numbers of which a mean is taken: their sum, and how many there are. */
+export interface Mean {
+  readonly sum: number;
+  readonly count: number;
+}
+
+export const NO_MEAN: Mean = { sum: 0, count: 0 };
+
+export function mean({ sum, count }: Mean): number {
+  return sum / count;
+}
+
+/** What the figures of a band are made of. */
+export interface BandSums {
+  /** Σ|d| */
+  readonly absError: number;
+  /** Of d, and of target: Σw is the number of valid pixels. */
+  readonly error: Moments;
+  readonly target: Moments;
+  /** Of samples. */
+  readonly ssim: Mean;
+  readonly sam: Mean;
+}
+
+/** What the figures of the scene are made of, besides the bands. */
+export interface SceneSums {
+  /** Pixels of a band, valid or not. */
+  readonly total: number;
+  /** Of pixels. */
+  readonly sam: Mean;
+  /** Of bands of samples. */
+  readonly uqi: Mean;
+}
+
+export function bandStats(exports: Exports, sums: BandSums, total: number, dataRange: number): BandStats {
+  const { absError, error, target, ssim, sam } = sums;
+  const count = error.weight;
+  const rmse = Math.sqrt(squares(error) / count);
+  return {
+    psnr: exports.decibels(dataRange / rmse),
+    rmse,
+    mae: absError / count,
+    bias: error.sum / count,
+    ssim: mean(ssim),
+    sam: mean(sam),
+    r2: target.spread === 0 ? Number.NaN : 1 - squares(error) / target.spread,
+    cpsnr: exports.decibels(dataRange / Math.sqrt(error.spread / count)),
+    validCount: count,
+    validRatio: count / total,
+  };
+}
+
+export function sceneStats(
+  exports: Exports,
+  { total, sam, uqi }: SceneSums,
+  bands: readonly BandSums[],
+  { dataRange, ratio }: { dataRange: number; ratio: number },
+): SceneStats {
+  const seen = bands.filter(({ error }) => error.weight > 0);
+  const over = (f: (band: BandSums) => number) => seen.reduce((sum, band) => sum + f(band), 0);
+  const count = over(({ error }) => error.weight);
+  const rmse = Math.sqrt(over(({ error }) => squares(error)) / count);
+  // (rmse / mean)² = Σd² · n / (Σt)²
+  const relative = over(({ error, target: { sum } }) =>
+    sum === 0 ? Number.NaN : (squares(error) / sum) * (error.weight / sum),
+  );
+  return {
+    sam: mean(sam),
+    ergas: 100 * ratio * Math.sqrt(relative / seen.length),
+    uqi: mean(uqi),
+    psnr: exports.decibels(dataRange / rmse),
+    rmse,
+    validRatio: count / (total * bands.length),
+  };
+}

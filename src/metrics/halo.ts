@@ -1,0 +1,88 @@
+// A window of a larger image: its core, and around it pixels that belong to the neighbouring windows.
+
+import { checkOptions, elements, kindOf, show } from "../check.ts";
+import type { Dimensions, Layout } from "../plan.ts";
+
+/**
+ * Pixels that a window needs from its neighbours on each side for SSIM to come out as if the image had been whole, or all there are
+ * where the image's border is nearer: half of SSIM's 11×11 window.
+ */
+export const HALO = 5;
+
+/** Pixels on each side of a window that belong to its neighbours; 0 at the image's border, and by default. */
+export interface Halo {
+  readonly left?: number;
+  readonly right?: number;
+  readonly top?: number;
+  readonly bottom?: number;
+}
+
+export type Sides = Required<Halo>;
+
+export const NO_HALO: Sides = { left: 0, right: 0, top: 0, bottom: 0 };
+
+/** Accepts the halo of a window. */
+export function checkHalo(halo: unknown, { height, width }: Dimensions): Sides {
+  if (halo === undefined) return NO_HALO;
+  checkOptions("halo", halo, ["left", "right", "top", "bottom"]);
+  const side = (name: keyof Halo): number => {
+    const size: unknown = (halo as Halo)[name] ?? 0;
+    if (typeof size !== "number")
+      throw new TypeError(`"halo.${name}": expected a number of pixels, got ${kindOf(size)}`);
+    if (!Number.isInteger(size) || size < 0 || size > HALO) {
+      throw new RangeError(`"halo.${name}": expected 0 to ${HALO} pixels, got ${show(size)}`);
+    }
+    return size;
+  };
+  const sides = { left: side("left"), right: side("right"), top: side("top"), bottom: side("bottom") };
+  if (sides.left + sides.right >= width || sides.top + sides.bottom >= height) {
+    throw new RangeError(
+      `"halo": expected a core within the window's ${height}×${width} pixels, ` +
+        `got ${sides.top} + ${sides.bottom} rows and ${sides.left} + ${sides.right} columns`,
+    );
+  }
+  return sides;
+}
+
+type Copyable = ArrayBufferView & {
+  readonly constructor: { new (length: number): Copyable };
+  set(source: Copyable, offset: number): void;
+  subarray(start: number, end: number): Copyable;
+};
+
+/**
+ * The core of a window, copied; of a mask as well, which stays broadcast along the dimensions that it is.
+ *
+ * @param rank number of dimensions of the image: [H, W] has no channels in either layout
+ */
+export function coreOf<T extends { readonly data: ArrayBufferView; readonly shape: readonly number[] }>(
+  tensor: T,
+  rank: number,
+  layout: Layout,
+  { left, right, top, bottom }: Sides,
+): T {
+  // Dimensions are counted from the last one, as broadcasting does.
+  const { shape } = tensor;
+  const x = shape.length - (layout === "NHWC" && rank > 2 ? 2 : 1);
+  const y = x - 1;
+  const cut = (axis: number, before: number, after: number) => {
+    const size = shape[axis] ?? 1;
+    return size === 1 ? { size, first: 0, count: 1 } : { size, first: before, count: size - before - after };
+  };
+  const columns = cut(x, left, right);
+  const rows = cut(y, top, bottom);
+  const perPixel = elements(shape.slice(x + 1));
+  const planes = elements(shape.slice(0, Math.max(y, 0)));
+  const run = columns.count * perPixel;
+
+  const source = tensor.data as Copyable;
+  const data = new source.constructor(planes * rows.count * run);
+  for (let plane = 0; plane < planes; plane++) {
+    for (let row = 0; row < rows.count; row++) {
+      const start = ((plane * rows.size + rows.first + row) * columns.size + columns.first) * perPixel;
+      data.set(source.subarray(start, start + run), (plane * rows.count + row) * run);
+    }
+  }
+  const cropped = shape.map((size, axis) => (axis === y ? rows.count : axis === x ? columns.count : size));
+  return { ...tensor, data, shape: cropped };
+}

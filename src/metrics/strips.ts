@@ -1,0 +1,144 @@
+// For kernels that are not losses: the planes of a call, in strips of whole rows, as planar float32 in the kernels' memory, whatever
+// the layout, the element type, the rule and the mask are.
+
+import type { Prepared } from "../arrays.ts";
+import type { Operand, Workspace } from "../workspace.ts";
+
+/** Pixels of a strip, all channels together: with pred, target and mask, a second-level cache is not exceeded. */
+const STRIP = 65536;
+
+/** Rows at once at least, so that those which strips share do not count for much. */
+const LEAST_ROWS = 16;
+
+/** Rows of the planes that are looked at together: one, or all channels of a sample. */
+export interface Strip {
+  readonly sample: number;
+  /** The first of its channels, and how many there are. */
+  readonly channel: number;
+  readonly channels: number;
+  /** The strip's own rows, and the first of those that are there, where windows reach further. */
+  readonly row: number;
+  readonly rows: number;
+  readonly top: number;
+  /** Address of the pixel at the left of `top`, of the first channel; target is NaN where it does not count. */
+  readonly pred: number;
+  readonly target: number;
+  /** Bytes from channel to channel. */
+  readonly stride: number;
+}
+
+/** All rows by default, without any around them. */
+export interface Range {
+  readonly first?: number;
+  readonly last?: number;
+  readonly above?: number;
+  readonly below?: number;
+}
+
+/** An array that strips are written to; its strides are in elements. */
+export interface Output {
+  readonly data: Float32Array;
+  readonly strides: { readonly sample: number; readonly channel: number; readonly pixel: number };
+}
+
+export class Strips {
+  readonly #workspace: Workspace;
+  readonly #prepared: Prepared;
+
+  constructor(workspace: Workspace, prepared: Prepared) {
+    this.#workspace = workspace;
+    this.#prepared = prepared;
+    const { kernels, job } = workspace;
+    const { rule, mask } = prepared.call;
+    const nodata = workspace.area("nodata", rule.nodata.length * 4);
+    kernels.f32.set(rule.nodata, nodata / 4);
+    kernels.exports.setRule(job, 0, rule.min, rule.max, nodata, rule.nodata.length);
+    if (mask) kernels.exports.setMaskRows(job, prepared.size.width, mask.row);
+  }
+
+  /** Visits all strips, of rows [first, last) of each plane, with up to `above` and `below` rows around their own. */
+  each(
+    { first = 0, last = this.#prepared.size.height, above = 0, below = 0 }: Range,
+    visit: (strip: Strip) => void,
+  ): void {
+    const { call, size } = this.#prepared;
+    const { planes, channels } = call.geometry;
+    const { height, width } = size;
+    const own = Math.max(LEAST_ROWS, Math.floor(STRIP / Math.max(1, width * channels)));
+    const stride = padded((own + above + below) * width) * 4;
+    const pred = this.#workspace.area("strip pred", stride * channels);
+    const target = this.#workspace.area("strip target", stride * channels);
+    if (width === 0) return;
+    for (let plane = 0; plane < size.samples * planes; plane++) {
+      const sample = Math.floor(plane / planes);
+      const channel = plane % planes;
+      for (let row = first; row < last; row += own) {
+        const rows = Math.min(own, last - row);
+        const top = Math.max(0, row - above);
+        const bottom = Math.min(height, row + rows + below);
+        for (let k = 0; k < channels; k++) {
+          this.#load(sample, channel + k, k === 0, top, bottom, pred + k * stride, target + k * stride);
+        }
+        visit({ sample, channel, channels, row, rows, top, pred, target, stride });
+      }
+    }
+  }
+
+  /** Writes planar rows at `from`, of plane (sample, channel), from `row` on. */
+  store({ data, strides }: Output, sample: number, channel: number, row: number, rows: number, from: number): void {
+    const { width } = this.#prepared.size;
+    const { kernels } = this.#workspace;
+    const start = sample * strides.sample + channel * strides.channel + row * width * strides.pixel;
+    const length = rows * width;
+    const source = kernels.f32.subarray(from / 4, from / 4 + length);
+    if (strides.pixel === 1) data.set(source, start);
+    else for (let i = 0; i < length; i++) data[start + i * strides.pixel] = source[i] as number;
+  }
+
+  #load(sample: number, channel: number, isFirst: boolean, top: number, bottom: number, pred: number, target: number) {
+    const { call, size } = this.#prepared;
+    const { width } = size;
+    const { exports } = this.#workspace.kernels;
+    for (const operand of [call.pred, call.target]) {
+      this.#place(operand, operand.strides.pixel * width, sample, channel, isFirst, top, bottom);
+    }
+    if (call.mask) this.#place(call.mask, call.mask.row, sample, channel, isFirst, top, bottom);
+    const n = (bottom - top) * width;
+    const mask = this.#workspace.area("strip mask bytes", padded(n));
+    exports.loadPlane(this.#workspace.job, sample, channel, top * width, n, pred, target, mask);
+  }
+
+  /** Tells the kernels where an operand lies, once its rows [top, bottom) have been copied in if it is the caller's own. */
+  #place(
+    operand: Operand,
+    rowStride: number,
+    b: number,
+    c: number,
+    isFirst: boolean,
+    top: number,
+    bottom: number,
+  ): void {
+    const { kernels, job } = this.#workspace;
+    const { role, array, type, scale, offset, strides } = operand;
+    const bytes = array.BYTES_PER_ELEMENT;
+    let base = array.byteOffset;
+    if (!kernels.owns(array.buffer)) {
+      // Channels that alternate are copied together, with the first.
+      const together = strides.channel > 0 && strides.channel < strides.pixel;
+      if (together && !isFirst) return;
+      const start = b * strides.sample + c * strides.channel + top * rowStride;
+      const last = (bottom - top - 1) * rowStride + (this.#prepared.size.width - 1) * strides.pixel;
+      const length = last + 1 + (together ? (this.#prepared.size.channels - 1) * strides.channel : 0);
+      const area = this.#workspace.area(`strip ${role}`, length * bytes);
+      kernels.u8.set(new Uint8Array(array.buffer, array.byteOffset + start * bytes, length * bytes), area);
+      base = area - start * bytes;
+    }
+    const place = kernels.exports[role];
+    place(job, base, strides.sample * bytes, strides.channel * bytes, strides.pixel * bytes, type, scale, offset);
+  }
+}
+
+/** Whole numbers of the kernels' steps. */
+export function padded(n: number): number {
+  return Math.ceil(n / 16) * 16;
+}
