@@ -122,8 +122,9 @@ export class Pair {
     }
   }
 
-  get name(): string {
-    return `${this.pred.path} against ${this.target.path}`;
+  /** Whether a mask takes part in what is valid. */
+  get masked(): boolean {
+    return this.#mask !== undefined || this.target.maskSource !== null;
   }
 
   /** Valid pixels, of all windows read so far, where the prediction holds NaN or its own nodata value. */

@@ -1,25 +1,23 @@
 import { Command } from "commander";
-import { type BandStats, type Evaluation, evaluate, type Tensor, tensor } from "../index.ts";
+import { type Evaluation, evaluate, type Tensor, tensor } from "../index.ts";
+import { bandFigures } from "./figures.ts";
 import { addOutputOptions, addPairOptions, checkOptions, deliver, type OutputOptions, warn } from "./options.ts";
+import { checkOutputFile, makeFolder } from "./outputFile.ts";
+import { writeMaps } from "./maps.ts";
+import { writeReport } from "./report/writeReport.ts";
 import { Pair, type PairOptions, readAll } from "./Pair.ts";
 import { type Column, formatCsv, formatJson, formatNumber, formatTable } from "./table.ts";
-
-/** The figures of a band, in the order of the columns. Units of rmse, mae and bias are those of the images. */
-const figures: readonly { readonly key: keyof BandStats; readonly heading: string }[] = [
-  { key: "psnr", heading: "psnr [dB]" },
-  { key: "rmse", heading: "rmse" },
-  { key: "mae", heading: "mae" },
-  { key: "bias", heading: "bias" },
-  { key: "sam", heading: "sam [rad]" },
-  { key: "validCount", heading: "valid" },
-  { key: "validRatio", heading: "valid/total" },
-];
 
 const examples = `
 Examples:
   $ valid-pixel-loss evaluate pred.tif target.tif
   $ valid-pixel-loss evaluate pred.tif S2.tif --pred-bands 1-3 --target-bands B02,B03,B04 --scale 1e-4
   $ valid-pixel-loss evaluate pred.tif target.tif --mask scl.tif --mask-classes 4,5,6 --json`;
+
+interface EvaluateCommandOptions extends PairOptions, OutputOptions {
+  readonly report?: string;
+  readonly maps?: string;
+}
 
 export function evaluateCommand(): Command {
   const command = new Command("evaluate")
@@ -29,12 +27,22 @@ export function evaluateCommand(): Command {
     .argument("<target>", "what it should have been")
     .addHelpText("after", examples);
   addOutputOptions(addPairOptions(command));
-  return command.action(async (pred: string, target: string, options: PairOptions & OutputOptions) => {
+  command
+    .option(
+      "--report <file>",
+      "write a page to look at: pictures, maps, histograms and scatter plots, as one HTML file",
+    )
+    .option("--maps <folder>", "write maps of the error and the spectral angle, as GeoTIFF and PNG");
+  return command.action(async (pred: string, target: string, options: EvaluateCommandOptions) => {
     await checkOptions(options);
+    await checkOutputFile("--report", options.report);
+    if (options.maps !== undefined) await makeFolder(options.maps);
     const pair = await Pair.open(pred, target, options);
     try {
       const result = await evaluatePair(pair);
       if (pair.missingPredictions > 0) warn(missingText(pair), options);
+      if (options.maps !== undefined) await writeMaps(options.maps, pair);
+      if (options.report !== undefined) await writeReport(options.report, pair, result);
       await deliver(format(pair, result, options), options);
     } finally {
       await pair.close();
@@ -63,17 +71,17 @@ function format(pair: Pair, { bands }: Evaluation, { json, csv }: OutputOptions)
   const rows = Object.entries(bands);
   if (csv) {
     return formatCsv([
-      ["band", ...figures.map(({ key }) => key)],
-      ...rows.map(([name, stats]) => [name, ...figures.map(({ key }) => stats[key])]),
+      ["band", ...bandFigures.map(({ key }) => key)],
+      ...rows.map(([name, stats]) => [name, ...bandFigures.map(({ key }) => stats[key])]),
     ]);
   }
   const columns: Column[] = [
     { heading: "band", align: "left" },
-    ...figures.map(({ heading }): Column => ({ heading, align: "right" })),
+    ...bandFigures.map(({ heading }): Column => ({ heading, align: "right" })),
   ];
   const table = formatTable(
     columns,
-    rows.map(([name, stats]) => [name, ...figures.map(({ key }) => formatNumber(stats[key]))]),
+    rows.map(([name, stats]) => [name, ...bandFigures.map(({ key }) => formatNumber(stats[key]))]),
   );
   return `${titleOf(pair)}, data range ${pair.dataRange}\n\n${table}`;
 }

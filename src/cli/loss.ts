@@ -30,6 +30,7 @@ interface LossCommandOptions extends PairOptions, OutputOptions {
 const help = `
 Losses: ${lossNames.join(", ")}.
 Parameters stand in parentheses; a sum has weights in front: "0.5*sam+0.5*huber(delta=0.1)".
+ssim takes the range of the data from --data-range, or as ssim(dataRange=1).
 With crossEntropy, the prediction holds logits and the target one band of class labels.
 
 Examples:
@@ -59,15 +60,15 @@ export function lossCommand(): Command {
     await checkOutputFile("--grad", options.grad);
     const terms = parseLoss(options.loss);
     // Built once before any file is opened, so that what is wrong with the options is said first.
-    checkingUsage(() => criterion(terms, options, givenRule(options)));
-    const labels = terms.some(({ base }) => base.name === "crossEntropy");
+    checkingUsage(() => criterion(terms, options, 1, givenRule(options)));
+    const labels = terms.some(({ name }) => name === "crossEntropy");
     const pair = await Pair.open(predPath, targetPath, options, labels);
     try {
       const { pred, target, mask } = await readAll(pair);
       const { samples, height, width } = pair;
       // Bands share the mask; labels have none.
       const maskShape = labels ? [samples, height, width] : [samples, 1, height, width];
-      const result = criterion(terms, options, labels ? undefined : pair.rule).valueAndGrad(
+      const result = criterion(terms, options, pair.dataRange, labels ? undefined : pair.rule).valueAndGrad(
         pred,
         target,
         mask ? { mask: tensor(mask.data, maskShape) } : {},
@@ -93,13 +94,14 @@ function parseWeighting(text: string): Weighting {
 function criterion(
   terms: readonly LossTerm[],
   { groupBy, weighting, reduction }: LossCommandOptions,
+  dataRange: number,
   valid: ValidRule | undefined,
 ): CombinedLoss {
   const settings = { weighting, reduction, ...(groupBy && { groupBy }), ...(valid && { valid }) };
   return new CombinedLoss(
-    terms.map(({ weight, base }) => ({
+    terms.map(({ weight, make }) => ({
       weight,
-      loss: new FlexibleWeightedLoss(base, settings as LossOptions<"mean">),
+      loss: new FlexibleWeightedLoss(make(dataRange), settings as LossOptions<"mean">),
     })),
   );
 }

@@ -1,13 +1,11 @@
 #!/usr/bin/env node
 // The command line. Exit codes: 0 done, 1 something is wrong with the data, 2 something is wrong with the options.
 
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { UsageError } from "./errors.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { lossCommand } from "./loss.ts";
-
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+import { version } from "./version.ts";
 
 // Whoever reads our output may stop early, as `head` does: nothing is left to do then.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

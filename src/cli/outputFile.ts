@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { writeAtomically } from "../raster/RasterFile.ts";
 import { UsageError } from "./errors.ts";
@@ -13,6 +13,15 @@ export async function checkOutputFile(option: string, path: string | undefined):
   if (there && !there.isFile()) throw new UsageError(`${option}: expected the name of a file, got ${path}`);
   const folder = await stat(dirname(path)).catch(() => undefined);
   if (!folder?.isDirectory()) throw new UsageError(`${option}: there is no folder ${dirname(path)}`);
+}
+
+/** Makes a folder for files to be written to, where it is not there yet. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw new UsageError(`${path}: no folder can be made (${(error as NodeJS.ErrnoException).code})`);
+  }
 }
 
 /** Writes a text that appears under its name when it is complete. */

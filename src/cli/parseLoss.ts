@@ -16,6 +16,7 @@ import {
   rmse,
   sam,
   smoothL1,
+  ssim,
   vectorAngle,
 } from "../index.ts";
 import { checkingUsage, UsageError } from "./errors.ts";
@@ -31,6 +32,7 @@ const parametric: Record<string, (parameters: never) => BaseLoss> = {
   dice,
   sam,
   crossEntropy,
+  ssim,
 };
 
 export const lossNames: readonly string[] = [...Object.keys(plain), ...Object.keys(parametric)];
@@ -39,7 +41,9 @@ export const lossNames: readonly string[] = [...Object.keys(plain), ...Object.ke
 export interface LossTerm {
   readonly text: string;
   readonly weight: number;
-  readonly base: BaseLoss;
+  readonly name: string;
+  /** `dataRange` is that of losses that need one and are not given their own. */
+  make(dataRange: number): BaseLoss;
 }
 
 const term = /\s*(?:([\d.]+(?:e[+-]?\d+)?)\s*\*\s*)?([a-z]\w*)\s*(?:\(([^()]*)\)\s*)?(\+|$)/iy;
@@ -61,10 +65,12 @@ export function parseLoss(text: string): LossTerm[] {
       );
     }
     const [, weight = "1", name = "", parameters, plus] = match;
+    const given = parseParameters(parameters ?? "");
     terms.push({
       text: parameters === undefined ? name : `${name}(${parameters})`,
       weight: Number(weight),
-      base: makeLoss(name, parseParameters(parameters ?? "")),
+      name,
+      make: (dataRange) => makeLoss(name, name === "ssim" ? { dataRange, ...given } : given),
     });
     more = plus === "+";
   }

@@ -62,6 +62,14 @@ test.each<[string, string[], Base, Settings]>([
   expect(valueError(got.gradientNorm, Math.hypot(...want.grad))).toBe("");
 });
 
+test("ssim takes the data range of the command, or its own", async () => {
+  const whole = ["pred.npy", "target.npy", "--above", "-2"];
+  const ofCommand = await lost(...whole, "--loss", "ssim", "--data-range", "2");
+  const own = await lost(...whole, "--loss", "ssim(dataRange=2)");
+  expect(own.value).toBe(ofCommand.value);
+  expect((await lost(...whole, "--loss", "ssim")).value).not.toBe(ofCommand.value);
+});
+
 test("groups are named by image and band", async () => {
   const groups = (await lost("pred.npy", "target.npy")).terms[0]?.groups.map(({ sample, band }) => `${sample} ${band}`);
   expect(groups).toEqual(["1 B1", "1 B2", "1 B3", "2 B1", "2 B2", "2 B3"]);

@@ -1,0 +1,94 @@
+// Where a prediction is wrong, pixel by pixel.
+
+import { join } from "node:path";
+import { GeoTiffWriter, writePng } from "../raster/index.ts";
+import type { Pair, Pixels } from "./Pair.ts";
+import { paletteOf, sequential } from "./report/colours.ts";
+import { Preview } from "./report/Preview.ts";
+import { indicesOf } from "./report/pictures.ts";
+import { quantiles, rangeOf } from "./report/statistics.ts";
+import { validBy } from "./validity.ts";
+
+/**
+ * Writes `error.tif`, |prediction − target| of each band, and `angle.tif`, the spectral angle in radians, as float32 with NaN
+ * where a pixel is not valid, in the place of the target; and a PNG of each to look at. Of a batch, the first image.
+ */
+export async function writeMaps(folder: string, pair: Pair): Promise<void> {
+  const { width, height, bands } = pair;
+  const { georeference } = pair.target;
+  const description = { width, height, georeference, nodata: Number.NaN, tile: 256 };
+  const files = [
+    await GeoTiffWriter.create(join(folder, "error.tif"), "f32", bands.length, { ...description, bandNames: bands }),
+  ];
+  const preview = new Preview(pair);
+  try {
+    if (bands.length > 1) {
+      files.push(
+        await GeoTiffWriter.create(join(folder, "angle.tif"), "f32", 1, { ...description, bandNames: ["angle [rad]"] }),
+      );
+    }
+    for (const window of pair.windows()) {
+      const pixels = await pair.read(window);
+      preview.add(window, pixels);
+      const [pred, target] = [validPlanes(pixels, "pred", pair), validPlanes(pixels, "target", pair)];
+      await files[0]?.write(pred.map((plane, b) => plane.map((p, i) => Math.abs(p - (target[b]?.[i] as number)))));
+      await files[1]?.write([spectralAngles(pred, target)]);
+    }
+    for (const file of files) await file.finish();
+  } catch (error) {
+    for (const file of files) await file.discard();
+    throw error;
+  }
+  for (const { name, error } of preview.bands)
+    await writePicture(folder, `error_${name}`, error.map(Math.abs), preview);
+  if (bands.length > 1) await writePicture(folder, "angle", preview.angles(), preview);
+}
+
+/** The bands of a side in the units of the images, NaN where they are not valid. */
+function validPlanes({ pred, target, mask }: Pixels, side: "pred" | "target", { bands, rule }: Pair): Float32Array[] {
+  const isValid = validBy(rule);
+  const { data, scale, offset } = side === "pred" ? pred : target;
+  const plane = data.length / bands.length;
+  return bands.map((_, b) =>
+    Float32Array.from({ length: plane }, (_, i) => {
+      const valid = mask?.data[i] !== 0 && isValid(target.data[b * plane + i] as number);
+      return valid ? (data[b * plane + i] as number) * scale + offset : Number.NaN;
+    }),
+  );
+}
+
+async function writePicture(
+  folder: string,
+  name: string,
+  plane: Float32Array,
+  { width, height }: Preview,
+): Promise<void> {
+  const [top = 0] = quantiles(plane, 0.99);
+  const image = { width, height, indices: indicesOf(plane, rangeOf(0, top)), palette: paletteOf(sequential) };
+  // A band's name may hold what a file's must not.
+  await writePng(join(folder, `${name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "_")}.png`), image);
+}
+
+/**
+ * Angle in radians between the spectra of every pixel, NaN where a band of it is NaN: 2·atan2(|u − v|, |u + v|) of the unit
+ * spectra u, v. Two spectra of zeros are at angle 0, one at π/2.
+ */
+export function spectralAngles(pred: readonly Float32Array[], target: readonly Float32Array[]): Float32Array {
+  const lengthAt = (bands: readonly Float32Array[], i: number) => {
+    let sum = 0;
+    for (const band of bands) sum += (band[i] as number) ** 2;
+    return Math.sqrt(sum);
+  };
+  return Float32Array.from({ length: pred[0]?.length ?? 0 }, (_, i) => {
+    const [p, t] = [lengthAt(pred, i), lengthAt(target, i)];
+    if (p === 0 || t === 0) return p === t ? 0 : Math.PI / 2 + 0 * (p + t);
+    let [apart, together] = [0, 0];
+    for (let b = 0; b < pred.length; b++) {
+      const u = (pred[b]?.[i] as number) / p;
+      const v = (target[b]?.[i] as number) / t;
+      apart += (u - v) ** 2;
+      together += (u + v) ** 2;
+    }
+    return 2 * Math.atan2(Math.sqrt(apart), Math.sqrt(together));
+  });
+}

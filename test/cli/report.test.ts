@@ -1,0 +1,136 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { beforeAll, describe, expect, test } from "vitest";
+import { epsgGeoreference, openRaster, type Raster, writeGeoTiff } from "../../src/raster/index.ts";
+import { temporaryFolder } from "../raster/folder.ts";
+import { seeded } from "../support/data.ts";
+import { reference } from "../support/reference.ts";
+import { run } from "./run.ts";
+
+const file = temporaryFolder();
+const [width, height] = [60, 40];
+const pixels = width * height;
+const random = seeded(5);
+const names = ["B02", '<b onload="x">&'];
+const target = names.map(() =>
+  Float32Array.from({ length: pixels }, (_, i) => (i % 11 ? 0.2 + 0.6 * random() : -9999)),
+);
+const pred = target.map((band) => band.map((value) => Math.abs(value) + 0.1 * (random() - 0.5)));
+const georeference = epsgGeoreference(32632, "projected", [600000, 10, 0, 5100000, 0, -10]);
+let page = "";
+
+beforeAll(async () => {
+  await writeGeoTiff(file("pred.tif"), { width, height, bands: pred });
+  const written = { width, height, bands: target, bandNames: names, nodata: -9999, georeference };
+  await writeGeoTiff(file("target.tif"), written);
+  const words = ["evaluate", "pred.tif", "target.tif", "--report", "out.html", "--maps", "maps"];
+  expect(await run(words, file(""))).toMatchObject({ code: 0, stderr: "" });
+  page = readFileSync(file("out.html"), "utf8");
+});
+
+describe("the report", () => {
+  test("is one file: no script, no address outside, nothing that was not escaped", () => {
+    expect(page).not.toMatch(/<script|<link|<iframe|https?:|url\(|@import|<b onload/i);
+    const sources = [...page.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, url = ""]) => url.slice(0, 22));
+    expect(new Set(sources)).toEqual(new Set(["data:image/png;base64,"]));
+    expect(page).toContain("&lt;b onload=&quot;x&quot;&gt;&amp;");
+  });
+
+  test("shows pictures, charts and figures of every band", () => {
+    // Prediction, target, error and validity of each band, and the spectral angle.
+    expect(page.match(/<img /g)).toHaveLength(4 * names.length + 1);
+    expect(page.match(/prediction over target, with the 1:1 line/g)).toHaveLength(names.length);
+    expect(page.match(/histogram of the error/g)).toHaveLength(names.length);
+    expect(page).toContain("Valid where target ≥ 0, target ≠ -9999; data range 1.");
+    expect(page).toContain("EPSG:32632");
+    const valid = target[0]?.filter((value) => value >= 0).length ?? 0;
+    expect(page).toContain(`<td>${valid}</td>`);
+    expect(page).toContain(`<td>${Math.sqrt(valid / pixels).toPrecision(6)}</td>`);
+  });
+
+  const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
+  if (!chromium) console.warn("the report in a browser: skipped, Chromium is not installed (apt-get install chromium)");
+
+  /** What a page says on its console, and what it asks the network for, by Chromium's own log. */
+  function open(name: string): { console: string[]; requests: string[] } {
+    const flags = [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--enable-logging=stderr",
+      "--disable-background-networking",
+    ];
+    const log = file(`${name}.net.json`);
+    const words = [
+      ...flags,
+      `--log-net-log=${log}`,
+      `--user-data-dir=${file("profile")}`,
+      "--dump-dom",
+      `file://${file(name)}`,
+    ];
+    const said = execFileSync("/bin/sh", ["-c", '"$0" "$@" 2>&1 >/dev/null', chromium ?? "", ...words], {
+      encoding: "utf8",
+    });
+    const { events } = JSON.parse(readFileSync(log, "utf8")) as {
+      events: { params?: { url?: string; initiator?: string } }[];
+    };
+    const ofPage = events.filter(
+      ({ params }) => params?.initiator !== undefined && params.initiator !== "not an origin",
+    );
+    return {
+      console: said.split("\n").filter((line) => line.includes(":CONSOLE")),
+      requests: ofPage.flatMap(({ params }) => params?.url ?? []).filter((url) => /^https?:/.test(url)),
+    };
+  }
+
+  test.skipIf(!chromium)("opens in a browser without a word on the console or a request", () => {
+    expect(open("out.html")).toEqual({ console: [], requests: [] });
+    // The same eyes see both where they are there.
+    writeFileSync(file("bad.html"), '<img src="http://127.0.0.1:9/x.png"><script>console.error("oh")</script>');
+    const bad = open("bad.html");
+    expect(bad.console.join()).toContain("oh");
+    expect(bad.requests).toContain("http://127.0.0.1:9/x.png");
+  });
+});
+
+test("maps hold |error| and spectral angle in the target's place, NaN where it is not valid", async () => {
+  const rasters = await Promise.all(
+    ["maps/error.tif", "maps/angle.tif", "target.tif"].map((name) => openRaster(file(name))),
+  );
+  const [error, angle, written] = rasters as [Raster, Raster, Raster];
+  expect(error.georeference).toEqual(written.georeference);
+  expect([error.type, error.bands.map(({ name }) => name), error.bands[0]?.nodata]).toEqual(["f32", names, Number.NaN]);
+  const errors = await error.readWindow(0, 0, width, height);
+  const angles = await angle.readWindow(0, 0, width, height);
+  for (let i = 0; i < pixels; i++) {
+    const at = (bands: readonly Float32Array[]) => bands.map((band) => band[i] as number);
+    const valid = at(target).every((value) => value >= 0);
+    for (const [b, band] of target.entries()) {
+      const want = valid ? Math.abs((pred[b]?.[i] as number) - (band[i] as number)) : Number.NaN;
+      expect(errors[b * pixels + i]).toBe(Math.fround(want));
+    }
+    const problem = {
+      shape: [1, 2, 1, 1] as const,
+      pred: Float32Array.from(at(pred)),
+      target: Float32Array.from(at(target)),
+    };
+    const want = valid ? reference({ name: "sam" }, problem).value : Number.NaN;
+    if (valid) expect(Math.abs((angles[i] as number) - (want as number))).toBeLessThanOrEqual(1e-6 * (want as number));
+    else expect(angles[i]).toBeNaN();
+  }
+  for (const raster of rasters) await raster.close();
+  for (const picture of ["angle", "error_B02", "error__b_onload_x_"]) {
+    expect(
+      readFileSync(file(`maps/${picture}.png`))
+        .subarray(1, 4)
+        .toString(),
+    ).toBe("PNG");
+  }
+});
+
+test("a report of nothing valid is still a report", async () => {
+  const words = ["evaluate", "pred.tif", "target.tif", "--above", "99", "--report", "none.html"];
+  expect(await run(words, file(""))).toMatchObject({ code: 0, stderr: "" });
+  expect(readFileSync(file("none.html"), "utf8")).toMatch(/<td>–<\/td>/);
+  expect(readFileSync(file("none.html"), "utf8")).not.toMatch(/NaN[^.]/);
+});
