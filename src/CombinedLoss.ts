@@ -110,21 +110,20 @@ export class CombinedLoss<R extends Reduction = "mean"> {
         `"normalizer": expected an array of ${this.#terms.length} numbers, one per term, got ${kindOf(normalizer)}`,
       );
     }
-    const calls = prepared.map(({ call }, k) => {
+    const upstreams = prepared.map(({ call }, k) => {
       const { weight, loss } = this.#terms[k] as Term<R>;
       const { reduction } = loss.settings;
       const upstream = checkGradOutput(options.gradOutput, reduction, call.geometry.groups);
       return {
-        ...call,
         normalizer: checkNormalizer(`normalizer[${k}]`, normalizer?.[k], reduction),
         upstream: typeof upstream === "number" ? weight * upstream : Float64Array.from(upstream, (g) => weight * g),
       };
     });
     const grad = gradTensor(options.out, out, first.pred);
     // The first term writes the gradient, the others add to it.
-    const results = calls.map(({ upstream, ...call }, k) => {
-      const gradient = { grad: gradOperand(first.kernels, call, grad), upstream, keep: k > 0 };
-      return compute(first.kernels, { ...call, gradient });
+    const results = prepared.map(({ kernels, call }, k) => {
+      const { upstream, normalizer } = upstreams[k] as (typeof upstreams)[0];
+      return compute(kernels, call, { grad: gradOperand(kernels, call, grad), upstream, normalizer, keep: k > 0 });
     });
     return { value: this.#sum(results), terms: results as LossResult<R>[], grad };
   }

@@ -70,7 +70,8 @@ export class FlexibleWeightedLoss<R extends Reduction = "mean"> {
     const normalizer = checkNormalizer("normalizer", options.normalizer, reduction);
     const grad = gradTensor(options.out, out, prepared.pred);
     const { kernels } = prepared;
-    const gradient = { grad: gradOperand(kernels, prepared.call, grad), upstream, keep: false };
-    return { ...compute(kernels, { ...prepared.call, normalizer, gradient }), grad } as GradientResult<R>;
+    const gradient = { grad: gradOperand(kernels, prepared.call, grad), upstream, normalizer, keep: false };
+    const { value, numerator, weightSum, groups } = compute(kernels, prepared.call, gradient);
+    return { value, numerator, weightSum, groups, grad } as GradientResult<R>;
   }
 }

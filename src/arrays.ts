@@ -1,9 +1,9 @@
 // The arrays of a call, checked against each other and described to the kernels.
 
 import { type Checked, checkSameShape, checkTensor, kindOf, overlap } from "./check.ts";
-import { type Call, kernelsFor, type ReductionName } from "./compute.ts";
+import { type Call, kernelsFor } from "./compute.ts";
 import { looksAcrossChannels, type Settings } from "./criterion.ts";
-import type { Kernels } from "./kernels.ts";
+import type { Kernels, ReductionName, TypeName } from "./kernels.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
 import {
   type Dimensions,
@@ -136,11 +136,11 @@ export function dense(
   { data, scale, offset }: Checked<PixelData | LabelData>,
   strides: Strides,
 ): Operand {
-  const type = kernels.id(`Type.${typeOf(data)}`);
+  const type = kernels.ids.Type[typeOf(data)];
   return { role, array: data, type, scale, offset, strides, consecutive: true, linear: true, extent: data.length };
 }
 
-function typeOf(data: PixelData | LabelData): string {
+function typeOf(data: PixelData | LabelData): TypeName {
   if (data instanceof Float32Array) return "F32";
   if (data instanceof Uint8Array) return "U8";
   if (data instanceof Int32Array) return "I32";
@@ -157,7 +157,7 @@ function maskOperand(
 ): NonNullable<Call["mask"]> {
   const strides = maskStrides(shape, targetShape, layout);
   const { channel, row, pixel } = strides;
-  const common = { role: "setMask", array: data, type: kernels.id("Type.U8"), scale: 1, offset: 0 } as const;
+  const common = { role: "setMask", array: data, type: kernels.ids.Type.U8, scale: 1, offset: 0 } as const;
   if (full && flat)
     return { ...common, strides: flat, row: width, consecutive: true, linear: true, extent: data.length };
   const extent = (channels - 1) * channel + (height - 1) * row + (width - 1) * pixel + 1;

@@ -1,11 +1,11 @@
 // One base loss over one set of arrays: which passes the kernels run, in which order. Every number is theirs.
 
 import { kindOf } from "./check.ts";
-import { heap, inHeap, type Kernels, staging } from "./kernels.ts";
+import { heap, inHeap, type Kernels, type PassName, type ReductionName, staging } from "./kernels.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
 import type { Geometry } from "./plan.ts";
 import type { Rule } from "./rule.ts";
-import { type Operand, Workspace } from "./workspace.ts";
+import { type Operand, type Section, Workspace } from "./workspace.ts";
 
 /** Losses, weights and counts, an entry per group: `b`, or `b * C + c`. */
 export interface Groups {
@@ -16,8 +16,6 @@ export interface Groups {
   readonly validCount: Float64Array;
   readonly totalCount: Float64Array;
 }
-
-export type ReductionName = "Mean" | "Sum" | "None";
 
 /** All that a computation needs, checked. */
 export interface Call {
@@ -31,11 +29,16 @@ export interface Call {
   readonly rule: Rule;
   readonly power: number;
   readonly reduction: ReductionName;
-  readonly normalizer?: number | undefined;
-  /** Where the gradient goes, times what, and whether it is added to what stands there. */
-  readonly gradient?:
-    | { readonly grad: Operand; readonly upstream: number | ArrayLike<number>; readonly keep: boolean }
-    | undefined;
+}
+
+/** What else it takes to compute a gradient. */
+export interface Gradient {
+  readonly grad: Operand;
+  /** The upstream gradient, one number or one per group. */
+  readonly upstream: number | ArrayLike<number>;
+  readonly normalizer: number | undefined;
+  /** Whether it is added to what stands in `grad`. */
+  readonly keep: boolean;
 }
 
 export interface Outcome {
@@ -50,8 +53,8 @@ export function kernelsFor(arrays: readonly ArrayBufferView[]): Kernels {
   return arrays.some((array) => inHeap(array.buffer)) ? heap() : staging();
 }
 
-export function compute(kernels: Kernels, call: Call): Outcome {
-  return Workspace.use(kernels, (workspace) => new Computation(workspace, call).result());
+export function compute(kernels: Kernels, call: Call, gradient?: Gradient): Outcome {
+  return Workspace.use(kernels, (workspace) => new Computation(workspace, call, gradient).result());
 }
 
 /** The count and the sums of every group, `recordBytes() / 8` numbers each, as the kernel gathers them. */
@@ -67,6 +70,7 @@ export function writePrepared(kernels: Kernels, call: Call, to: Operand): void {
 class Computation {
   readonly #workspace: Workspace;
   readonly #call: Call;
+  readonly #gradient: Gradient | undefined;
   readonly #losses: number;
   readonly #weights: number;
   readonly #records: number;
@@ -74,15 +78,16 @@ class Computation {
   readonly #inputs: Operand[];
   readonly #targets: Operand[];
 
-  constructor(workspace: Workspace, call: Call) {
+  constructor(workspace: Workspace, call: Call, gradient?: Gradient) {
     this.#workspace = workspace;
     this.#call = call;
+    this.#gradient = gradient;
     const { kernels, job, slots } = workspace;
     const { exports } = kernels;
-    const { loss, geometry, rule, mask, gradient } = call;
+    const { loss, geometry, rule, mask } = call;
     const { groups } = geometry;
     const acrossAll = loss.a === Number.POSITIVE_INFINITY;
-    exports.setLoss(job, kernels.id(`Loss.${loss.kernel}`), loss.scale, acrossAll ? geometry.channels : loss.a, loss.b);
+    exports.setLoss(job, kernels.ids.Loss[loss.kernel], loss.scale, acrossAll ? geometry.channels : loss.a, loss.b);
     exports.setGeometry(
       job,
       geometry.pixels,
@@ -93,7 +98,7 @@ class Computation {
       groups,
       geometry.total,
     );
-    exports.setWeights(job, call.power, call.normalizer ?? Number.NaN);
+    exports.setWeights(job, call.power, gradient?.normalizer ?? Number.NaN);
 
     const upstream = gradient?.upstream ?? 1;
     const upstreams = typeof upstream === "number" ? 1 : upstream.length;
@@ -129,8 +134,9 @@ class Computation {
   result(): Outcome {
     const { job, kernels } = this.#workspace;
     const { exports } = kernels;
-    const { loss, gradient, reduction, geometry } = this.#call;
-    const reductionId = kernels.id(`Reduction.${reduction}`);
+    const { loss, reduction, geometry } = this.#call;
+    const gradient = this.#gradient;
+    const reductionId = kernels.ids.Reduction[reduction];
     // Weights depend on the mask alone: once counted, the gradient's coefficients are known, and value and gradient come from one
     // pass. Where the gradient depends on the group's sums, these come first.
     const sumsFirst = loss.kernel === "Rmse" || loss.kind === "moments";
@@ -142,7 +148,7 @@ class Computation {
       exports.weigh(job);
       exports.coefficients(job, reductionId);
       exports.clearRecords(job);
-      this.#gradient(gradient, true);
+      this.#runGradient(gradient, true);
       this.#repairCancelled();
       exports.finish(job);
     } else {
@@ -157,7 +163,7 @@ class Computation {
       exports.finish(job);
       if (gradient) {
         exports.coefficients(job, reductionId);
-        this.#gradient(gradient, false);
+        this.#runGradient(gradient, false);
       }
     }
     const groups = this.#groups(geometry);
@@ -171,7 +177,7 @@ class Computation {
 
   prepare(to: Operand): void {
     this.#setRule(false);
-    this.#workspace.run("Prepare", this.#call.geometry, [...this.#targets, to], this.#nature(0));
+    this.#workspace.run(this.#call.geometry, [...this.#targets, to], this.#section("Prepare"));
   }
 
   sums(): Float64Array {
@@ -183,31 +189,47 @@ class Computation {
   }
 
   #run(pass: "Count" | "Sums" | "Residual", operands: Operand[], collect: boolean): void {
-    this.#workspace.run(pass, this.#call.geometry, operands, { ...this.#nature(5), collect });
+    this.#workspace.run(this.#call.geometry, operands, this.#section(pass, collect, 5));
   }
 
-  #gradient({ grad, keep }: NonNullable<Call["gradient"]>, collect: boolean): void {
-    const operands = [...this.#inputs, grad];
-    this.#workspace.run("Gradient", this.#call.geometry, operands, { ...this.#nature(10), collect, keep });
+  #runGradient({ grad, keep }: Gradient, collect: boolean): void {
+    this.#workspace.run(this.#call.geometry, [...this.#inputs, grad], this.#section("Gradient", collect, 10, keep));
   }
 
-  /** What a loss asks of the passes; `reach` are the rows around that an SSIM pass reads. */
-  #nature(reach: number) {
+  /** A pass over units [first, last), all by default; `reach` are the rows around it that an SSIM pass reads. */
+  #section(
+    pass: PassName,
+    collect = false,
+    reach = 0,
+    keep = false,
+    first = 0,
+    last = this.#call.geometry.units,
+  ): Section {
     const { kind, kernel } = this.#call.loss;
-    const loss = this.#workspace.kernels.id(`Loss.${kernel}`);
-    if (kind === "window") return { loss, reach, cost: 16 };
-    return { loss, cost: kind === "pixel" || kind === "labels" ? 4 : 1 };
+    const { ids } = this.#workspace.kernels;
+    const window = kind === "window";
+    const cost = window ? 16 : kind === "pixel" || kind === "labels" ? 4 : 1;
+    return {
+      pass: ids.Pass[pass],
+      loss: ids.Loss[kernel],
+      collect,
+      keep,
+      reach: window ? reach : 0,
+      cost,
+      first,
+      last,
+    };
   }
 
   /** SSIM: what is known from the target alone comes first, among it the shift that keeps its variances exact. */
   #window(reductionId: number): void {
     const { job, kernels } = this.#workspace;
     const { exports } = kernels;
-    const { gradient } = this.#call;
+    const gradient = this.#gradient;
     this.#run("Count", this.#targets, true);
     exports.weigh(job);
     exports.coefficients(job, reductionId);
-    if (gradient) this.#gradient(gradient, true);
+    if (gradient) this.#runGradient(gradient, true);
     else this.#run("Sums", this.#inputs, true);
     exports.finish(job);
   }
@@ -250,7 +272,8 @@ class Computation {
   #custom(reductionId: number): void {
     const { kernels, job, slots } = this.#workspace;
     const { exports } = kernels;
-    const { geometry, gradient, loss } = this.#call;
+    const { geometry, loss } = this.#call;
+    const gradient = this.#gradient;
     const { channels, planesPerGroup, tile, tilesPerPlane, units } = geometry;
     this.#run("Count", this.#targets, true);
     exports.weigh(job);
@@ -267,8 +290,8 @@ class Computation {
       const cursors = new Float64Array(geometry.groups);
       for (let unit = 0; unit < units; unit++) {
         for (let k = 0; k < channels; k++) before(groupOf(unit, k), k, cursors[groupOf(unit, k)] as number, tile);
-        const only = { first: unit, last: unit + 1, keep: gradient?.keep ?? false };
-        this.#workspace.run(pass, geometry, operands, { ...this.#nature(0), ...only });
+        const keep = gradient?.keep ?? false;
+        this.#workspace.run(geometry, operands, this.#section(pass, false, 0, keep, unit, unit + 1));
         for (let k = 0; k < channels; k++) {
           const group = groupOf(unit, k);
           const n = kernels.f64[(slots + k * recordBytes) / 8] as number;
@@ -316,7 +339,9 @@ class Computation {
   #counts(groups: number): Float64Array {
     const { kernels } = this.#workspace;
     const stride = kernels.exports.recordBytes() / 8;
-    return Float64Array.from({ length: groups }, (_, g) => kernels.f64[this.#records / 8 + g * stride] as number);
+    const counts = new Float64Array(groups);
+    for (let g = 0; g < groups; g++) counts[g] = kernels.f64[this.#records / 8 + g * stride] as number;
+    return counts;
   }
 
   #groups({ groups, total }: Geometry): Groups {

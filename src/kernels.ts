@@ -126,7 +126,16 @@ export type LossName =
   | "Custom"
   | "BandMoments";
 export type PassName = "Prepare" | "Count" | "Sums" | "Residual" | "Gradient" | "Gather" | "Scatter";
-type EnumMember = `Loss.${LossName}` | `Pass.${PassName}` | `Type.${string}` | `Reduction.${string}`;
+export type TypeName = "F32" | "U8" | "I16" | "U16" | "I32";
+export type ReductionName = "Mean" | "Sum" | "None";
+
+/** The numbers that the members of the kernels' enums stand for. */
+export interface Ids {
+  readonly Loss: Readonly<Record<LossName, number>>;
+  readonly Pass: Readonly<Record<PassName, number>>;
+  readonly Type: Readonly<Record<TypeName, number>>;
+  readonly Reduction: Readonly<Record<ReductionName, number>>;
+}
 
 /** The module over one memory: its exports, an allocator, and views that follow the memory's growth. */
 export class Kernels {
@@ -135,7 +144,7 @@ export class Kernels {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly shared: boolean;
-  readonly #enums: Record<string, WebAssembly.Global>;
+  readonly ids: Ids;
   /** Every buffer object that the memory has shown itself as: a shared one gets a new object when it grows. */
   readonly #buffers = new WeakSet<ArrayBufferLike>();
   f32!: Float32Array;
@@ -148,14 +157,9 @@ export class Kernels {
     this.module = compile(shared);
     const instance = new WebAssembly.Instance(this.module, { env: { memory } });
     this.exports = instance.exports as unknown as Exports;
-    this.#enums = instance.exports as Record<string, WebAssembly.Global>;
+    this.ids = enumsOf(instance.exports);
     this.allocator = new Allocator(HEAP_START, (end) => this.#grow(end));
     this.#look();
-  }
-
-  /** The number that a member of one of the kernels' enums stands for. */
-  id(member: EnumMember): number {
-    return (this.#enums[member] as WebAssembly.Global).value;
   }
 
   /** Whether `buffer` is this memory. */
@@ -234,6 +238,18 @@ function reserved(): Kernels {
       if (size <= 256) throw error;
     }
   }
+}
+
+/** Exported enums, `Loss.Mse` and so on, as nested objects. */
+function enumsOf(exports: WebAssembly.Exports): Ids {
+  const ids: Record<string, Record<string, number>> = {};
+  for (const [name, member] of Object.entries(exports)) {
+    const [group, key] = name.split(".") as [string, string | undefined];
+    if (key === undefined) continue;
+    ids[group] ??= {};
+    ids[group][key] = (member as WebAssembly.Global).value;
+  }
+  return ids as unknown as Ids;
 }
 
 function compile(shared: boolean): WebAssembly.Module {

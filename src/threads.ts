@@ -108,36 +108,29 @@ export async function setThreads(n: number): Promise<number> {
   return started.size + 1;
 }
 
-/** Runs a pass over units on all threads, where there are any for these kernels and the work is worth the waking. */
-export function runOnThreads(
-  kernels: Kernels,
-  job: number,
-  pass: number,
-  scratch: (threads: number) => { address: number; bytes: number },
-  first: number,
-  last: number,
-  chunk: number,
-): boolean {
-  if (!pool?.serves(kernels)) return false;
-  pool.run(job, pass, scratch(pool.size + 1), first, last, chunk);
-  return true;
+/** The threads that share the memory of these kernels; `undefined` where there is only the calling one. */
+export function threadsFor(kernels: Kernels): Pool | undefined {
+  return pool?.serves(kernels) ? pool : undefined;
 }
 
-class Pool {
+/** The calling thread and its workers. */
+export class Pool {
   readonly #kernels: Kernels;
   readonly #control: number;
   readonly #at: Int32Array;
+  readonly #size: number;
   #hands: Hand[] = [];
 
-  private constructor(kernels: Kernels) {
+  private constructor(kernels: Kernels, size: number) {
     this.#kernels = kernels;
+    this.#size = size;
     const length = BUSY + MAX_THREADS;
     this.#control = kernels.allocator.allocate(length * 4);
     this.#at = new Int32Array(kernels.f32.buffer, this.#control, length).fill(0);
   }
 
   static async start(kernels: Kernels, count: number): Promise<Pool> {
-    const made = new Pool(kernels);
+    const made = new Pool(kernels, count);
     const indices = Array.from({ length: count }, (_, i) => i + 1);
     const hands = await Promise.all(indices.map((index) => made.#hire(index)));
     made.#hands = hands.filter((hand) => hand !== undefined);
@@ -160,10 +153,17 @@ class Pool {
     // The control block is left to the workers that may still look at it.
   }
 
+  /** Threads that `run` needs scratch for, the calling one among them. */
+  get count(): number {
+    return this.#size + 1;
+  }
+
+  /** Runs a pass over units [first, last), `chunk` at a time; each thread's scratch stands behind the one before. */
   run(
     job: number,
     pass: number,
-    scratch: { address: number; bytes: number },
+    scratch: number,
+    scratchBytes: number,
     first: number,
     last: number,
     chunk: number,
@@ -171,8 +171,8 @@ class Pool {
     const at = this.#at;
     at[JOB] = job;
     at[PASS] = pass;
-    at[SCRATCH] = scratch.address;
-    at[SCRATCH_BYTES] = scratch.bytes;
+    at[SCRATCH] = scratch;
+    at[SCRATCH_BYTES] = scratchBytes;
     at[LAST] = last;
     at[CHUNK] = chunk;
     Atomics.store(at, NEXT, first);
@@ -183,7 +183,7 @@ class Pool {
       for (;;) {
         const unit = Atomics.add(at, NEXT, chunk);
         if (unit >= last) break;
-        this.#kernels.exports.run(job, pass, scratch.address, unit, Math.min(unit + chunk, last));
+        this.#kernels.exports.run(job, pass, scratch, unit, Math.min(unit + chunk, last));
       }
     } finally {
       Atomics.store(at, OPEN, 0);

@@ -1,7 +1,7 @@
-import type { Kernels, PassName } from "./kernels.ts";
+import type { Kernels } from "./kernels.ts";
 import type { Geometry, Strides } from "./plan.ts";
 import type { TensorData } from "./tensor.ts";
-import { runOnThreads } from "./threads.ts";
+import { threadsFor } from "./threads.ts";
 
 /** Slots for the sums of this many (unit, channel) pairs are kept before they are added to their groups. */
 const SLOTS = 2048;
@@ -43,19 +43,20 @@ interface Units {
   readonly reach: number;
 }
 
-interface RunOptions {
-  /** The kernels' number of the loss. */
-  loss: number;
+/** How a pass is run. */
+export interface Section {
+  readonly pass: number;
+  readonly loss: number;
   /** Whether sums are added to the records of their groups. */
-  collect?: boolean;
+  readonly collect: boolean;
   /** Whether gradients are added to what stands there. */
-  keep?: boolean;
+  readonly keep: boolean;
   /** Units around each that its windows reach. */
-  reach?: number;
+  readonly reach: number;
   /** What an element costs, an elementwise loss being 1. */
-  cost?: number;
-  first?: number;
-  last?: number;
+  readonly cost: number;
+  readonly first: number;
+  readonly last: number;
 }
 
 /** Memory that one call works in: its job, slots, scratch, group arrays and staging area, kept from call to call. */
@@ -106,18 +107,16 @@ export class Workspace {
    * Runs a pass over units [first, last). Arrays of the caller's own are staged window by window: pred and target on the way in,
    * gradients on the way out.
    */
-  run(
-    pass: PassName,
-    geometry: Geometry,
-    operands: readonly Operand[],
-    { loss, collect = false, keep = false, reach = 0, cost = 1, first = 0, last = geometry.units }: RunOptions,
-  ): void {
+  run(geometry: Geometry, operands: readonly Operand[], section: Section): void {
     const { exports } = this.kernels;
+    const { pass, loss, collect, keep, cost, first, last } = section;
     const { channels, pixels, tile, tilesPerPlane, rows } = geometry;
-    const passId = this.kernels.id(`Pass.${pass}`);
-    const foreign = operands.filter((operand) => !this.kernels.owns(operand.array.buffer));
+    const foreign: Operand[] = [];
+    for (const operand of operands) {
+      if (this.kernels.owns(operand.array.buffer)) this.#place(operand, operand.array.byteOffset, operand.strides);
+      else foreign.push(operand);
+    }
     const alone = foreign.length === 0;
-    for (const operand of operands) if (!foreign.includes(operand)) this.#place(operand, operand.array.byteOffset);
     // Planes of a tile that are looked at together are staged plane by plane, unless whole samples fit.
     const apart = channels > 1 && geometry.strides.pixel === 1 && tilesPerPlane > 1;
     let window = Math.max(1, Math.floor(SLOTS / channels));
@@ -127,29 +126,27 @@ export class Workspace {
       window = apart ? 1 : Math.min(window, Math.max(rows ? STAGED_ROWS : 1, Math.floor(STAGED / unit)));
     }
     const scratchBytes = exports.scratchBytes(loss, channels, tile, window);
-    const scratch = (threads: number) => ({
-      address: this.area("scratch", threads * scratchBytes),
-      bytes: scratchBytes,
-    });
-    const here = scratch(1).address;
+    const scratch = this.area("scratch", scratchBytes);
     for (let from = first; from < last; from += window) {
       const to = Math.min(from + window, last);
-      const units = { from, to, reach: reach * tile };
+      const units = { from, to, reach: section.reach * tile };
       for (const operand of foreign) this.#stage(operand, geometry, units, apart, keep);
       exports.setFirstUnit(this.job, from);
-      const wide = alone && (to - from) * tile * channels * cost > THREADED;
-      if (!wide || !runOnThreads(this.kernels, this.job, passId, scratch, from, to, rows ? STAGED_ROWS / 2 : 4)) {
-        exports.run(this.job, passId, here, from, to);
-      }
+      const threads = alone && (to - from) * tile * channels * cost > THREADED ? threadsFor(this.kernels) : undefined;
+      if (threads) {
+        const areas = this.area("thread scratch", threads.count * scratchBytes);
+        threads.run(this.job, pass, areas, scratchBytes, from, to, rows ? STAGED_ROWS / 2 : 4);
+      } else exports.run(this.job, pass, scratch, from, to);
       if (collect) exports.collect(this.job, from, to);
       for (const operand of foreign) if (operand.role === "setGrad") this.#unstage(operand, geometry, units, apart);
     }
   }
 
   /** Tells the kernels that element 0 of an operand is at `base`. */
-  #place(operand: Operand, base: number, { sample, channel, pixel } = operand.strides): void {
+  #place(operand: Operand, base: number, strides: Strides): void {
     const { role, array, type, scale, offset } = operand;
     const bytes = array.BYTES_PER_ELEMENT;
+    const { sample, channel, pixel } = strides;
     this.kernels.exports[role](this.job, base, sample * bytes, channel * bytes, pixel * bytes, type, scale, offset);
   }
 
@@ -168,7 +165,7 @@ export class Workspace {
       const { start, length } = span(operand, geometry, units);
       const area = this.area(operand.role, length * bytes);
       if (copies) this.#copyIn(operand, start, length, area);
-      this.#place(operand, area - start * bytes);
+      this.#place(operand, area - start * bytes, operand.strides);
     }
   }
 

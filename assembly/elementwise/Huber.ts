@@ -1,9 +1,9 @@
 import { Elementwise } from "./Elementwise";
 
-// ρ  = ½d² if |d| ≤ δ, else δ(|d| − ½δ)  =  q(|d| − ½q)      d = p − t,  q = min(|d|, δ),  a = δ
-// ρ′ = d clamped to [−δ, δ]
+// ρ  = 2·(½d² if |d| ≤ δ, else δ(|d| − ½δ))  =  q(d + (d − q))       d = p − t,  q = d clamped to [−δ, δ],  a = δ,  b = −δ
+// ρ′ = 2q
 //
-// smoothL1 is this with δ = β, divided by β.
+// Twice the Huber loss, which spares a constant; the factor ½ is the maker's scale. smoothL1 is this with δ = β, divided by β.
 @unmanaged
 @final
 export class Huber<T extends number> extends Elementwise {
@@ -19,15 +19,15 @@ export class Huber<T extends number> extends Elementwise {
 
   @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
-    const d = v128.abs<T>(v128.sub<T>(p, t));
-    const q = v128.pmin<T>(d, a);
-    return v128.mul<T>(q, v128.sub<T>(d, v128.mul<T>(q, v128.splat<T>(<T>0.5))));
+    const d = v128.sub<T>(p, t);
+    const q = v128.pmax<T>(v128.pmin<T>(d, a), b);
+    return v128.mul<T>(q, v128.add<T>(d, v128.sub<T>(d, q)));
   }
 
   @inline
   slope(p: v128, t: v128, a: v128, b: v128): v128 {
-    const d = v128.sub<T>(p, t);
-    return v128.pmax<T>(v128.pmin<T>(d, a), v128.neg<T>(a));
+    const q = v128.pmax<T>(v128.pmin<T>(v128.sub<T>(p, t), a), b);
+    return v128.add<T>(q, q);
   }
 
   @inline

@@ -1,6 +1,6 @@
 import { Elementwise } from "./Elementwise";
 
-// ρ  = max(q·e, (q − 1)·e)       e = t − p,  a = q,  b = 1 − q
+// ρ  = max(q·e, (q − 1)·e)       e = t − p,  a = q,  b = q − 1
 // ρ′ = −q where e > 0, 1 − q where e < 0, 0 at e = 0
 @unmanaged
 @final
@@ -18,14 +18,14 @@ export class Pinball<T extends number> extends Elementwise {
   @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
     const e = v128.sub<T>(t, p);
-    return v128.max<T>(v128.mul<T>(a, e), v128.neg<T>(v128.mul<T>(b, e)));
+    return v128.pmax<T>(v128.mul<T>(a, e), v128.mul<T>(b, e));
   }
 
   @inline
   slope(p: v128, t: v128, a: v128, b: v128): v128 {
-    const over = v128.and(v128.gt<T>(p, t), b);
-    const under = v128.and(v128.lt<T>(p, t), a);
-    return v128.sub<T>(over, under);
+    const under = v128.and(v128.gt<T>(t, p), a);
+    const over = v128.and(v128.lt<T>(t, p), b);
+    return v128.neg<T>(v128.or(under, over));
   }
 
   @inline

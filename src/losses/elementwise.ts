@@ -34,7 +34,12 @@ export function rmse(): BaseLoss {
  */
 export function huber(options: { delta?: number } = {}): BaseLoss {
   checkOptions("huber options", options, ["delta"]);
-  return baseLoss("huber", "elementwise", "Huber", { a: checkNumber("delta", options.delta ?? 1, { above: 0 }) });
+  return baseLoss("huber", "elementwise", "Huber", huberOf(checkNumber("delta", options.delta ?? 1, { above: 0 }), 1));
+}
+
+/** The kernel computes twice the loss; see assembly/elementwise/Huber.ts. */
+function huberOf(delta: number, scale: number) {
+  return { a: delta, b: -delta, scale: 0.5 * scale };
 }
 
 /**
@@ -46,7 +51,7 @@ export function huber(options: { delta?: number } = {}): BaseLoss {
 export function smoothL1(options: { beta?: number } = {}): BaseLoss {
   checkOptions("smoothL1 options", options, ["beta"]);
   const beta = checkNumber("beta", options.beta ?? 1, { above: 0 });
-  return baseLoss("smoothL1", "elementwise", "Huber", { a: beta, scale: 1 / beta });
+  return baseLoss("smoothL1", "elementwise", "Huber", huberOf(beta, 1 / beta));
 }
 
 /**
@@ -76,7 +81,7 @@ export function logCosh(): BaseLoss {
 export function pinball(options: { q?: number } = {}): BaseLoss {
   checkOptions("pinball options", options, ["q"]);
   const q = checkNumber("q", options.q ?? 0.5, { min: 0, max: 1 });
-  return baseLoss("pinball", "elementwise", "Pinball", { a: q, b: 1 - q });
+  return baseLoss("pinball", "elementwise", "Pinball", { a: q, b: q - 1 });
 }
 
 /**
