@@ -77,7 +77,7 @@ function sumFast<L extends Elementwise, G>(
   let largestParts = f32x4.splat(0);
   let largestSlope = f32x4.splat(0);
   while (n > 0) {
-    const block = min(n, changetype<L>(0).heavy() ? BLOCK / 4 : BLOCK);
+    const block = min(n, changetype<L>(0).vectors() * (BLOCK / 4));
     n -= block;
     const end = pred + block * 4;
     let s0 = f32x4.splat(0);
@@ -87,7 +87,7 @@ function sumFast<L extends Elementwise, G>(
     do {
       const v0 = f32x4.ge(v128.load(target), lo);
       s0 = f32x4.add(s0, term<L, G>(pred, target, grad, v0, a, b, coef));
-      if (changetype<L>(0).heavy()) {
+      if (changetype<L>(0).vectors() == 1) {
         if (changetype<L>(0).cancels()) {
           const p = v128.load(pred);
           const t = v128.load(target);
@@ -98,21 +98,22 @@ function sumFast<L extends Elementwise, G>(
           }
         }
         count = i32x4.sub(count, v0);
-        pred += 16;
-        target += 16;
-        grad += 16;
       } else {
         const v1 = f32x4.ge(v128.load(target + 16), lo);
-        const v2 = f32x4.ge(v128.load(target + 32), lo);
-        const v3 = f32x4.ge(v128.load(target + 48), lo);
         s1 = f32x4.add(s1, term<L, G>(pred + 16, target + 16, grad + 16, v1, a, b, coef));
-        s2 = f32x4.add(s2, term<L, G>(pred + 32, target + 32, grad + 32, v2, a, b, coef));
-        s3 = f32x4.add(s3, term<L, G>(pred + 48, target + 48, grad + 48, v3, a, b, coef));
-        count = i32x4.sub(count, i32x4.add(i32x4.add(v0, v1), i32x4.add(v2, v3)));
-        pred += 64;
-        target += 64;
-        grad += 64;
+        let v = i32x4.add(v0, v1);
+        if (changetype<L>(0).vectors() == 4) {
+          const v2 = f32x4.ge(v128.load(target + 32), lo);
+          s2 = f32x4.add(s2, term<L, G>(pred + 32, target + 32, grad + 32, v2, a, b, coef));
+          const v3 = f32x4.ge(v128.load(target + 48), lo);
+          s3 = f32x4.add(s3, term<L, G>(pred + 48, target + 48, grad + 48, v3, a, b, coef));
+          v = i32x4.add(v, i32x4.add(v2, v3));
+        }
+        count = i32x4.sub(count, v);
       }
+      pred += changetype<L>(0).vectors() * 16;
+      target += changetype<L>(0).vectors() * 16;
+      grad += changetype<L>(0).vectors() * 16;
     } while (pred < end);
     if (changetype<L>(0).cancels()) {
       total = f64x2.add(total, widen(s0));

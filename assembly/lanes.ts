@@ -7,10 +7,10 @@
 //     low(v)   [    x0   |    x1   ]   f64x2
 //     high(v)  [    x2   |    x3   ]   f64x2
 
-/** Elements that a kernel takes per iteration: four vectors, so that four chains of additions run side by side. */
+/** Tiles that kernels get are a multiple of this many elements: four vectors, which run side by side. */
 export const STEP: u32 = 16;
 
-/** Elements whose sum may stay in float32 lanes: eight additions per lane of four vectors, then on to float64. */
+/** Elements whose sum may stay in float32 lanes, with four vectors at a time: eight additions per lane, then on to float64. */
 export const BLOCK: u32 = 128;
 
 /** The first two lanes of an f32x4, as f64x2. */

@@ -10,8 +10,8 @@ import { Elementwise } from "./Elementwise";
 @final
 export class BceWithLogits<T extends number> extends Elementwise {
   @inline
-  heavy(): bool {
-    return true;
+  vectors(): u32 {
+    return 1;
   }
 
   @inline

@@ -6,8 +6,8 @@ import { Elementwise } from "./Elementwise";
 @final
 export class Charbonnier<T extends number> extends Elementwise {
   @inline
-  heavy(): bool {
-    return false;
+  vectors(): u32 {
+    return 2;
   }
 
   @inline

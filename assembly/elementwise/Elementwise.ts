@@ -8,8 +8,10 @@
  */
 @unmanaged
 export abstract class Elementwise {
-  /** Whether ρ is arithmetic enough for one vector to fill an iteration: four at a time would only make code longer. */
-  abstract heavy(): bool;
+  /**
+   * Vectors per iteration: 4 where that hides the loop, 2 where four would not fit the registers, 1 where ρ is work enough.
+   */
+  abstract vectors(): u32;
 
   /** Whether ρ or ρ′ is a difference that can lose its digits. */
   abstract cancels(): bool;

@@ -6,8 +6,8 @@ import { Elementwise } from "./Elementwise";
 @final
 export class Mae<T extends number> extends Elementwise {
   @inline
-  heavy(): bool {
-    return false;
+  vectors(): u32 {
+    return 4;
   }
 
   @inline

@@ -7,8 +7,8 @@ import { Elementwise } from "./Elementwise";
 @final
 export class PoissonNLLLog<T extends number> extends Elementwise {
   @inline
-  heavy(): bool {
-    return true;
+  vectors(): u32 {
+    return 1;
   }
 
   @inline
@@ -43,8 +43,8 @@ export class PoissonNLLLog<T extends number> extends Elementwise {
 @final
 export class PoissonNLL<T extends number> extends Elementwise {
   @inline
-  heavy(): bool {
-    return true;
+  vectors(): u32 {
+    return 1;
   }
 
   @inline
