@@ -82,9 +82,10 @@ class Computation {
     this.#workspace = workspace;
     this.#call = call;
     this.#gradient = gradient;
-    const { kernels, job, slots } = workspace;
+    const { kernels, job } = workspace;
     const { exports } = kernels;
     const { loss, geometry, rule, mask } = call;
+    const slots = workspace.slots(geometry.channels);
     const { groups } = geometry;
     const acrossAll = loss.a === Number.POSITIVE_INFINITY;
     exports.setLoss(job, kernels.ids.Loss[loss.kernel], loss.scale, acrossAll ? geometry.channels : loss.a, loss.b);
@@ -270,11 +271,12 @@ class Computation {
 
   /** Hands the valid pixels of each group to the caller's function; its gradients are scattered once all are there. */
   #custom(reductionId: number): void {
-    const { kernels, job, slots } = this.#workspace;
+    const { kernels, job } = this.#workspace;
     const { exports } = kernels;
     const { geometry, loss } = this.#call;
     const gradient = this.#gradient;
     const { channels, planesPerGroup, tile, tilesPerPlane, units } = geometry;
+    const slots = this.#workspace.slots(channels);
     this.#run("Count", this.#targets, true);
     exports.weigh(job);
     exports.coefficients(job, reductionId);

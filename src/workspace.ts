@@ -63,14 +63,12 @@ export interface Section {
 export class Workspace {
   readonly kernels: Kernels;
   readonly job: number;
-  readonly slots: number;
   readonly #areas = new Map<string, { address: number; bytes: number }>();
   static readonly #idle = new WeakMap<Kernels, Workspace[]>();
 
   private constructor(kernels: Kernels) {
     this.kernels = kernels;
     this.job = kernels.allocator.allocate(kernels.exports.jobBytes());
-    this.slots = kernels.allocator.allocate(SLOTS * kernels.exports.recordBytes());
   }
 
   /** Lends a workspace to `use`. A loss that is called from within a custom loss gets one of its own. */
@@ -86,6 +84,11 @@ export class Workspace {
     } finally {
       idle.push(workspace);
     }
+  }
+
+  /** Address of the slots for units of `channels` planes: SLOTS of them, and those of one unit at least. */
+  slots(channels: number): number {
+    return this.area("slots", Math.max(SLOTS, channels) * this.kernels.exports.recordBytes());
   }
 
   /** Address of a named area of at least `bytes` bytes; what stood in it is lost when it has to grow. */
