@@ -5,9 +5,9 @@ import { Pass } from "./pass";
 import { Reduction } from "./weights";
 
 export { Loss, Pass, Reduction, Type };
-export { angleMap, angleMapScratchBytes, errorMap } from "./maps";
+export { angleMap, angleMapScratchBytes, errorMap, ssimMap, ssimMapScratchBytes } from "./maps";
 export { bandAngle, decibels, deviations } from "./metrics";
-export { loadPlane, storePlane } from "./planes";
+export { loadPlane } from "./planes";
 export { collect, run, scratchBytes } from "./units";
 export { uqi, uqiScratchBytes } from "./uqi";
 export {

@@ -1,16 +1,16 @@
-// Maps: a number per pixel, NaN where it does not count. Images are planar, n pixels, a multiple of 4; target is NaN where a pixel
-// does not count.
+// Maps: a number per pixel, NaN where it does not count. Images are planar, target is NaN where a pixel does not count.
 
-import { Record, RECORD } from "./job";
+import { RECORD, Record } from "./job";
 import { sam } from "./pixel/sam";
+import { Invalid, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue } from "./ssim";
 
-/** |pred − target| over pred. */
-export function errorMap(pred: usize, target: usize, n: u32): void {
+/** |pred − target| of n pixels, a multiple of 4, at `map`. */
+export function errorMap(pred: usize, target: usize, n: u32, map: usize): void {
   const end = pred + n * 4;
-  for (; pred < end; pred += 16, target += 16) {
+  for (; pred < end; pred += 16, target += 16, map += 16) {
     const t = v128.load(target);
-    const d = f32x4.abs(f32x4.sub(v128.load(pred), t));
-    v128.store(pred, v128.bitselect(d, f32x4.splat(NaN), f32x4.eq(t, t)));
+    const error = f32x4.abs(f32x4.sub(v128.load(pred), t));
+    v128.store(map, v128.bitselect(error, f32x4.splat(NaN), f32x4.eq(t, t)));
   }
 }
 
@@ -20,14 +20,15 @@ export function angleMapScratchBytes(channels: u32): u32 {
 }
 
 /**
- * The spectral angle of each pixel, at `map`, over `channels` planes that are `stride` bytes apart. The loss's kernel sums over
- * pixels: it is given one at a time, in all of its four lanes.
+ * The spectral angle of each of n pixels, at `map`, over `channels` planes that are `stride` bytes apart, of which `needed` have to
+ * be valid. The loss's kernel sums over pixels: it is given one at a time, in all of its four lanes.
  */
 export function angleMap(
   pred: usize,
   target: usize,
   stride: usize,
   channels: u32,
+  needed: i32,
   n: u32,
   map: usize,
   scratch: usize,
@@ -40,7 +41,54 @@ export function angleMap(
       v128.store(targets + c * 16, v128.load32_splat(target + c * stride + i));
     }
     memory.fill(changetype<usize>(record), 0, RECORD);
-    sam(scratch, 16, targets, 16, 0, 0, channels, 4, -Infinity, channels, 0, record);
+    sam(scratch, 16, targets, 16, 0, 0, channels, 4, -Infinity, needed, 0, record);
     store<f32>(map + i, <f32>(record.count > 0 ? record.sum(0) / 4 : NaN));
   }
+}
+
+/** Bytes of scratch of `ssimMap` for `rows` rows, those around included. */
+export function ssimMapScratchBytes(rows: u32): u32 {
+  return offsetof<SsimPlane>() + 64 + SSIM_SCRATCH + rows * 16;
+}
+
+/**
+ * SSIM of the centres in rows [row0, row1) of a plane, at `map`. `pred` and `target` are its rows [top, bottom), which include five
+ * around these as far as there are any.
+ */
+export function ssimMap(
+  pred: usize,
+  target: usize,
+  width: i32,
+  height: i32,
+  top: i32,
+  bottom: i32,
+  row0: i32,
+  row1: i32,
+  dataRange: f64,
+  invalid: Invalid,
+  map: usize,
+  scratch: usize,
+): void {
+  const rowBytes = <usize>width * 4;
+  const plane = changetype<SsimPlane>(scratch);
+  plane.scratch = (scratch + offsetof<SsimPlane>() + 63) & ~63;
+  // Rows stand where row 0 of the plane would have to begin for that.
+  plane.sums = plane.scratch + SSIM_SCRATCH - <usize>top * 8;
+  plane.counts = plane.sums + <usize>(bottom - top) * 8;
+  plane.pred = pred - <usize>top * rowBytes;
+  plane.target = target - <usize>top * rowBytes;
+  plane.map = map - <usize>row0 * rowBytes;
+  plane.predStride = rowBytes;
+  plane.targetStride = rowBytes;
+  plane.mapStride = rowBytes;
+  plane.width = width;
+  plane.height = height;
+  plane.lo = -Infinity;
+  plane.dataRange = dataRange;
+  // What counts is of no interest here, so erosion needs no rows around.
+  plane.invalid = Invalid.Normalize;
+  const shift = ssimSurvey(plane, top, bottom);
+  plane.shift = isNaN(shift) ? 0 : shift;
+  plane.invalid = invalid;
+  ssimValue(plane, row0, row1);
 }

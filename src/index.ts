@@ -28,6 +28,7 @@ export {
 export { dice, vectorAngle } from "./losses/moments.ts";
 export { crossEntropy, sam } from "./losses/pixel.ts";
 export { type SsimOptions, ssim } from "./losses/ssim.ts";
+export { angleMap, errorMap, type MapOptions, ssimMap } from "./maps.ts";
 export { BandMetrics, type MetricsOptions, type UpdateOptions } from "./metrics/BandMetrics.ts";
 export { type EvaluateOptions, evaluate } from "./metrics/evaluate.ts";
 export { type BandStats, Evaluation, type SceneStats } from "./metrics/figures.ts";

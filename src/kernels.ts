@@ -70,7 +70,6 @@ export interface Exports {
     target: number,
     mask: number,
   ): void;
-  storePlane(job: number, sample: number, channel: number, pixel: number, n: number, from: number): void;
   uqiScratchBytes(width: number): number;
   uqi(
     pred: number,
@@ -82,14 +81,30 @@ export interface Exports {
     scratch: number,
     sums: number,
   ): void;
-  errorMap(pred: number, target: number, n: number): void;
+  errorMap(pred: number, target: number, n: number, map: number): void;
   angleMapScratchBytes(channels: number): number;
   angleMap(
     pred: number,
     target: number,
     stride: number,
     channels: number,
+    needed: number,
     n: number,
+    map: number,
+    scratch: number,
+  ): void;
+  ssimMapScratchBytes(rows: number): number;
+  ssimMap(
+    pred: number,
+    target: number,
+    width: number,
+    height: number,
+    top: number,
+    bottom: number,
+    row0: number,
+    row1: number,
+    dataRange: number,
+    invalid: number,
     map: number,
     scratch: number,
   ): void;

@@ -2,6 +2,7 @@
 // the layout, the element type, the rule and the mask are.
 
 import type { Prepared } from "../arrays.ts";
+import type { Strides } from "../plan.ts";
 import type { Operand, Workspace } from "../workspace.ts";
 
 /** Pixels of a strip, all channels together: with pred, target and mask, a second-level cache is not exceeded. */
@@ -16,10 +17,11 @@ export interface Strip {
   /** The first of its channels, and how many there are. */
   readonly channel: number;
   readonly channels: number;
-  /** The strip's own rows, and the first of those that are there, where windows reach further. */
+  /** The strip's own rows, and the range of those that are there, where windows reach further. */
   readonly row: number;
   readonly rows: number;
   readonly top: number;
+  readonly bottom: number;
   /** Address of the pixel at the left of `top`, of the first channel; target is NaN where it does not count. */
   readonly pred: number;
   readonly target: number;
@@ -38,14 +40,16 @@ export interface Range {
 /** An array that strips are written to; its strides are in elements. */
 export interface Output {
   readonly data: Float32Array;
-  readonly strides: { readonly sample: number; readonly channel: number; readonly pixel: number };
+  readonly strides: Strides;
 }
+
+type Planes = Pick<Prepared, "call" | "size">;
 
 export class Strips {
   readonly #workspace: Workspace;
-  readonly #prepared: Prepared;
+  readonly #prepared: Planes;
 
-  constructor(workspace: Workspace, prepared: Prepared) {
+  constructor(workspace: Workspace, prepared: Planes) {
     this.#workspace = workspace;
     this.#prepared = prepared;
     const { kernels, job } = workspace;
@@ -79,7 +83,7 @@ export class Strips {
         for (let k = 0; k < channels; k++) {
           this.#load(sample, channel + k, k === 0, top, bottom, pred + k * stride, target + k * stride);
         }
-        visit({ sample, channel, channels, row, rows, top, pred, target, stride });
+        visit({ sample, channel, channels, row, rows, top, bottom, pred, target, stride });
       }
     }
   }

@@ -1,0 +1,136 @@
+// Pictures of where a prediction is wrong: a number per pixel, NaN where it does not count.
+
+import { type Prepared, prepare } from "./arrays.ts";
+import { checkChoice, checkOptions } from "./check.ts";
+import { checkSettings } from "./criterion.ts";
+import type { BaseLoss } from "./losses/BaseLoss.ts";
+import { mae } from "./losses/elementwise.ts";
+import { sam } from "./losses/pixel.ts";
+import { type SsimOptions, ssim } from "./losses/ssim.ts";
+import { type Output, padded, type Strip, Strips } from "./metrics/strips.ts";
+import type { Dimensions, Layout, Strides } from "./plan.ts";
+import type { ValidRule } from "./rule.ts";
+import { type ImageLike, type TargetLike, type Tensor, type TensorLike, tensor } from "./tensor.ts";
+import { Workspace } from "./workspace.ts";
+
+export interface MapOptions {
+  /** Which target values count; `{ min: 0 }` by default. */
+  valid?: ValidRule;
+  /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
+  mask?: TensorLike<Uint8Array>;
+  /** Order of the dimensions: `"NCHW"` (default) or `"NHWC"`. */
+  layout?: Layout;
+}
+
+/**
+ * |pred − target| at each valid pixel, in the units of the images, NaN elsewhere.
+ *
+ * @returns float32 of pred's shape
+ * @throws TypeError, RangeError where shapes, kinds or options do not fit
+ * @example
+ * ```ts
+ * const { data } = errorMap(pred, target); // data[i] = |pred[i] − target[i]|, or NaN
+ * ```
+ */
+export function errorMap(pred: ImageLike, target: TargetLike, options: MapOptions = {}): Tensor {
+  checkOptions("options", options, MAP_OPTIONS);
+  const prepared = prepareMap(mae(), pred, target, options);
+  return draw(prepared, false, 0, ({ kernels }, { rows }, pred, target, map) => {
+    kernels.exports.errorMap(pred, target, padded(rows * prepared.size.width), map);
+  });
+}
+
+/**
+ * Structural similarity at each pixel that is a centre: valid, and at least 5 pixels from the border; NaN elsewhere. The mean over a
+ * plane is 1 − `ssim`.
+ *
+ * @param options.dataRange largest possible value minus smallest, in the units of the images
+ * @param options.invalid what becomes of invalid pixels in a window, see `ssim`
+ * @returns float32 of pred's shape
+ * @throws TypeError, RangeError where shapes, kinds or options do not fit, and for images smaller than 11×11
+ * @example
+ * ```ts
+ * const { data } = ssimMap(pred, target, { dataRange: 1 });
+ * ```
+ */
+export function ssimMap(pred: ImageLike, target: TargetLike, options: MapOptions & SsimOptions): Tensor {
+  checkOptions("options", options, [...MAP_OPTIONS, "dataRange", "invalid"]);
+  const { dataRange, invalid, ...rest } = options;
+  const base = ssim({ dataRange, ...(invalid && { invalid }) });
+  const prepared = prepareMap(base, pred, target, rest);
+  const { height, width } = prepared.size;
+  return draw(prepared, false, RADIUS, (workspace, { row, rows, top, bottom }, pred, target, map) => {
+    const { exports } = workspace.kernels;
+    const scratch = workspace.area("map scratch", exports.ssimMapScratchBytes(bottom - top));
+    exports.ssimMap(pred, target, width, height, top, bottom, row, row + rows, base.a, base.b, map, scratch);
+  });
+}
+
+/**
+ * Spectral angle between prediction and target at each pixel, in radians, NaN where it does not count; see `sam`.
+ *
+ * @param options.pixels `"all"` (default): a pixel counts where all its channels are valid; `"any"`: where at least two are
+ * @returns float32 of pred's shape with a single channel: `[B, 1, H, W]`, or `[B, H, W, 1]` for layout `"NHWC"`
+ * @throws TypeError, RangeError where shapes, kinds or options do not fit
+ * @example
+ * ```ts
+ * const degrees = angleMap(pred, target).data.map((angle) => (angle * 180) / Math.PI);
+ * ```
+ */
+export function angleMap(
+  pred: ImageLike,
+  target: TargetLike,
+  options: MapOptions & { pixels?: "all" | "any" } = {},
+): Tensor {
+  checkOptions("options", options, [...MAP_OPTIONS, "pixels"]);
+  const { pixels = "all", ...rest } = options;
+  checkChoice("pixels", pixels, ["all", "any"]);
+  const prepared = prepareMap(sam({ pixels }), pred, target, rest);
+  const { channels, width } = prepared.size;
+  return draw(prepared, true, 0, (workspace, { rows, stride }, pred, target, map) => {
+    const { exports } = workspace.kernels;
+    const scratch = workspace.area("map scratch", exports.angleMapScratchBytes(channels));
+    const needed = pixels === "all" ? channels : 2;
+    exports.angleMap(pred, target, stride, channels, needed, rows * width, map, scratch);
+  });
+}
+
+const MAP_OPTIONS = ["valid", "mask", "layout"];
+
+/** Pixels on either side of an SSIM window's centre. */
+const RADIUS = 5;
+
+function prepareMap(base: BaseLoss, pred: ImageLike, target: TargetLike, { mask, ...settings }: MapOptions): Prepared {
+  return prepare(checkSettings(base, settings, "channel"), pred, target, mask);
+}
+
+/** Has `paint` leave the rows of a strip at address `map`: those of each of its channels, or of all of them together. */
+function draw(
+  { kernels, call, size, pred: { shape, data } }: Prepared,
+  together: boolean,
+  reach: number,
+  paint: (workspace: Workspace, strip: Strip, pred: number, target: number, map: number) => void,
+): Tensor {
+  const plane = size.height * size.width;
+  const flat = { sample: plane, channel: 0, pixel: 1 };
+  const output: Output = together
+    ? { data: new Float32Array(size.samples * plane), strides: flat }
+    : { data: new Float32Array(data.length), strides: call.geometry.strides };
+  Workspace.use(kernels, (workspace) => {
+    const strips = new Strips(workspace, { call, size });
+    strips.each({ above: reach, below: reach }, (strip) => {
+      const { sample, channel, channels, row, rows, stride } = strip;
+      const map = workspace.area("map", padded(rows * size.width) * 4);
+      for (let k = 0; k < (together ? 1 : channels); k++) {
+        paint(workspace, strip, strip.pred + k * stride, strip.target + k * stride, map);
+        strips.store(output, sample, channel + k, row, rows, map);
+      }
+    });
+  });
+  return tensor(output.data, together ? withOneChannel(shape, size, call.geometry.strides) : shape);
+}
+
+function withOneChannel(shape: readonly number[], { channels }: Dimensions, { pixel }: Strides): readonly number[] {
+  const axis = pixel > 1 ? shape.length - 1 : shape.length - 3;
+  return channels === 1 ? shape : shape.map((size, i) => (i === axis ? 1 : size));
+}
