@@ -1,5 +1,5 @@
 // SSIM among the other losses: its units are the rows of a plane, taken in bands. A row's sums do not depend on the band that it
-// is computed in, so bands follow from what is at hand: all rows where images are used as they lie, BAND of them where they have
+// is computed in, so bands follow from what is at hand: all rows where images are used as they lie, a band of them where they have
 // to be staged, with the rows around them that the windows reach.
 //
 //     slot of a row    count          sum 0             sum 1      sum 2     sum 3
@@ -12,21 +12,25 @@ import { Invalid, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue, ssimValueAndGr
 import { loadPred, loadTarget, padded, planar, storeGrad } from "./stage";
 import { RADIUS } from "./window";
 
-/** Rows that are staged at a time. */
-const BAND: u32 = 128;
+/** Pixels, and rows at most, that are staged at a time. */
+const BAND_PIXELS: u32 = 1 << 21;
+const BAND_ROWS: u32 = 128;
 
 /** Rows around a band that a gradient reaches. */
 const REACH: u32 = 4 * RADIUS;
 
 /** Bytes of scratch for rows of `width` pixels: the kernel's own, sums and counts of a wave of rows, and staged rows. */
 export function rowsScratchBytes(width: u32, rows: u32): u32 {
-  return (
-    SSIM_SCRATCH + rows * 16 + stagedBytes(width) * 3 + padded((BAND + REACH) * width) + 64 + offsetof<SsimPlane>()
-  );
+  return SSIM_SCRATCH + rows * 16 + stagedPixels(width) * 13 + 64 + offsetof<SsimPlane>();
 }
 
-function stagedBytes(width: u32): u32 {
-  return padded((BAND + REACH) * width) * 4;
+/** Rows that are staged at a time. */
+function bandRows(width: u32): u32 {
+  return max(1, min(BAND_ROWS, BAND_PIXELS / max(1, width)));
+}
+
+function stagedPixels(width: u32): u32 {
+  return padded((bandRows(width) + REACH) * width);
 }
 
 /** Runs `pass` over the rows that units [first, last) stand for. */
@@ -45,7 +49,7 @@ export function runRows(job: Job, pass: Pass, scratch: usize, first: u32, last: 
 function runBands(job: Job, pass: Pass, scratch: usize, unitPlane: u32, channel: u32, row0: u32, row1: u32): void {
   const inPlace = job.simpleRule && planar(job.target) && planar(job.pred);
   const gradInPlace = pass != Pass.Gradient || planar(job.grad);
-  const step = inPlace && gradInPlace ? row1 - row0 : BAND;
+  const step = inPlace && gradInPlace ? row1 - row0 : bandRows(job.tile);
   for (let row = row0; row < row1; row += step) {
     band(job, pass, scratch, unitPlane, channel, row, min(row + step, row1), inPlace, gradInPlace);
   }
@@ -96,7 +100,7 @@ function band(
     const reach: u32 = pass == Pass.Gradient ? 2 * RADIUS : RADIUS;
     const top = row0 > reach ? row0 - reach : 0;
     const n = (min(row1 + reach, height) - top) * width;
-    const size = stagedBytes(width);
+    const size = stagedPixels(width) * 4;
     loadTarget(job, b, c, top * width, n, staged + size, staged + 3 * size);
     if (pass != Pass.Count) loadPred(job, b, c, top * width, n, staged);
     plane.pred = staged - <usize>top * rowBytes;
@@ -118,7 +122,7 @@ function band(
   }
 
   if (pass == Pass.Gradient) {
-    const area = staged + 2 * stagedBytes(width);
+    const area = staged + 2 * stagedPixels(width) * 4;
     plane.grad = gradInPlace ? job.grad.at(b, c, 0) : area - <usize>row0 * rowBytes;
     ssimValueAndGrad(plane, row0, row1, job.coefficient(group, 0));
     if (!gradInPlace) storeGrad(job, b, c, row0 * width, (row1 - row0) * width, area);

@@ -11,7 +11,7 @@ import {
   type ValueOf,
 } from "./criterion.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
-import type { ImageLike, TargetLike, Tensor } from "./tensor.ts";
+import { type ImageLike, type TargetLike, Tensor } from "./tensor.ts";
 
 /** One summand: its coefficient and its criterion. */
 export interface Term<R extends Reduction = Reduction> {
@@ -120,11 +120,15 @@ export class CombinedLoss<R extends Reduction = "mean"> {
       };
     });
     const grad = gradTensor(options.out, out, first.pred);
+    // Terms that can fail in the middle, by a label or in the caller's own function, must leave `out` as it was.
+    const fallible = prepared.some(({ call }) => call.loss.kind === "labels" || call.loss.kind === "custom");
+    const into = out && fallible ? new Tensor(new Float32Array(out.data.length), grad.shape) : grad;
     // The first term writes the gradient, the others add to it.
     const results = prepared.map(({ kernels, call }, k) => {
       const { upstream, normalizer } = upstreams[k] as (typeof upstreams)[0];
-      return compute(kernels, call, { grad: gradOperand(kernels, call, grad), upstream, normalizer, keep: k > 0 });
+      return compute(kernels, call, { grad: gradOperand(kernels, call, into), upstream, normalizer, keep: k > 0 });
     });
+    if (into !== grad) grad.data.set(into.data);
     return { value: this.#sum(results), terms: results as LossResult<R>[], grad };
   }
 

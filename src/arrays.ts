@@ -34,8 +34,9 @@ type LabelData = Int32Array | Uint8Array | Float32Array;
 const PIXELS = [Float32Array, Uint8Array, Int16Array, Uint16Array];
 const LABELS = [Int32Array, Uint8Array, Float32Array];
 
-/** Pixels of an SSIM window's side. */
+/** Pixels of an SSIM window's side, and of the widest plane whose rows it takes. */
 const WINDOW = 11;
+const MAX_COLUMNS = 2 ** 22;
 
 const REDUCTIONS: Record<Settings["reduction"], ReductionName> = { mean: "Mean", sum: "Sum", none: "None" };
 
@@ -53,6 +54,10 @@ export function prepare(
   const isLabels = base.kind === "labels";
   const pred = checkPixels("pred", predLike);
   const size = dimensions(pred.shape, layout, "pred");
+  if (isLabels && size.channels === 0) throw new RangeError('"pred": expected logits of one class at least, got none');
+  if (base.kind === "window" && size.width > MAX_COLUMNS) {
+    throw new RangeError(`"pred": expected at most ${MAX_COLUMNS} columns for ${base.name}, got ${size.width}`);
+  }
   if (base.kind === "window" && Math.min(size.height, size.width) < WINDOW) {
     throw new RangeError(
       `"pred": expected planes of at least ${WINDOW}×${WINDOW} pixels for ${base.name}, got ${size.height}×${size.width}`,
@@ -60,11 +65,11 @@ export function prepare(
   }
   const ready = targetLike instanceof PreparedTarget ? checkPrepared(targetLike, settings, maskLike) : undefined;
   const target: Checked<PixelData | LabelData> = isLabels
-    ? checkTensor<LabelData>("target", targetLike, ...LABELS)
+    ? uncalibrated("target", checkTensor<LabelData>("target", targetLike, ...LABELS))
     : (ready ?? checkPixels("target", targetLike));
   const targetShape = isLabels ? withoutChannels(pred.shape, layout) : pred.shape;
   checkSameShape("target", target.shape, isLabels ? "pred without its channels" : "pred", targetShape);
-  const mask = maskLike === undefined ? undefined : checkTensor("mask", maskLike, Uint8Array);
+  const mask = maskLike === undefined ? undefined : uncalibrated("mask", checkTensor("mask", maskLike, Uint8Array));
   const fullMask = ready ? ready.fullMask : mask === undefined || isFullMask(mask.shape, target.shape);
   const shape = geometry(size, layout, groupBy, scopeOf(base), fullMask);
 
@@ -100,6 +105,16 @@ export function prepare(
       reduction: REDUCTIONS[settings.reduction],
     },
   };
+}
+
+/** Accepts masks and class labels without scale and offset, which would mean nothing there. */
+function uncalibrated<Data extends ArrayBufferView>(name: string, array: Checked<Data>): Checked<Data> {
+  if (array.scale !== 1 || array.offset !== 0) {
+    throw new TypeError(
+      `"${name}": expected scale and offset with images alone, got scale ${array.scale}, offset ${array.offset}`,
+    );
+  }
+  return array;
 }
 
 function scopeOf(base: BaseLoss): Scope {

@@ -90,7 +90,13 @@ export function checkCalibration(name: string, calibration: unknown, data: Array
   const { scale = 1, offset = 0 } = calibration as Record<string, unknown>;
   checkNumber(`${name}.scale`, scale);
   checkNumber(`${name}.offset`, offset);
-  if (scale === 0) throw new RangeError(`"${name}.scale": expected a number other than 0, got 0`);
+  const inFloat32 = (value: unknown) => Number.isFinite(Math.fround(value as number));
+  if (!inFloat32(scale) || Math.fround(scale as number) === 0) {
+    throw new RangeError(`"${name}.scale": expected a number that float32 holds, other than 0, got ${scale}`);
+  }
+  if (!inFloat32(offset)) {
+    throw new RangeError(`"${name}.offset": expected a number that float32 holds, got ${offset}`);
+  }
   if (data instanceof Float32Array && (scale !== 1 || offset !== 0)) {
     throw new TypeError(`"${name}": expected scale and offset with integers alone, got them with a Float32Array`);
   }
@@ -159,9 +165,11 @@ export function checkNumber(
   return value;
 }
 
-export function checkInteger(name: string, value: unknown): number {
+export function checkInteger(name: string, value: unknown, size: number): number {
   if (typeof value !== "number") throw new TypeError(`"${name}": expected a whole number, got ${kindOf(value)}`);
-  if (!Number.isSafeInteger(value)) throw new RangeError(`"${name}": expected a whole number, got ${value}`);
+  if (!Number.isSafeInteger(value) || Math.abs(value) > size) {
+    throw new RangeError(`"${name}": expected a whole number from -${size} to ${size}, got ${value}`);
+  }
   return value;
 }
 

@@ -9,7 +9,7 @@ import type { Tensor, TensorLike } from "./tensor.ts";
 
 export type Reduction = "mean" | "sum" | "none";
 
-/** `"sqrt"`: √r, `"linear"`: r, `"uniform"`: 1, a number p: r^p, of r = valid / total of a group. */
+/** `"sqrt"`: √r, `"linear"`: r, `"uniform"`: 1, a number p from −16 to 16: r^p, of r = valid / total of a group. */
 export type Weighting = "sqrt" | "linear" | "uniform" | number;
 
 interface CommonOptions<R extends Reduction> {
@@ -74,6 +74,9 @@ export interface Settings {
 
 const POWERS = { sqrt: 0.5, linear: 1, uniform: 0 };
 
+/** Within these, no power of a ratio of pixel counts leaves the range of float64. */
+const POWER_BOUNDS = { min: -16, max: 16 };
+
 /** Whether the loss looks across the channels of a pixel, so that its groups have to be samples. */
 export function looksAcrossChannels(base: BaseLoss): boolean {
   return base.kind === "pixel" || base.kind === "labels";
@@ -116,7 +119,7 @@ export function checkSettings(base: unknown, options: LossOptions, defaultGroupB
   return Object.freeze({
     base,
     groupBy,
-    power: typeof weighting === "number" ? checkNumber("weighting", weighting) : POWERS[weighting],
+    power: typeof weighting === "number" ? checkNumber("weighting", weighting, POWER_BOUNDS) : POWERS[weighting],
     reduction: checkChoice("reduction", reduction, ["mean", "sum", "none"]),
     layout: checkChoice("layout", layout, ["NCHW", "NHWC"]),
     rule: checkRule(options),

@@ -6,6 +6,9 @@ const PAGE = 65536;
 /** Addresses below are left alone: the compiler takes them for unused, and 0 stands for "none". */
 const HEAP_START = 1024;
 
+/** The kernels' loops compare addresses with the end of their range, which therefore must not be 2³². */
+const LAST_ADDRESS = 2 ** 32 - 64;
+
 /** What assembly/index.ts exports. Pointers, counts and sizes are u32: read back through `>>> 0`. */
 export interface Exports {
   jobBytes(): number;
@@ -183,19 +186,22 @@ export class Kernels {
   }
 
   #grow(end: number): number {
+    const full = (had: number) =>
+      new RangeError(
+        `the kernels' memory is full: ${end} bytes are needed, ${had} can be had; ` +
+          "free tensors with dispose(), or pass ordinary Float32Arrays, which are staged piece by piece",
+      );
+    if (end > LAST_ADDRESS) throw full(LAST_ADDRESS);
     const missing = Math.ceil((end - this.memory.buffer.byteLength) / PAGE);
     if (missing > 0) {
       try {
         this.memory.grow(missing);
       } catch {
-        throw new RangeError(
-          `the kernels' memory is full: ${end} bytes are needed, ${this.memory.buffer.byteLength} can be had; ` +
-            "free tensors with dispose(), or pass ordinary Float32Arrays, which are staged piece by piece",
-        );
+        throw full(this.memory.buffer.byteLength);
       }
       this.#look();
     }
-    return this.memory.buffer.byteLength;
+    return Math.min(this.memory.buffer.byteLength, LAST_ADDRESS);
   }
 
   #look(): void {

@@ -109,7 +109,7 @@ export function geometry(
   ): Geometry => {
     const tile = rows ? width : Math.max(STEP, Math.floor(TILE / Math.max(together, 1) / STEP) * STEP);
     const tilesPerPlane = rows ? height : Math.ceil(pixels / tile);
-    const units = samples * planes * tilesPerPlane;
+    const units = together === 0 ? 0 : samples * planes * tilesPerPlane;
     return {
       pixels,
       channels: together,

@@ -30,8 +30,9 @@ export const DEFAULT_RULE: Rule = { min: 0, max: Number.POSITIVE_INFINITY, nodat
 export const NAN_RULE: Rule = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY, nodata: [] };
 
 export function sameRule(a: Rule, b: Rule): boolean {
-  const same = Object.is(a.min, b.min) && Object.is(a.max, b.max) && a.nodata.length === b.nodata.length;
-  return same && a.nodata.every((value) => b.nodata.includes(value));
+  const within = (some: readonly number[], all: readonly number[]) => some.every((value) => all.includes(value));
+  const same = Object.is(a.min, b.min) && Object.is(a.max, b.max);
+  return same && within(a.nodata, b.nodata) && within(b.nodata, a.nodata);
 }
 
 /** A rule as the kernels have it, a closed range of float32: "above x" is "at least the next float32 after x". */
@@ -52,7 +53,7 @@ export function compileRule(name: string, valid: ValidRule): Rule {
   return {
     min: above === undefined ? min : Math.max(min, nextFloat32(above, 1)),
     max: below === undefined ? max : Math.min(max, nextFloat32(below, -1)),
-    nodata: list.filter((value) => !Number.isNaN(value)),
+    nodata: list.map(Math.fround).filter((value) => !Number.isNaN(value)),
   };
 }
 

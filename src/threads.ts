@@ -33,8 +33,12 @@ const BUSY = 16;
 
 const MAX_THREADS = 64;
 
-/** A busy worker that finishes nothing for so long is given up. */
-const PATIENCE_MS = 5000;
+/** A busy worker is given up when so many waits of WAIT_MS pass without anything being finished: 5 s. */
+const PATIENCE = 250;
+const WAIT_MS = 20;
+
+/** Thrown where results are incomplete and a worker may still be writing for a moment: its workspace is not used again. */
+export class LostWorker extends Error {}
 
 /** What every worker runs: plain JavaScript, as it is handed over as text. */
 const workerSource = `
@@ -79,6 +83,9 @@ interface Hand {
 
 let pool: Pool | undefined;
 
+/** The last call of `setThreads`, which the next one waits for. */
+let settled: Promise<unknown> = Promise.resolve();
+
 /**
  * Sets how many threads losses, gradients and metrics of tensors in the kernels' memory (see `zeros`) are computed on: the
  * calling one and n − 1 workers, which share that memory. Results have the same bits for any number. Small calls, and ordinary
@@ -96,6 +103,12 @@ let pool: Pool | undefined;
 export async function setThreads(n: number): Promise<number> {
   checkNumber("n", n, { min: 1, max: MAX_THREADS });
   if (!Number.isInteger(n)) throw new RangeError(`"n": expected a whole number, got ${n}`);
+  const running = settled.then(() => startThreads(n));
+  settled = running.catch(() => {});
+  return running;
+}
+
+async function startThreads(n: number): Promise<number> {
   pool?.end();
   pool = undefined;
   if (n === 1 || !heap().shared) return 1;
@@ -196,16 +209,16 @@ export class Pool {
     const at = this.#at;
     for (const hand of [...this.#hands]) {
       let progress = Atomics.load(at, PROGRESS);
-      let since = now();
+      let waits = 0;
       while (Atomics.load(at, BUSY + hand.index) !== 0) {
-        pause(at, BUSY + hand.index);
+        waits += pause(at, BUSY + hand.index);
         const latest = Atomics.load(at, PROGRESS);
         if (latest !== progress) {
           progress = latest;
-          since = now();
-        } else if (now() - since > PATIENCE_MS) {
+          waits = 0;
+        } else if (waits > PATIENCE) {
           this.#dismiss(hand);
-          throw new Error(
+          throw new LostWorker(
             `a worker thread died during the computation, whose results are incomplete; ${this.#hands.length + 1} threads go on`,
           );
         }
@@ -276,15 +289,16 @@ async function hireWeb(data: WorkerData, gone: () => void): Promise<Hand> {
   }
 }
 
-function now(): number {
-  return performance.now();
-}
-
-/** Waits a little for a flag to be cleared: asleep where the host lets this thread sleep, awake on a browser's main thread. */
-function pause(at: Int32Array, place: number): void {
+/**
+ * Waits for a flag to be cleared: asleep where the host lets this thread sleep, awake on a browser's main thread. Returns how many
+ * waits of WAIT_MS have passed. Time that the whole process was stopped counts once.
+ */
+function pause(at: Int32Array, place: number): number {
   try {
-    Atomics.wait(at, place, 1, 20);
+    return Atomics.wait(at, place, 1, WAIT_MS) === "timed-out" ? 1 : 0;
   } catch {
-    // The page's own thread may not sleep.
+    const until = performance.now() + WAIT_MS;
+    while (Atomics.load(at, place) === 1) if (performance.now() > until) return 1;
+    return 0;
   }
 }

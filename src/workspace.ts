@@ -1,7 +1,7 @@
 import type { Kernels } from "./kernels.ts";
 import type { Geometry, Strides } from "./plan.ts";
 import type { TensorData } from "./tensor.ts";
-import { threadsFor } from "./threads.ts";
+import { LostWorker, threadsFor } from "./threads.ts";
 
 /** Slots for the sums of this many (unit, channel) pairs are kept before they are added to their groups. */
 const SLOTS = 2048;
@@ -79,10 +79,14 @@ export class Workspace {
       Workspace.#idle.set(kernels, idle);
     }
     const workspace = idle.pop() ?? new Workspace(kernels);
+    let lost = false;
     try {
       return use(workspace);
+    } catch (error) {
+      lost = error instanceof LostWorker;
+      throw error;
     } finally {
-      idle.push(workspace);
+      if (!lost) idle.push(workspace);
     }
   }
 
@@ -128,7 +132,7 @@ export class Workspace {
       // Rows come with those that their windows reach: not too few at a time.
       window = apart ? 1 : Math.min(window, Math.max(rows ? STAGED_ROWS : 1, Math.floor(STAGED / unit)));
     }
-    const scratchBytes = exports.scratchBytes(loss, channels, tile, window);
+    const scratchBytes = exports.scratchBytes(loss, channels, tile, window) >>> 0;
     const scratch = this.area("scratch", scratchBytes);
     for (let from = first; from < last; from += window) {
       const to = Math.min(from + window, last);

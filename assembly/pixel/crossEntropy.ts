@@ -87,7 +87,7 @@ function sum<T extends number>(
         others = v128.add<T>(others, v128.andnot(g, v128.eq<T>(label, v128.splat<T>(<T>k))));
         write<T>(grad + k * gradStride, g);
       }
-      others = v128.and(valid, v128.neg<T>(others));
+      others = v128.and(valid, v128.sub<T>(zero, others));
       for (let k: usize = 0; k < classes; k++) {
         const g = read<T>(grad + k * gradStride);
         write<T>(grad + k * gradStride, v128.bitselect(others, g, v128.eq<T>(label, v128.splat<T>(<T>k))));

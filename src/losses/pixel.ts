@@ -29,7 +29,7 @@ export function sam(options: { pixels?: "all" | "any" } = {}): BaseLoss {
  * is ≥ 0, is not `ignoreIndex`, and the mask allows.
  *
  * @param options.ignoreIndex a class that does not count; none by default
- * @throws TypeError, RangeError for an `ignoreIndex` that is no whole number
+ * @throws TypeError, RangeError for an `ignoreIndex` that is no whole number of at most 2^24 in size, as float32 has it
  */
 export function crossEntropy(options: { ignoreIndex?: number } = {}): BaseLoss {
   checkOptions("crossEntropy options", options, ["ignoreIndex"]);
@@ -38,6 +38,6 @@ export function crossEntropy(options: { ignoreIndex?: number } = {}): BaseLoss {
     "crossEntropy",
     "labels",
     "CrossEntropy",
-    ignore === undefined || ignore === null ? {} : { ignoreIndex: checkInteger("ignoreIndex", ignore) },
+    ignore === undefined || ignore === null ? {} : { ignoreIndex: checkInteger("ignoreIndex", ignore, 2 ** 24) },
   );
 }

@@ -6,7 +6,7 @@ const INVALID = ["normalize", "erode", "zero"] as const;
 
 /** Options of `ssim`. */
 export interface SsimOptions {
-  /** Largest possible value minus smallest, in the units of the images: 1 for reflectance. */
+  /** Largest possible value minus smallest, in the units of the images: 1 for reflectance. From 1e-60 to 1e60. */
   dataRange: number;
   /** What becomes of invalid pixels: `"normalize"` by default. */
   invalid?: (typeof INVALID)[number];
@@ -31,7 +31,7 @@ export interface SsimOptions {
  */
 export function ssim(options: SsimOptions): BaseLoss {
   checkOptions("ssim options", options, ["dataRange", "invalid"]);
-  const dataRange = checkNumber("dataRange", options.dataRange, { above: 0 });
+  const dataRange = checkNumber("dataRange", options.dataRange, { min: 1e-60, max: 1e60 });
   const invalid = checkChoice("invalid", options.invalid ?? "normalize", INVALID);
   return baseLoss("ssim", "window", "Ssim", { a: dataRange, b: INVALID.indexOf(invalid) });
 }
