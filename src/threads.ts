@@ -262,7 +262,7 @@ async function hireNode(data: WorkerData, gone: () => void): Promise<Hand> {
   // A name that bundlers for browsers do not follow.
   const name = "node:worker_threads";
   const { Worker } = (await import(/* @vite-ignore */ name)) as typeof import("node:worker_threads");
-  const worker = new Worker(workerSource, { eval: true, workerData: data });
+  const worker = new Worker(workerSource, { eval: true, workerData: data, execArgv: [] });
   worker.unref();
   await new Promise<void>((resolve, reject) => {
     worker.once("message", () => resolve());

@@ -154,7 +154,7 @@ describe("parameters and upstream gradients of any size", () => {
   });
 
   test("weights of any power", () => {
-    for (const weighting of [100, -100, 1e-9, 300]) {
+    for (const weighting of [16, -16, 1e-9, 7.5]) {
       const base: Base = { name: "mse" };
       const problem = problemOf(base, [2, 2, 6, 6], 16, 0.5);
       for (const reduction of ["mean", "sum"] as const) expectRight(base, problem, { weighting, reduction });
