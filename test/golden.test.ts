@@ -7,9 +7,6 @@ import { type Figures, type LossCase, lossCases, metricsCases, type Stats } from
 import { at, type Layout, relayout, shapeIn } from "./support/layout.ts";
 import type { Problem, ValidRule } from "./support/reference.ts";
 
-/** The metrics of the bands that are compared; SSIM joins when `evaluate` has it. */
-const withSsim = false;
-
 function criterion({ combined, terms }: LossCase, layout: Layout): Criterion {
   const parts = terms.map(({ weight, base, settings }) => ({
     weight,
@@ -88,7 +85,7 @@ describe.each(layouts)("golden metrics in %s", (layout) => {
         validRatio: stats.count / (problem.shape[0] * problem.shape[2] * problem.shape[3]),
         psnr: stats.psnr,
         sam: mean(samples.map(({ sam }) => sam)),
-        ...(withSsim ? { ssim: mean(samples.map(({ ssim }) => ssim)) } : {}),
+        ssim: mean(samples.map(({ ssim }) => ssim)),
       };
       for (const [name, number] of Object.entries(want)) {
         const figure = (got[band] as unknown as Record<string, number>)[name] ?? "absent";

@@ -15,6 +15,7 @@ import {
   rmse,
   sam,
   smoothL1,
+  ssim,
   vectorAngle,
   FlexibleWeightedLoss,
   type Reduction,
@@ -42,6 +43,7 @@ const makers = {
   rmse,
   sam,
   smoothL1,
+  ssim,
   vectorAngle,
 };
 

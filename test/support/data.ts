@@ -13,7 +13,7 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** Every base loss, those with a parameter also at one that is not the default. */
+/** Every base loss that looks at a pixel at a time, those with a parameter also at one that is not the default. */
 export const bases: readonly Base[] = [
   { name: "mse" },
   { name: "mae" },
@@ -39,6 +39,14 @@ export const bases: readonly Base[] = [
   { name: "crossEntropy" },
   { name: "crossEntropy", params: { ignoreIndex: 1 } },
 ];
+
+/** SSIM, in the ways that count windows with holes. */
+export const ssims: readonly Base[] = [
+  { name: "ssim", params: { dataRange: 1 } },
+  { name: "ssim", params: { dataRange: 1, invalid: "zero" } },
+];
+
+export const everyBase: readonly Base[] = [...bases, ...ssims];
 
 export const titleOf = ({ name, params }: Base): string =>
   [name, ...Object.entries(params ?? {}).map((entry) => entry.join("="))].join(" ");
@@ -83,9 +91,17 @@ function pairOf({ name, params }: Base, random: () => number): [pred: number, ta
 /** What can stand for "no data" under the default rule, target ≥ 0. */
 const holes = [Number.NaN, -1, -9999, Number.NEGATIVE_INFINITY, -1e-30];
 
-/** A problem with the share `invalid` of its targets knocked out, NCHW. The last channel of the last sample has no valid pixel at all. */
-export function problemOf(base: Base, shape: Shape, seed: number, invalid = 0.3): Problem {
+/** Planes of SSIM's windows' size have a single centre: here as many as the planes of `shape` have pixels. */
+const withRoom = ({ name }: Base, [B, C, H, W]: Shape): Shape =>
+  name === "ssim" ? [B, C, H + 10, W + 10] : [B, C, H, W];
+
+/**
+ * A problem with the share `invalid` of its targets knocked out, NCHW, with room for the windows of `ssim`. The last channel of the last
+ * sample has no valid pixel at all.
+ */
+export function problemOf(base: Base, extent: Shape, seed: number, invalid = 0.3): Problem {
   const random = seeded(seed);
+  const shape = withRoom(base, extent);
   const [B, C, H, W] = shape;
   const n = sizeOf(shape);
   const pred = new Float32Array(n);

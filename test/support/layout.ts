@@ -17,6 +17,10 @@ export function offsetOf([, C, H, W]: Shape, layout: Layout, b: number, c: numbe
   return layout === "NCHW" ? (b * C + c) * H * W + xy : (b * H * W + xy) * C + c;
 }
 
+/** Which pixel of its plane element `offset` is. */
+export const pixelOf = ([, C, H, W]: Shape, layout: Layout, offset: number): number =>
+  (layout === "NCHW" ? offset : Math.floor(offset / C)) % (H * W);
+
 /** The shape as the layout writes it. */
 export const shapeIn = ([B, C, H, W]: Shape, layout: Layout): number[] =>
   layout === "NCHW" ? [B, C, H, W] : [B, H, W, C];

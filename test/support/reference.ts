@@ -1,10 +1,11 @@
 /**
- * A plain f64 reference of every base loss but SSIM: value, figures of the groups and the analytic gradient. Written from the definitions,
+ * A plain f64 reference of every base loss: value, figures of the groups and the analytic gradient. Written from the definitions,
  * one pixel at a time, with nothing but readability in mind.
  */
-import { at, type Layout, offsetOf, type Shape, sizeOf } from "./layout.ts";
+import { at, type Layout, offsetOf, pixelOf, type Shape, sizeOf } from "./layout.ts";
+import { type Rule as SsimRule, ssim } from "./ssim.ts";
 
-export type BaseName = keyof typeof elementwise | keyof typeof vectorLosses | "sam" | "crossEntropy";
+export type BaseName = keyof typeof elementwise | keyof typeof vectorLosses | "sam" | "crossEntropy" | "ssim";
 export type Params = Readonly<Record<string, number | boolean | string>>;
 /** A base loss by the name of its maker, and what the maker is given. */
 export interface Base {
@@ -215,7 +216,10 @@ interface Unit {
 
 interface Group {
   readonly total: number;
+  /** None where the group is skipped. */
   readonly units: Unit[];
+  /** Where it is not that of the units: SSIM skips groups whose valid pixels hold no centre. */
+  readonly validCount?: number;
 }
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
@@ -277,6 +281,25 @@ function groupsOf(base: Base, problem: Problem, settings: Settings): Group[] {
   const members = byChannel ? planes : range(B).map((b) => planes.slice(b * C, (b + 1) * C).flat());
   const total = byChannel ? H * W : C * H * W;
   const name = base.name;
+  if (name === "ssim") {
+    const rule = { invalid: "normalize", ...base.params, lo: Number.NEGATIVE_INFINITY } as SsimRule;
+    const results = planes.map((_, plane) => {
+      const [b, c] = [Math.floor(plane / C), plane % C];
+      const read = (of: ArrayLike<number>) => Float64Array.from(range(H * W), (xy) => at(of, offset(b, c, xy)));
+      const seen = read(target).map((t, xy) => (valid(b, c, xy) ? t : Number.NaN));
+      return ssim({ pred: read(pred), target: seen, width: W, height: H }, rule);
+    });
+    return members.map((offsets, g) => {
+      const own = byChannel ? results.slice(g, g + 1) : results.slice(g * C, (g + 1) * C);
+      const centres = sum(own.flatMap(({ counted }) => counted));
+      const loss = sum(own.flatMap(({ sums }) => Array.from(sums))) / centres;
+      const slopes = own.flatMap(({ grad }, k) =>
+        (planes[byChannel ? g : g * C + k] as number[]).map((o) => at(grad, pixelOf(shape, layout, o)) / centres),
+      );
+      const units = centres ? [unit(offsets, offsets.length, { loss, grad: slopes })] : [];
+      return { total, units, validCount: offsets.length };
+    });
+  }
   if (name in vectorLosses) {
     const of = vectorLosses[name as keyof typeof vectorLosses](params);
     return members.map((offsets) => ({
@@ -295,7 +318,6 @@ function groupsOf(base: Base, problem: Problem, settings: Settings): Group[] {
 }
 
 function weightOf(rule: Settings["weighting"], ratio: number): number {
-  if (ratio === 0) return 0;
   if (typeof rule === "number") return ratio ** rule;
   return { sqrt: Math.sqrt(ratio), linear: ratio, uniform: 1 }[rule ?? "sqrt"];
 }
@@ -304,10 +326,12 @@ function weightOf(rule: Settings["weighting"], ratio: number): number {
 export function reference(base: Base, problem: Problem, settings: Settings = {}): Answer {
   const reduction = settings.reduction ?? "mean";
   const groups = groupsOf(base, problem, settings);
-  const validCount = groups.map(({ units }) => sum(units.map(({ count }) => count)));
+  const validCount = groups.map((group) => group.validCount ?? sum(group.units.map(({ count }) => count)));
   const totalCount = groups.map(({ total }) => total);
   const loss = groups.map(({ units }) => (units.length ? sum(units.map((u) => u.loss)) / units.length : 0));
-  const weight = validCount.map((n, g) => weightOf(settings.weighting, n / at(totalCount, g)));
+  const weight = groups.map(({ units, total }, g) =>
+    units.length ? weightOf(settings.weighting, at(validCount, g) / total) : 0,
+  );
   const numerator = dot(weight, loss);
   const weightSum = sum(weight);
 

@@ -1,0 +1,299 @@
+import { describe, expect, test } from "vitest";
+import { type PixelData, type Tensor, tensor, zeros } from "../src/index.ts";
+import { criterionOf, place } from "./support/api.ts";
+import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
+import { everyBase, groupingsOf, layouts, seeded, titleOf } from "./support/data.ts";
+import { at, type Layout, relayout, type Shape, shapeIn, sizeOf } from "./support/layout.ts";
+import { type Base, reference, type Settings, type ValidRule } from "./support/reference.ts";
+
+interface Kind {
+  readonly name: "uint8" | "int16" | "uint16";
+  readonly Type: Uint8ArrayConstructor | Int16ArrayConstructor | Uint16ArrayConstructor;
+  readonly least: number;
+  readonly most: number;
+  /** From the stored range to reflectance. */
+  readonly scale: number;
+  readonly offset: number;
+}
+
+const kinds: readonly Kind[] = [
+  { name: "uint8", Type: Uint8Array, least: 0, most: 255, scale: 1 / 255, offset: 0 },
+  { name: "int16", Type: Int16Array, least: -32768, most: 32767, scale: 1 / 65536, offset: 0.5 },
+  { name: "uint16", Type: Uint16Array, least: 0, most: 65535, scale: 1e-4, offset: -0.1 },
+];
+
+const shape: Shape = [2, 3, 13, 17];
+
+/** Stored numbers over the whole range, the least and the most among them. */
+function stored({ Type, least, most }: Kind, seed: number, of: Shape = shape): Uint8Array | Int16Array | Uint16Array {
+  const random = seeded(seed);
+  const data = Type.from(Array.from({ length: sizeOf(of) }, () => Math.round(least + random() * (most - least))));
+  data.set([least, most, 0, 1, most - 1], 5);
+  return data;
+}
+
+/** What stored numbers stand for, in the kernels' own arithmetic: float32, each step rounded. */
+const widened = (data: ArrayLike<number>, scale: number, offset: number) =>
+  Float32Array.from(data, (v) => Math.fround(Math.fround(scale) * v) + Math.fround(offset));
+
+type Memory = "staged" | "odd" | "in place";
+
+/** An integer tensor over a copy of `data`: the caller's, the caller's at an odd address of its elements, or the kernels'. */
+function integers(kind: Kind, data: ArrayLike<number>, of: readonly number[], memory: Memory): Tensor<PixelData> {
+  const { Type, name, scale, offset } = kind;
+  if (memory === "in place") {
+    const owned = zeros(of, { type: name, scale, offset });
+    owned.data.set(data);
+    return owned;
+  }
+  const around = new Type(data.length + 8).fill(kind.most);
+  const skip = memory === "odd" ? 3 : 0;
+  around.set(data, skip);
+  return tensor(around.subarray(skip, skip + data.length), of, { scale, offset });
+}
+
+const threeWays = ["staged", "odd", "in place"] as const;
+
+/** Losses of reals: reflectance is in the domain of all of these. */
+const images = everyBase.filter(({ name }) => !["crossEntropy", "bce", "poissonNLL"].includes(name));
+
+describe.each(kinds)("$name", (kind) => {
+  const { scale, offset, least, most } = kind;
+
+  test.each(images.map((base) => ({ base, title: titleOf(base) })))(
+    "the bits of the float32 tensor that it stands for: $title",
+    ({ base }) => {
+      for (const layout of layouts)
+        for (const groupBy of groupingsOf(base)) {
+          const of = shapeIn(shape, layout);
+          const [p, t] = [stored(kind, 1), stored(kind, 2)];
+          // Rules are in stored numbers, so the float32 tensor has a mask in their place.
+          const valid: ValidRule = { min: least + 1, below: most };
+          const criterion = criterionOf(base, { layout, groupBy, valid });
+          const bytes = Uint8Array.from(t, (v) => Number(v >= least + 1 && v < most));
+          const mask = tensor(bytes, of);
+          const want = criterionOf(base, { layout, groupBy, valid: {} }).valueAndGrad(
+            place(widened(p, scale, offset), of),
+            place(widened(t, scale, offset), of),
+            { mask },
+          );
+          for (const memory of threeWays) {
+            const got = criterion.valueAndGrad(integers(kind, p, of, memory), integers(kind, t, of, memory));
+            const alone = criterion.forward(integers(kind, p, of, memory), integers(kind, t, of, memory));
+            const where = [titleOf(base), layout, groupBy, memory];
+            expect([
+              ...where,
+              bitsError(bitsOf(got.value), bitsOf(want.value)),
+              bitsError(bitsOf(alone.value), bitsOf(want.value)),
+              bitsError(got.grad.data, want.grad.data),
+              bitsError(got.groups.validCount, want.groups.validCount),
+            ]).toEqual([...where, "", "", "", ""]);
+          }
+        }
+    },
+  );
+
+  test("one side alone, the other float32 or of another kind", () => {
+    const other = kinds[(kinds.indexOf(kind) + 1) % kinds.length] as Kind;
+    const [p, t] = [stored(kind, 3), stored(other, 4)];
+    const floats = widened(p, scale, offset);
+    const criterion = criterionOf({ name: "mse" }, { valid: { min: other.least } });
+    const want = criterionOf({ name: "mse" }, { valid: {} }).valueAndGrad(
+      place(floats, shape),
+      place(widened(t, other.scale, other.offset), shape),
+    );
+    for (const memory of threeWays)
+      for (const pred of [integers(kind, p, shape, memory), place(floats, shape, "in place"), place(floats, shape)]) {
+        const got = criterion.valueAndGrad(pred, integers(other, t, shape, memory));
+        expect(bitsError(bitsOf(got.value), bitsOf(want.value))).toBe("");
+        expect(bitsError(got.grad.data, want.grad.data)).toBe("");
+        expect(got.grad.data).toBeInstanceOf(Float32Array);
+      }
+  });
+
+  test("1e-6 of exact arithmetic on scale · v + offset", () => {
+    // float32 rounds the pixels themselves, so p and t are kept apart: their difference then keeps its digits.
+    for (const base of [
+      { name: "mse" },
+      { name: "mae" },
+      { name: "vectorAngle" },
+      { name: "logCosh" },
+    ] satisfies Base[]) {
+      const [p, t] = [stored(kind, 5), stored(kind, 6)].map((data, i) =>
+        data.map((v) => (i ? v / 2 - 0.4 * (least < 0 ? most : 0) : v / 2 + 0.5 * most)),
+      ) as [Uint8Array, Uint8Array];
+      const exact = (data: ArrayLike<number>) => Float64Array.from(data, (v) => scale * v + offset);
+      const got = criterionOf(base, { valid: {} }).valueAndGrad(
+        integers(kind, p, shape, "staged"),
+        integers(kind, t, shape, "staged"),
+      );
+      const problem = { shape, pred: exact(p), target: exact(t) as unknown as Float32Array };
+      const want = reference(base, problem, { valid: {} });
+      expect([base, valueError(got.value, want.value), gradError(got.grad.data, want.grad)]).toEqual([base, "", ""]);
+    }
+  });
+
+  test.each<ValidRule>([
+    { nodata: [0] },
+    { nodata: [most] },
+    { nodata: [least, 1, most] },
+    { max: most - 1 },
+    { below: most },
+    { min: least },
+    { above: least },
+    { above: 0, nodata: [most] },
+    { min: 0.5, max: 1.5 },
+    { nodata: [scale * 7 + offset, -9999, 1e9] },
+    {},
+  ])("rules compare stored numbers: %j", (valid) => {
+    const t = stored(kind, 7);
+    const holds = (v: number) =>
+      v >= (valid.min ?? -1e9) &&
+      v > (valid.above ?? -1e9) &&
+      v <= (valid.max ?? 1e9) &&
+      v < (valid.below ?? 1e9) &&
+      !valid.nodata?.includes(v);
+    const size = sizeOf(shape) / 6;
+    const want = Array.from({ length: 6 }, (_, g) => t.slice(g * size, (g + 1) * size).filter(holds).length);
+    for (const memory of threeWays)
+      for (const name of ["mse", "rmse", "vectorAngle", "charbonnier"] as const) {
+        const { groups, grad } = criterionOf({ name }, { valid }).valueAndGrad(
+          place(new Float32Array(sizeOf(shape)).fill(7), shape),
+          integers(kind, t, shape, memory),
+        );
+        expect(Array.from(groups.validCount)).toEqual(want);
+        expect(grad.data.every((g, i) => holds(at(t, i)) || Object.is(g, 0))).toBe(true);
+      }
+  });
+
+  test("the default rule: stored numbers ≥ 0", () => {
+    const t = stored(kind, 8);
+    const { groups } = criterionOf({ name: "mse" }, { groupBy: "sample" }).forward(
+      integers(kind, t, shape, "staged"),
+      integers(kind, t, shape, "staged"),
+    );
+    const half = t.length / 2;
+    const count = (part: typeof t) => part.filter((v) => v >= 0).length;
+    expect(Array.from(groups.validCount)).toEqual([count(t.slice(0, half)), count(t.slice(half))]);
+  });
+
+  test("every stored number is widened to itself", () => {
+    const all = kind.Type.from(Array.from({ length: most - least + 1 }, (_, i) => least + i));
+    const of = [1, 1, 1, all.length];
+    const plain = { ...kind, scale: 1, offset: 0 };
+    for (const memory of threeWays) {
+      // mae against 0 has the sign of each as its gradient, and their mean size as its value.
+      const zero = place(new Float32Array(all.length), of);
+      const { value, grad } = criterionOf({ name: "mae" }).valueAndGrad(integers(plain, all, of, memory), zero);
+      expect(valueError(value, Array.from(all).reduce((sum, v) => sum + Math.abs(v), 0) / all.length, 1e-12)).toBe("");
+      expect(Array.from(grad.data, Math.sign)).toEqual(Array.from(all, Math.sign));
+      // mse against itself as float32: exactly none.
+      const same = place(Float32Array.from(all), of, "in place");
+      expect(criterionOf({ name: "mse" }, { valid: {} }).forward(integers(plain, all, of, memory), same).value).toBe(0);
+      expect(criterionOf({ name: "mse" }, { valid: {} }).forward(same, integers(plain, all, of, memory)).value).toBe(0);
+    }
+  });
+
+  test("over many tiles, with a mask that is broadcast, in both layouts", () => {
+    const big: Shape = [2, 3, 150, 151];
+    const bytes = Uint8Array.from({ length: 150 * 151 }, (_, i) => (i * 31) % 3);
+    for (const base of [{ name: "mse" }, { name: "sam" }, { name: "ssim", params: { dataRange: 1 } }] satisfies Base[])
+      for (const layout of layouts) {
+        const move = (data: ReturnType<typeof stored>): Float32Array =>
+          relayout(Float32Array.from(data), big, "NCHW", layout as Layout);
+        const [p, t] = [move(stored(kind, 9, big)), move(stored(kind, 10, big))];
+        const of = shapeIn(big, layout);
+        const mask = tensor(bytes, layout === "NCHW" ? [150, 151] : [150, 151, 1]);
+        const settings: Settings = { layout, valid: {} };
+        const results = [
+          criterionOf(base, settings).valueAndGrad(
+            place(widened(p, scale, offset), of),
+            place(widened(t, scale, offset), of),
+            { mask },
+          ),
+          ...threeWays.map((memory) =>
+            criterionOf(base, settings).valueAndGrad(integers(kind, p, of, memory), integers(kind, t, of, memory), {
+              mask,
+            }),
+          ),
+        ];
+        for (const got of results) {
+          expect(bitsError(bitsOf(got.value), bitsOf(results[0]?.value ?? []))).toBe("");
+          expect(bitsError(got.grad.data, results[0]?.grad.data ?? new Float32Array())).toBe("");
+        }
+      }
+  });
+});
+
+describe("scale and offset", () => {
+  const floats = new Float32Array(4);
+  const bytes = new Uint8Array(4);
+  // biome-ignore lint/suspicious/noExplicitAny: the tests of errors call what does not compile
+  type Any = any;
+
+  test.each<[string, () => unknown, typeof TypeError | typeof RangeError, RegExp]>([
+    ["of float32", () => tensor(floats, [2, 2], { scale: 2 }), TypeError, /Float32Array/],
+    ["of float32, offset", () => tensor(floats, [2, 2], { offset: 1 }), TypeError, /Float32Array/],
+    ["of float32 zeros", () => zeros([2, 2], { scale: 2 }), TypeError, /Float32Array/],
+    ["scale 0", () => tensor(bytes, [2, 2], { scale: 0 }), RangeError, /scale.*0/],
+    ["scale −0", () => tensor(bytes, [2, 2], { scale: -0 }), RangeError, /scale.*0/],
+    ["scale NaN", () => tensor(bytes, [2, 2], { scale: Number.NaN }), RangeError, /scale.*NaN/],
+    ["infinite offset", () => tensor(bytes, [2, 2], { offset: -1 / 0 }), RangeError, /offset.*Infinity/],
+    ["scale beyond float32", () => tensor(bytes, [2, 2], { scale: 1e300 }), RangeError, /scale.*1e\+?300/],
+    ["scale that float32 has no number for", () => tensor(bytes, [2, 2], { scale: 1e-60 }), RangeError, /scale.*1e-60/],
+    ["offset beyond float32", () => tensor(bytes, [2, 2], { offset: 1e39 }), RangeError, /offset.*1e\+?39/],
+    ["of another kind", () => tensor(bytes, [2, 2], { scale: "2" } as Any), TypeError, /scale.*string/],
+    ["unknown key", () => tensor(bytes, [2, 2], { gain: 2 } as Any), TypeError, /gain/],
+    ["unknown type", () => zeros([2, 2], { type: "float64" } as Any), RangeError, /type.*float64/],
+    [
+      "on a plain object",
+      () =>
+        criterionOf({ name: "mse" }).forward(
+          { data: floats, shape: [2, 2], scale: 3 },
+          { data: floats, shape: [2, 2] },
+        ),
+      TypeError,
+      /"pred".*scale/,
+    ],
+    [
+      "of a mask",
+      () =>
+        criterionOf({ name: "mse" }).forward(tensor(floats, [2, 2]), tensor(floats, [2, 2]), {
+          mask: tensor(bytes, [2, 2], { scale: 2 }),
+        }),
+      TypeError,
+      /"mask".*scale/,
+    ],
+    [
+      "of class labels",
+      () =>
+        criterionOf({ name: "crossEntropy" }).forward(
+          tensor(floats, [1, 1, 2, 2]),
+          tensor(bytes, [1, 2, 2], { offset: 1 }),
+        ),
+      TypeError,
+      /"target".*scale/,
+    ],
+  ])("%s: an error", (_, call, kind, message) => {
+    expect(call).toThrow(kind);
+    expect(call).toThrow(message);
+  });
+
+  test("a failing zeros leaves no memory behind", () => {
+    for (let i = 0; i < 300; i++)
+      expect(() => zeros([4096, 4096], { type: "uint16", scale: Number.NaN })).toThrow(RangeError);
+  });
+
+  test("a plain object has them too, with dims", () => {
+    const stored = { data: Uint8Array.of(0, 10, 20, 30), dims: [2, 2], scale: 0.5, offset: 1 };
+    const target = { data: new Float32Array(4), shape: [2, 2] };
+    expect(criterionOf({ name: "mae" }).forward(stored, target).value).toBe((1 + 6 + 11 + 16) / 4);
+  });
+
+  test("are 1 and 0 where they are not given, and can be read", () => {
+    const plain = tensor(bytes, [2, 2]);
+    const stored = zeros([2, 2], { type: "int16", scale: 2, offset: -3 });
+    expect([plain.scale, plain.offset, stored.scale, stored.offset]).toEqual([1, 0, 2, -3]);
+    expect(stored.data).toBeInstanceOf(Int16Array);
+  });
+});
