@@ -4,7 +4,7 @@
 
 import { Job, Operand, Type } from "./job";
 import { STEP } from "./lanes";
-import { exclude } from "./valid";
+import { calibrate, gatherStored, select, sizeOf } from "./stored";
 
 /** Length of a tile of n elements in scratch. */
 export function padded(n: u32): u32 {
@@ -15,29 +15,6 @@ export function planar(operand: Operand): bool {
   return operand.type == Type.F32 && operand.pixelStride == 4;
 }
 
-/** Copies n elements, `stride` bytes apart, to float32 at `to`. */
-function widenStored(from: usize, stride: usize, type: Type, to: usize, n: u32): void {
-  if (type == Type.F32 && stride == 4) {
-    memory.copy(to, from, n * 4);
-    return;
-  }
-  const end = to + n * 4;
-  if (type == Type.F32) for (; to < end; to += 4, from += stride) store<f32>(to, load<f32>(from));
-  else if (type == Type.U8) for (; to < end; to += 4, from += stride) store<f32>(to, <f32>load<u8>(from));
-  else if (type == Type.I16) for (; to < end; to += 4, from += stride) store<f32>(to, <f32>load<i16>(from));
-  else if (type == Type.U16) for (; to < end; to += 4, from += stride) store<f32>(to, <f32>load<u16>(from));
-  else for (; to < end; to += 4, from += stride) store<f32>(to, <f32>load<i32>(from));
-}
-
-/** v ← scale · v + offset, NaN staying NaN. */
-function rescale(operand: Operand, tile: usize, n: u32): void {
-  if (operand.scale == 1 && operand.offset == 0) return;
-  const scale = f32x4.splat(operand.scale);
-  const offset = f32x4.splat(operand.offset);
-  const end = tile + n * 4;
-  for (; tile < end; tile += 16) v128.store(tile, f32x4.add(f32x4.mul(v128.load(tile), scale), offset));
-}
-
 function pad(tile: usize, n: u32, value: f32): void {
   const end = tile + padded(n) * 4;
   for (let at = tile + n * 4; at < end; at += 4) store<f32>(at, value);
@@ -46,20 +23,34 @@ function pad(tile: usize, n: u32, value: f32): void {
 /** A tile of pred, plane (b, c), from pixel i on, as float32 at `to`. */
 export function loadPred(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize): void {
   const pred = job.pred;
-  widenStored(pred.at(b, c, i), pred.pixelStride, pred.type, to, n);
+  const from = pred.at(b, c, i);
+  const consecutive = pred.pixelStride == sizeOf(pred.type);
+  const plain = pred.scale == 1 && pred.offset == 0;
+  if (pred.type == Type.F32 && consecutive) memory.copy(to, from, n * 4);
+  else if (consecutive) calibrate(pred, from, pred.type, to, n);
+  else {
+    gatherStored(from, pred.pixelStride, pred.type, to, n);
+    if (!plain) calibrate(pred, to, Type.F32, to, n);
+  }
   pad(to, n, 0);
-  rescale(pred, to, padded(n));
 }
 
 /** A tile of target as float32 at `to`, NaN where the rule or the mask says that it is not valid, and in its padding. */
 export function loadTarget(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize, maskScratch: usize): void {
   const target = job.target;
-  widenStored(target.at(b, c, i), target.pixelStride, target.type, to, n);
+  let from = target.at(b, c, i);
+  let type = target.type;
+  if (target.pixelStride != sizeOf(type)) {
+    gatherStored(from, target.pixelStride, type, to, n);
+    from = to;
+    type = Type.F32;
+  }
+  if (!job.simpleRule) {
+    if (job.masked) loadMask(job, b, c, i, n, maskScratch);
+    const mask = job.masked ? maskScratch : 0;
+    select(target, from, type, to, n, job.min, job.max, job.nodata, job.nodataCount, mask);
+  } else if (from != to) memory.copy(to, from, n * 4);
   pad(to, n, NaN);
-  if (job.simpleRule) return;
-  if (job.masked) loadMask(job, b, c, i, n, maskScratch);
-  exclude(job, to, job.masked ? maskScratch : 0, padded(n));
-  rescale(target, to, padded(n));
 }
 
 /** A tile of the mask's bytes, broadcast to the target's shape. */

@@ -1,0 +1,108 @@
+// Elements as they are stored, S being their type, and as float32.
+
+import { Operand, Type } from "./job";
+
+/** Four consecutive elements as float32; integers of 32 bits are rounded. */
+function read4<S extends number>(from: usize): v128 {
+  if (isFloat<S>()) return v128.load(from);
+  if (sizeof<S>() == 4) return f32x4.convert_i32x4_s(v128.load(from));
+  if (sizeof<S>() == 2) {
+    return f32x4.convert_i32x4_s(isSigned<S>() ? v128.load_ext<i16>(from) : v128.load_ext<u16>(from));
+  }
+  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(from))));
+}
+
+/** n elements, `stride` bytes apart, as float32 at `to`. */
+function gatherAs<S extends number>(from: usize, stride: usize, to: usize, n: u32): void {
+  for (const end = to + n * 4; to < end; to += 4, from += stride) store<f32>(to, <f32>load<S>(from));
+}
+
+/** scale · v + offset of n consecutive elements, a multiple of 4. */
+function calibrateAs<S extends number>(from: usize, to: usize, n: u32, scale0: f32, offset0: f32): void {
+  const scale = f32x4.splat(scale0);
+  const offset = f32x4.splat(offset0);
+  for (const end = to + n * 4; to < end; to += 16, from += 4 * sizeof<S>()) {
+    v128.store(to, f32x4.add(f32x4.mul(read4<S>(from), scale), offset));
+  }
+}
+
+/**
+ * The same, and NaN where the rule does not hold: min ≤ v ≤ max on the stored number, v none of `nodata`, and the mask's byte ≠ 0
+ * where there is a mask.
+ */
+function selectAs<S extends number>(
+  from: usize,
+  to: usize,
+  n: u32,
+  scale0: f32,
+  offset0: f32,
+  min: f32,
+  max: f32,
+  nodata: usize,
+  nodataEnd: usize,
+  mask: usize,
+): void {
+  const scale = f32x4.splat(scale0);
+  const offset = f32x4.splat(offset0);
+  const lo = f32x4.splat(min);
+  const hi = f32x4.splat(max);
+  const nan = f32x4.splat(NaN);
+  for (const end = to + n * 4; to < end; to += 16, from += 4 * sizeof<S>()) {
+    const v = read4<S>(from);
+    let valid = v128.and(f32x4.ge(v, lo), f32x4.le(v, hi));
+    for (let at = nodata; at < nodataEnd; at += 4) valid = v128.and(valid, f32x4.ne(v, v128.load32_splat(at)));
+    if (mask) {
+      const bytes = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(mask)));
+      valid = v128.and(valid, i32x4.ne(bytes, i32x4.splat(0)));
+      mask += 4;
+    }
+    v128.store(to, v128.bitselect(f32x4.add(f32x4.mul(v, scale), offset), nan, valid));
+  }
+}
+
+/** Bytes of an element. */
+export function sizeOf(type: Type): usize {
+  return type == Type.U8 ? 1 : type == Type.I16 || type == Type.U16 ? 2 : 4;
+}
+
+/** Consecutive stored numbers from elements that lie `stride` bytes apart. */
+export function gatherStored(from: usize, stride: usize, type: Type, to: usize, n: u32): void {
+  if (type == Type.F32) gatherAs<f32>(from, stride, to, n);
+  else if (type == Type.U8) gatherAs<u8>(from, stride, to, n);
+  else if (type == Type.I16) gatherAs<i16>(from, stride, to, n);
+  else if (type == Type.U16) gatherAs<u16>(from, stride, to, n);
+  else gatherAs<i32>(from, stride, to, n);
+}
+
+/** Values of n consecutive stored numbers of `type`, n rounded up to a multiple of 4. */
+export function calibrate(operand: Operand, from: usize, type: Type, to: usize, n: u32): void {
+  const scale = operand.scale;
+  const offset = operand.offset;
+  if (type == Type.F32) calibrateAs<f32>(from, to, n, scale, offset);
+  else if (type == Type.U8) calibrateAs<u8>(from, to, n, scale, offset);
+  else if (type == Type.I16) calibrateAs<i16>(from, to, n, scale, offset);
+  else calibrateAs<u16>(from, to, n, scale, offset);
+}
+
+/** The same, NaN where the rule or the mask says that a pixel does not count. `mask` 0: there is none. */
+export function select(
+  operand: Operand,
+  from: usize,
+  type: Type,
+  to: usize,
+  n: u32,
+  min: f32,
+  max: f32,
+  nodata: usize,
+  nodataCount: u32,
+  mask: usize,
+): void {
+  const scale = operand.scale;
+  const offset = operand.offset;
+  const end = nodata + nodataCount * 4;
+  if (type == Type.F32) selectAs<f32>(from, to, n, scale, offset, min, max, nodata, end, mask);
+  else if (type == Type.U8) selectAs<u8>(from, to, n, scale, offset, min, max, nodata, end, mask);
+  else if (type == Type.I16) selectAs<i16>(from, to, n, scale, offset, min, max, nodata, end, mask);
+  else if (type == Type.U16) selectAs<u16>(from, to, n, scale, offset, min, max, nodata, end, mask);
+  else selectAs<i32>(from, to, n, scale, offset, min, max, nodata, end, mask);
+}
