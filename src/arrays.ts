@@ -26,6 +26,8 @@ export interface Prepared {
   readonly kernels: Kernels;
   readonly size: Dimensions;
   readonly pred: Checked<PixelData>;
+  /** Whether there is no mask, or one with an element of its own for each of the target's. */
+  readonly fullMask: boolean;
   readonly inputs: readonly ArrayBufferView[];
 }
 
@@ -40,7 +42,10 @@ const MAX_COLUMNS = 2 ** 22;
 
 const REDUCTIONS: Record<Settings["reduction"], ReductionName> = { mean: "Mean", sum: "Sum", none: "None" };
 
-const checkPixels = (name: string, value: unknown) => checkTensor<PixelData>(name, value, ...PIXELS);
+/** Accepts an image. */
+export function checkPixels(name: string, value: unknown): Checked<PixelData> {
+  return checkTensor<PixelData>(name, value, ...PIXELS);
+}
 
 /** Checks the arrays of a call against each other. `out` takes part in the choice of kernels. */
 export function prepare(
@@ -83,6 +88,7 @@ export function prepare(
     kernels,
     size,
     pred,
+    fullMask,
     inputs,
     call: {
       loss: base,

@@ -1,10 +1,10 @@
-import { dense, prepare } from "./arrays.ts";
+import { checkPixels, dense, prepare } from "./arrays.ts";
 import { checkOptions } from "./check.ts";
 import { writePrepared } from "./compute.ts";
 import { checkSettings, type RuleOptions } from "./criterion.ts";
 import { heap } from "./kernels.ts";
 import { baseLoss } from "./losses/BaseLoss.ts";
-import { isFullMask, type Layout } from "./plan.ts";
+import { dimensions, type Layout } from "./plan.ts";
 import { DEFAULT_RULE, type Rule } from "./rule.ts";
 import { type ImageLike, type Tensor, type TensorLike, zeros } from "./tensor.ts";
 
@@ -71,10 +71,11 @@ export function prepareTarget(target: ImageLike, options: PrepareOptions = {}): 
   checkOptions("options", options, ["threshold", "valid", "mask", "layout"]);
   const { mask, ...rest } = options;
   const settings = checkSettings(copy, rest as RuleOptions, "sample");
-  // Seen as its own prediction, the target is checked and cut as the criteria will.
-  const { pred } = prepare(settings, target, target, mask);
-  const fullMask = mask === undefined || isFullMask("shape" in mask ? mask.shape : mask.dims, pred.shape);
-  const tensor = zeros(pred.shape);
+  const { shape } = checkPixels("target", target);
+  dimensions(shape, settings.layout, "target");
+  // Seen as its own prediction, the target is checked against its mask, and cut as the criteria will cut it.
+  const { fullMask } = prepare(settings, target, target, mask);
+  const tensor = zeros(shape);
   try {
     const out = { data: tensor.data, shape: tensor.shape, scale: 1, offset: 0 };
     const { call } = prepare(settings, target, target, mask, out);
