@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { FlexibleWeightedLoss, mse, tensor, zeros } from "../src/index.ts";
+import { FlexibleWeightedLoss, mse, type Tensor, tensor, zeros } from "../src/index.ts";
 
 const criterion = new FlexibleWeightedLoss(mse());
 
@@ -96,7 +96,7 @@ describe("zeros", () => {
   });
 
   test("is freed by using, and use after that throws", () => {
-    let kept: ReturnType<typeof zeros>;
+    let kept: Tensor;
     {
       using scoped = zeros([2, 2]);
       scoped.data.fill(1);
