@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { tensor, zeros } from "../src/index.ts";
+import { type Tensor, tensor, zeros } from "../src/index.ts";
 import { criterionOf, misaligned, run, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
 import { everyBase, groupingsOf, inLayout, layouts, problemOf, seeded, titleOf } from "./support/data.ts";
@@ -90,6 +90,56 @@ describe("every length, staged, in place and misaligned", () => {
           for (const groupBy of groupingsOf(base)) expectRight(base, problem, { layout, groupBy });
         }
   });
+
+  test("bands by the thousand, in place, with nothing overwritten around them", () => {
+    for (const base of [{ name: "mse" }, { name: "rmse" }, { name: "vectorAngle" }, { name: "sam" }] satisfies Base[])
+      for (const C of [2049, 5000])
+        for (const layout of layouts)
+          for (const groupBy of groupingsOf(base)) {
+            const problem = inLayout(problemOf(base, [2, C, 1, 2], 19, base.name === "sam" ? 0 : 0.2), layout);
+            const want = reference(base, problem, { layout, groupBy });
+            const { pred, target } = tensorsOf(problem, layout, "in place");
+            const behind = Array.from({ length: 4 }, () => zeros([1, 1 << 18]));
+            const got = criterionOf(base, { layout, groupBy }).valueAndGrad(pred, target as Tensor);
+            const where = [titleOf(base), C, layout, groupBy];
+            expect([...where, valueError(got.value, want.value), gradError(got.grad.data, want.grad)]).toEqual([
+              ...where,
+              "",
+              "",
+            ]);
+            expect(bitsError(pred.data, problem.pred as Float32Array)).toBe("");
+            for (const tensor of behind) expect(tensor.data.every((x) => x === 0)).toBe(true);
+            for (const tensor of [pred, target, ...behind]) tensor.dispose();
+          }
+  });
+
+  test("groups by the ten thousand", () => {
+    for (const layout of layouts) {
+      const problem = inLayout(problemOf({ name: "mse" }, [35000, 2, 1, 2], 20), layout);
+      for (const groupBy of ["sample", "channel"] as const) expectRight({ name: "mse" }, problem, { layout, groupBy });
+    }
+  });
+
+  test.each(everyBase.filter(({ name }) => name !== "ssim").map((base) => ({ base, title: titleOf(base) })))(
+    "any extent may be 0: $title",
+    ({ base }) => {
+      for (const [B, C, H, W] of [
+        [0, 3, 4, 5],
+        [2, 0, 4, 5],
+        [2, 3, 0, 5],
+        [2, 3, 4, 0],
+        [0, 0, 0, 0],
+      ] as const)
+        for (const layout of layouts)
+          for (const groupBy of groupingsOf(base)) {
+            if (base.name === "crossEntropy" && C === 0) continue; // An error: see errors.test.ts.
+            const pred = tensor(new Float32Array(0), shapeIn([B, C, H, W], layout));
+            const target = base.name === "crossEntropy" ? tensor(new Int32Array(0), [B, H, W]) : pred;
+            const { value, grad, groups } = criterionOf(base, { layout, groupBy }).valueAndGrad(pred, target);
+            expect([value, grad.data.length, groups.loss.length]).toEqual([0, 0, groupBy === "sample" ? B : B * C]);
+          }
+    },
+  );
 
   test("an image with no pixels at all is one with none valid", () => {
     const empty = tensor(new Float32Array(0), [2, 3, 0, 5]);

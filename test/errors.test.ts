@@ -238,6 +238,8 @@ describe("options", () => {
     ["reduction", create({ reduction: "max" }), RangeError, "reduction", /max/],
     ["weighting", create({ weighting: "cubic" }), RangeError, "weighting", /cubic/],
     ["weighting NaN", create({ weighting: Number.NaN }), RangeError, "weighting", /NaN/],
+    ["weighting that overflows", create({ weighting: -1000 }), RangeError, "weighting", /-1000/],
+    ["weighting that underflows", create({ weighting: 1e4 }), RangeError, "weighting", /10000/],
     ["weighting infinite", create({ weighting: Number.POSITIVE_INFINITY }), RangeError, "weighting", /Infinity/],
     ["threshold NaN", create({ threshold: Number.NaN }), RangeError, "threshold", /NaN/],
     ["threshold of another kind", create({ threshold: "0" }), TypeError, "threshold"],
@@ -299,10 +301,22 @@ describe("parameters", () => {
     number("pinball", "q", Number.NaN),
     number("poissonNLL", "eps", -1),
     number("poissonNLL", "eps", Number.NaN),
+    number("charbonnier", "eps", 1e160),
+    number("smoothL1", "beta", 5e-324),
     number("dice", "smooth", -1),
     number("dice", "smooth", Number.NaN),
     number("crossEntropy", "ignoreIndex", 0.5),
     number("crossEntropy", "ignoreIndex", Number.NaN),
+    number("crossEntropy", "ignoreIndex", 2 ** 24 + 1),
+    number("ssim", "dataRange", 0),
+    number("ssim", "dataRange", -1),
+    number("ssim", "dataRange", Number.NaN),
+    number("ssim", "dataRange", 1e-80),
+    number("ssim", "dataRange", 1e300),
+    ["ssim without a data range", () => loose.ssim({}), TypeError, "dataRange", /undefined/],
+    ["ssim without options", () => loose.ssim(), TypeError, "ssim options", /undefined/],
+    ["invalid", () => loose.ssim({ dataRange: 1, invalid: "skip" }), RangeError, "invalid", /skip/],
+    ["unknown parameter of ssim", () => loose.ssim({ dataRange: 1, window: 11 }), TypeError, "window"],
     ["delta of another kind", () => loose.huber({ delta: "1" }), TypeError, "delta", /"?1"?|string/],
     ["logInput of another kind", () => loose.poissonNLL({ logInput: 1 }), TypeError, "logInput", /1|number/],
     ["pixels", () => loose.sam({ pixels: "some" }), RangeError, "pixels", /some/],
@@ -367,12 +381,32 @@ describe("classes", () => {
     ],
   ]);
 
+  test("no class at all is an error, a single one costs nothing", () => {
+    for (const layout of ["NCHW", "NHWC"] as const) {
+      const entropyIn = new FlexibleWeightedLoss(crossEntropy(), { layout });
+      const logitsOf = (K: number) => floats(layout === "NCHW" ? [2, K, 3, 3] : [2, 3, 3, K]);
+      expect(() => entropyIn.forward(logitsOf(0), classes(0))).toThrow(RangeError);
+      const { value, grad } = entropyIn.valueAndGrad(logitsOf(1), classes(0));
+      expect(value).toBe(0);
+      expect(grad.data.every((g) => Object.is(g, 0))).toBe(true);
+    }
+  });
+
   test("a class ≥ K under the mask, or ignored, is none", () => {
     const some = classes(0);
     some.data.set([1000, 255], 3);
     const mask = tensor(new Uint8Array(18).fill(1).fill(0, 3, 4), [2, 3, 3]);
     const { groups } = entropy.valueAndGrad(logits(), some, { mask });
     expect(Array.from(groups.validCount)).toEqual([7, 9]);
+  });
+
+  test("labels of floats: fractions, infinities and numbers beyond 2^24 are none; NaN and what is below 0 does not count", () => {
+    const floatsOf = (label: number) => tensor(ones(18).fill(label, 4, 5), [2, 3, 3]);
+    for (const label of [0.5, 3.9999998, Number.POSITIVE_INFINITY, 2 ** 24 + 2, 3e38])
+      expect(() => entropy.forward(logits(), floatsOf(label))).toThrow(/"target".*got/);
+    for (const label of [Number.NaN, -0.5, -1, Number.NEGATIVE_INFINITY, 255])
+      expect(Array.from(entropy.forward(logits(), floatsOf(label)).groups.validCount)).toEqual([8, 9]);
+    expect(Array.from(entropy.forward(logits(), floatsOf(-0)).groups.validCount)).toEqual([9, 9]);
   });
 
   test("out keeps what it held when a class is wrong", () => {
@@ -403,6 +437,38 @@ describe("CombinedLoss and validPixelWeightedLoss", () => {
     ["base", () => loose.validPixelWeightedLoss(pred, target, "mse"), TypeError, "base", /mse|string/],
     ["options", () => loose.validPixelWeightedLoss(pred, target, mse(), { weights: 1 }), TypeError, "weights"],
     ["target", () => validPixelWeightedLoss(pred, floats([1, 1, 1, 1]), mse()), RangeError, "target", /\[1, 1, 1, 1\]/],
+  ]);
+});
+
+test("out keeps what it held when a later term fails", () => {
+  const failing = custom(() => {
+    throw new Error("mine");
+  });
+  const terms = [criterion, new FlexibleWeightedLoss(sam()), new FlexibleWeightedLoss(failing)];
+  const combined = new CombinedLoss(terms.map((loss) => ({ weight: 1, loss })));
+  expect(() => combined.valueAndGrad(pred, target, { out })).toThrow("mine");
+
+  const logits = floats([1, 2, 2, 2]);
+  const labels = tensor(Int32Array.of(0, 1, 255, 1), [1, 2, 2]);
+  const kept = floats([1, 2, 2, 2]);
+  const classes = new CombinedLoss(
+    [{ ignoreIndex: 255 }, {}].map((options) => ({ weight: 1, loss: new FlexibleWeightedLoss(crossEntropy(options)) })),
+  );
+  expect(() => classes.valueAndGrad(logits, labels, { out: kept })).toThrow(/"target".*255/);
+  expect(kept.data.every((x) => x === 1)).toBe(true);
+});
+
+describe("custom", () => {
+  const returning = (answer: unknown) => () =>
+    new FlexibleWeightedLoss(custom((() => answer) as Any), { groupBy: "sample" }).valueAndGrad(pred, target, { out });
+  rows([
+    ["nothing", returning(undefined), TypeError, "custom", /undefined/],
+    ["null", returning(null), TypeError, "custom", /null/],
+    ["a promise", returning(Promise.resolve(1)), TypeError, "custom", /Promise/],
+    ["a bigint", returning(1n), TypeError, "custom", /bigint/],
+    ["no gradient where there has to be one", returning(1), TypeError, "custom", /undefined/],
+    ["a number as gradient", returning({ value: 1, grad: 3 }), TypeError, "custom", /number/],
+    ["a short gradient", returning({ value: 1, grad: [1] }), RangeError, "custom", /1/],
   ]);
 });
 

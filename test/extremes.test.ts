@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { evaluate, type Tensor } from "../src/index.ts";
-import { run, tensorsOf } from "./support/api.ts";
-import { gradError, valueError } from "./support/compare.ts";
+import { evaluate, prepareTarget, type Tensor, tensor, zeros } from "../src/index.ts";
+import { heap } from "../src/kernels.ts";
+import { criterionOf, run, tensorsOf } from "./support/api.ts";
+import { bitsError, gradError, valueError } from "./support/compare.ts";
 import { bases, groupingsOf, inLayout, layouts, problemOf, seeded, titleOf } from "./support/data.ts";
 import { at } from "./support/layout.ts";
 import { type Base, type Problem, reference } from "./support/reference.ts";
@@ -326,5 +327,101 @@ describe("angles keep their digits", () => {
       const pred = target.map((t) => Math.fround((t >= 0 ? t : 3000) + 5 * (random() - 0.5)));
       expectRight(base, { ...problem, pred, target });
     }
+  });
+});
+
+describe("at the end of memory", () => {
+  const { allocator } = heap();
+  const n = 64 * 64;
+  const shape = [1, 1, 64, 64];
+  const criteria = (
+    [{ name: "mse" }, { name: "rmse" }, { name: "vectorAngle" }, { name: "sam" }, { name: "ssim" }] as const
+  ).map(({ name }) =>
+    criterionOf(name === "ssim" ? { name, params: { dataRange: 1 } } : { name }, { groupBy: "sample" }),
+  );
+  const fill = ({ data }: Tensor, seed: number) => {
+    const random = seeded(seed);
+    for (let i = 0; i < data.length; i++) data[i] = random();
+  };
+
+  /** Takes all memory that can be had, block by block, without touching it. */
+  function exhaust(): number[] {
+    const blocks: number[] = [];
+    for (let bytes = 2 ** 31; bytes >= 64; ) {
+      try {
+        blocks.push(allocator.allocate(bytes));
+      } catch {
+        bytes /= 2;
+      }
+    }
+    return blocks.sort((a, b) => b - a);
+  }
+
+  test("the last tensors that fit are as good as any", () => {
+    const [pred, target] = [1, 2].map((seed) => {
+      const here = zeros(shape);
+      fill(here, seed);
+      return here;
+    }) as [Tensor, Tensor];
+    // Before memory is full, so that the workspace is there.
+    const want = criteria.map((criterion) => criterion.valueAndGrad(pred, target, { out: zeros(shape) }));
+    const blocks = exhaust();
+    const [top] = blocks;
+    // Room for three tensors at the very top.
+    let freed = 0;
+    while (freed < 4) {
+      const block = blocks.shift();
+      if (block === undefined) break;
+      allocator.free(block);
+      freed = ((top as number) - block) / (4 * n);
+    }
+    const high: Tensor[] = [];
+    try {
+      for (;;) high.push(zeros(shape));
+    } catch (error) {
+      expect(error).toBeInstanceOf(RangeError);
+    }
+    const last = high.sort((a, b) => a.data.byteOffset - b.data.byteOffset).slice(-3) as [Tensor, Tensor, Tensor];
+    expect(last[2].data.byteOffset).toBeGreaterThan(2 ** 32 - 8 * n);
+    for (const [p, t, o] of [
+      [0, 1, 2],
+      [1, 2, 0],
+      [2, 0, 1],
+    ] as const) {
+      fill(last[p], 1);
+      fill(last[t], 2);
+      for (const [i, criterion] of criteria.entries()) {
+        const got = criterion.valueAndGrad(last[p], last[t], { out: last[o] });
+        expect(got.value).toBe(want[i]?.value);
+        expect(bitsError(got.grad.data, want[i]?.grad.data ?? new Float32Array())).toBe("");
+        expect(criterion.forward(last[p], last[t]).value).toBe(want[i]?.value);
+      }
+    }
+    for (const tensor of high) tensor.dispose();
+    for (const block of blocks) allocator.free(block);
+  });
+
+  test("full: an error that says so, and once there is room again calls work", () => {
+    const big = [1, 40, 64, 64];
+    const [pred, target] = [zeros(big), zeros(big)];
+    fill(pred, 3);
+    fill(target, 4);
+    const mask = tensor(new Uint8Array(n).fill(1), [64, 64]);
+    const criterion = criterionOf({ name: "sam" });
+    const blocks = exhaust();
+    const full = /memory is full.*dispose/;
+    expect(() => zeros(shape)).toThrow(full);
+    expect(() => prepareTarget(target)).toThrow(full);
+    // Needs scratch memory for 40 planes that no call has needed so far.
+    expect(() => criterion.valueAndGrad(pred, target, { mask })).toThrow(full);
+    // Ordinary arrays have a memory of their own.
+    const [p, t] = [tensor(pred.data.slice(), big), tensor(target.data.slice(), big)];
+    const want = criterion.valueAndGrad(p, t, { mask });
+    for (const block of blocks) allocator.free(block);
+    const got = criterion.valueAndGrad(pred, target, { mask });
+    expect(got.value).toBe(want.value);
+    expect(bitsError(got.grad.data, want.grad.data)).toBe("");
+    pred.dispose();
+    target.dispose();
   });
 });
