@@ -74,7 +74,14 @@ export function setRule(job: Job, simple: bool, min: f32, max: f32, nodata: usiz
   job.nodata = nodata;
   job.nodataCount = nodataCount;
   job.masked = false;
+  job.integers = false;
   job.badLabel = NaN;
+}
+
+/** Pred and target are integers of one type and calibration, the loss is one of their difference, and T ≥ `least` is valid. */
+export function setIntegers(job: Job, least: i32): void {
+  job.integers = true;
+  job.least = least;
 }
 
 export function setMaskRows(job: Job, width: u32, rowStride: usize): void {

@@ -67,6 +67,15 @@ export function countLanes(v: v128): i32 {
 /** What is left of a difference of float32 has digits enough from this share of its parts on. */
 export const ENOUGH: f64 = 0.125;
 
+/** The smallest mean of a loss that float32 squares are trusted with: below, terms may have vanished. */
+const LEAST: f64 = 7.9e-31;
+
+/** Whether a sum over `count` pixels, each term float32, has neither overflowed nor lost terms to underflow. */
+export function trusted(sum: f64, count: f64): bool {
+  const size = Math.abs(sum);
+  return count == 0 || (size >= LEAST * count && size < Infinity);
+}
+
 /**
  * Whether float32 can carry `x` with full precision and room for a product on either side. A parameter or coefficient that
  * is not comfortable sends the tile the float64 way.

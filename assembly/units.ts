@@ -2,6 +2,7 @@
 // the sums of each unit in a slot of its own until they are added up in order.
 
 import { elementwise } from "./elementwise";
+import { countIntegers, integerDifferences } from "./integers";
 import { Job, Loss, RECORD, Record } from "./job";
 import { gather, scatter } from "./gather";
 import { countLanes, STEP } from "./lanes";
@@ -90,6 +91,19 @@ function pixelTile(
   else sam(pred, predStride, target, targetStride, grad, gradStride, channels, n, job.tileMin, needed, coef, record);
 }
 
+/** The same of integers as they lie; false where they have to be widened first. */
+function integerPart(job: Job, pass: Pass, b: u32, c: u32, i: u32, group: u32, n: u32, slot: usize): bool {
+  const record = changetype<Record>(slot);
+  const target = job.target.at(b, c, i);
+  if (pass == Pass.Count) {
+    countIntegers(job, target, n, record);
+    return true;
+  }
+  if (pass == Pass.Gradient && (job.keep || !planar(job.grad))) return false;
+  const grad = pass == Pass.Gradient ? job.grad.at(b, c, i) : 0;
+  return integerDifferences(job, job.pred.at(b, c, i), target, grad, n, job.coefficient(group, 0), record);
+}
+
 /** n pixels of unit plane (b, c) from pixel i on: a multiple of STEP, or fewer than STEP, which are then padded in scratch. */
 function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, slot: usize): void {
   const b = plane / job.planes;
@@ -107,6 +121,8 @@ function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, 
     }
     return;
   }
+
+  if (job.integers && !isTail && integerPart(job, pass, b, c, i, plane / job.planesPerGroup, n, slot)) return;
 
   let target = job.target.at(b, c, i);
   let targetStride = job.target.channelStride;

@@ -1,7 +1,7 @@
 // One base loss over one set of arrays: which passes the kernels run, in which order. Every number is theirs.
 
 import { kindOf } from "./check.ts";
-import { heap, inHeap, type Kernels, type PassName, type ReductionName, staging } from "./kernels.ts";
+import { heap, inHeap, type Kernels, type LossName, type PassName, type ReductionName, staging } from "./kernels.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
 import type { Geometry } from "./plan.ts";
 import type { Rule } from "./rule.ts";
@@ -130,6 +130,8 @@ class Computation {
     const { rule, mask, geometry } = this.#call;
     kernels.exports.setRule(job, simple ? 1 : 0, rule.min, rule.max, this.#nodata, rule.nodata.length);
     if (mask) kernels.exports.setMaskRows(job, geometry.width, mask.row);
+    const least = leastInteger(this.#call);
+    if (least !== undefined) kernels.exports.setIntegers(job, least);
   }
 
   result(): Outcome {
@@ -361,6 +363,32 @@ class Computation {
     kernels.exports.weightedLosses(job, this.#losses);
     return kernels.f64.slice(this.#losses / 8, this.#losses / 8 + groups);
   }
+}
+
+/** Losses of the difference alone; see assembly/integers.ts. */
+const DIFFERENCES: readonly LossName[] = ["Mse", "Rmse", "Mae", "Huber", "Charbonnier", "Pinball"];
+
+const LIMITS = [
+  { type: Uint8Array, min: 0, max: 255 },
+  { type: Int16Array, min: -32768, max: 32767 },
+  { type: Uint16Array, min: 0, max: 65535 },
+];
+
+/**
+ * The least valid stored number, where pred and target are the same planar integers and a least number is all that the rule comes
+ * to: with `nodata: 0`, for unsigned integers, it is 1.
+ */
+function leastInteger({ loss, geometry, pred, target, mask, rule }: Call): number | undefined {
+  const limits = LIMITS.find(({ type }) => target.array instanceof type);
+  const alike = pred.type === target.type && pred.scale === target.scale && pred.offset === target.offset;
+  const planar = geometry.channels === 1 && geometry.strides.pixel === 1;
+  if (!limits || !alike || !planar || mask || !DIFFERENCES.includes(loss.kernel)) return undefined;
+  let least = Math.max(limits.min, Math.ceil(rule.min));
+  for (const value of rule.nodata.toSorted((a, b) => a - b)) {
+    if (value === least) least++;
+    else if (Number.isInteger(value) && value > least && value <= limits.max) return undefined;
+  }
+  return Number.isNaN(least) || rule.max < limits.max || Number.isNaN(rule.max) ? undefined : least;
 }
 
 type Part = (group: number, channel: number, cursor: number, n: number) => void;

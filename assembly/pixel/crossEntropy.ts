@@ -9,10 +9,7 @@
 
 import { exp, log1p } from "../approx";
 import { Job, Record } from "../job";
-import { comfortable, countLanes, sumLanes, widen } from "../lanes";
-
-/** As in elementwise.ts: a mean this small may have lost terms to underflow. */
-const LEAST: f64 = 7.9e-31;
+import { comfortable, countLanes, sumLanes, trusted, widen } from "../lanes";
 
 /** Four float32 as they are, or the first two of them as float64. */
 function read<T extends number>(at: usize): v128 {
@@ -119,7 +116,6 @@ export function crossEntropy(
   const count = record.count - before;
   const fits = grad == 0 || comfortable(coef);
   let value = fits ? sum<f32>(pred, predStride, labels, grad, gradStride, classes, n, coef) : NaN;
-  const trusted = count == 0 || (value >= LEAST * count && value < Infinity);
-  if (!trusted) value = sum<f64>(pred, predStride, labels, grad, gradStride, classes, n, coef);
+  if (!trusted(value, count)) value = sum<f64>(pred, predStride, labels, grad, gradStride, classes, n, coef);
   record.add(0, value);
 }
