@@ -78,7 +78,7 @@ export function setRule(job: Job, simple: bool, min: f32, max: f32, nodata: usiz
   job.badLabel = NaN;
 }
 
-/** Pred and target are integers of one type and calibration, the loss is one of their difference, and T ≥ `least` is valid. */
+/** Pred and target are uint16 of one calibration, the loss is one of their difference, and T ≥ `least` is valid. */
 export function setIntegers(job: Job, least: i32): void {
   job.integers = true;
   job.least = least;

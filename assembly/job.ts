@@ -105,7 +105,7 @@ export class Job {
   /** Whether target ≥ `min` alone, on the stored float32, is the whole rule. */
   simpleRule: bool;
   masked: bool;
-  /** Whether pred and target are the same integers, their rule is T ≥ `least` and the loss one of their difference. */
+  /** Whether pred and target are uint16 of one calibration, their rule is T ≥ `least` and the loss one of their difference. */
   integers: bool;
   least: i32;
   /** Pixels of an image row, and the mask's strides from row to row: a mask may be broadcast along rows or columns. */

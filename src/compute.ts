@@ -368,27 +368,24 @@ class Computation {
 /** Losses of the difference alone; see assembly/integers.ts. */
 const DIFFERENCES: readonly LossName[] = ["Mse", "Rmse", "Mae", "Huber", "Charbonnier", "Pinball"];
 
-const LIMITS = [
-  { type: Uint8Array, min: 0, max: 255 },
-  { type: Int16Array, min: -32768, max: 32767 },
-  { type: Uint16Array, min: 0, max: 65535 },
-];
+/** Greatest uint16. */
+const GREATEST = 65535;
 
 /**
- * The least valid stored number, where pred and target are the same planar integers and a least number is all that the rule comes
- * to: with `nodata: 0`, for unsigned integers, it is 1.
+ * The least valid stored number, where pred and target are planar uint16 of one calibration and a least number is all that the rule
+ * comes to: with `nodata: 0` it is 1.
  */
 function leastInteger({ loss, geometry, pred, target, mask, rule }: Call): number | undefined {
-  const limits = LIMITS.find(({ type }) => target.array instanceof type);
-  const alike = pred.type === target.type && pred.scale === target.scale && pred.offset === target.offset;
+  const alike = pred.scale === target.scale && pred.offset === target.offset;
+  const integers = pred.array instanceof Uint16Array && target.array instanceof Uint16Array && alike;
   const planar = geometry.channels === 1 && geometry.strides.pixel === 1;
-  if (!limits || !alike || !planar || mask || !DIFFERENCES.includes(loss.kernel)) return undefined;
-  let least = Math.max(limits.min, Math.ceil(rule.min));
+  if (!integers || !planar || mask || !DIFFERENCES.includes(loss.kernel)) return undefined;
+  let least = Math.max(0, Math.ceil(rule.min));
   for (const value of rule.nodata.toSorted((a, b) => a - b)) {
     if (value === least) least++;
-    else if (Number.isInteger(value) && value > least && value <= limits.max) return undefined;
+    else if (Number.isInteger(value) && value > least && value <= GREATEST) return undefined;
   }
-  return Number.isNaN(least) || rule.max < limits.max || Number.isNaN(rule.max) ? undefined : least;
+  return Number.isNaN(least) || !(rule.max >= GREATEST) ? undefined : least;
 }
 
 type Part = (group: number, channel: number, cursor: number, n: number) => void;
