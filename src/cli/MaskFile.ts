@@ -1,25 +1,29 @@
 import { compareGeoreference, openRaster, type Raster } from "../raster/index.ts";
 import { DataError } from "./errors.ts";
 import type { Window } from "./Pair.ts";
-import type { Condition } from "./words.ts";
 
 /**
- * A raster that says which pixels count: by default those that are not 0, else those whose value passes `counts`. It may be
+ * A raster that says which pixels count: those whose value passes `counts`. It may be
  * coarser than the images by a whole factor, as a 20 m scene classification is beside 10 m bands: each of its pixels then
  * speaks for all that it covers. Its own missing pixels do not count.
  */
 export class MaskFile {
   readonly #raster: Raster;
-  readonly #counts: Condition;
+  readonly #counts: (value: number) => boolean;
   readonly #factor: { readonly x: number; readonly y: number };
 
-  private constructor(raster: Raster, counts: Condition, factor: { x: number; y: number }) {
+  private constructor(raster: Raster, counts: (value: number) => boolean, factor: { x: number; y: number }) {
     this.#raster = raster;
     this.#counts = counts;
     this.#factor = factor;
   }
 
-  static async open(path: string, counts: Condition | undefined, image: Raster, placed: boolean): Promise<MaskFile> {
+  static async open(
+    path: string,
+    counts: (value: number) => boolean,
+    image: Raster,
+    placed: boolean,
+  ): Promise<MaskFile> {
     const raster = await openRaster(path);
     const x = image.width / raster.width;
     const y = image.height / raster.height;
@@ -39,7 +43,7 @@ export class MaskFile {
       await raster.close();
       throw error;
     }
-    return new MaskFile(raster, counts ?? ((value) => value !== 0), { x, y });
+    return new MaskFile(raster, counts, { x, y });
   }
 
   /** 1 where a pixel of the window may count, 0 elsewhere. */

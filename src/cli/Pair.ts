@@ -3,8 +3,7 @@ import { compareGeoreference, openRaster, type Raster, type SampleArray, toFloat
 import { chooseBands, nameBands } from "./chooseBands.ts";
 import { DataError } from "./errors.ts";
 import { MaskFile } from "./MaskFile.ts";
-import { countMissing } from "./validity.ts";
-import type { Condition } from "./words.ts";
+import { type Condition, passes } from "./words.ts";
 
 /** How a prediction and its target are to be read, in commander's names of the options. */
 export interface PairOptions {
@@ -73,7 +72,6 @@ export class Pair {
   readonly #mask: MaskFile | undefined;
   readonly #calibration: Calibration;
   readonly #labels: boolean;
-  #missing = 0;
 
   private constructor(pred: Side, target: Side, mask: MaskFile | undefined, options: PairOptions, labels: boolean) {
     this.pred = pred.raster;
@@ -110,9 +108,7 @@ export class Pair {
       checkFit(pred, target, options, labels);
       let mask: MaskFile | undefined;
       if (options.mask !== undefined) {
-        const classes = options.maskClasses && new Set(options.maskClasses);
-        const counts = classes ? (value: number) => classes.has(value) : options.maskValid;
-        mask = await MaskFile.open(options.mask, counts, targetRaster, !options.ignoreGeoreference);
+        mask = await MaskFile.open(options.mask, countsBy(options), targetRaster, !options.ignoreGeoreference);
         opened.push(mask);
       }
       return new Pair(pred, target, mask, options, labels);
@@ -127,11 +123,6 @@ export class Pair {
     return this.#mask !== undefined || this.target.maskSource !== null;
   }
 
-  /** Valid pixels, of all windows read so far, where the prediction holds NaN or its own nodata value. */
-  get missingPredictions(): number {
-    return this.#missing;
-  }
-
   /** The pixels of a window of one of the images. */
   async read(window: Window, sample = 0): Promise<Pixels> {
     const { width, height } = window;
@@ -141,16 +132,15 @@ export class Pair {
       this.#readMask(window, sample),
     ]);
     const pixels = { pred, target, mask: mask && tensor(mask, [height, width]) };
-    if (this.#labels) return { ...pixels, target: tensor(this.#labelsOf(target.data), [height, width]) };
-    this.#missing += countMissing(pixels, this.pred.bands[0]?.nodata ?? Number.NaN, this.rule);
-    return pixels;
+    return this.#labels ? { ...pixels, target: tensor(this.#labelsOf(target.data), [height, width]) } : pixels;
   }
 
   /** Windows of whole rows that cover the image: whole rows of the files' blocks, as many as memory is well spent on. */
   windows(): Window[] {
     const { width, height } = this;
     const block = Math.max(this.pred.tile.height, this.target.tile.height);
-    const rows = Math.max(1, Math.floor(windowPixels / (width * this.bands.length * block))) * block;
+    const blocks = Math.floor(windowPixels / (width * this.bands.length * block));
+    const rows = Math.max(blocks, Math.ceil(fewestRows / block)) * block;
     const count = Math.ceil(height / rows);
     return Array.from({ length: count }, (_, i) => {
       return { x: 0, y: i * rows, width, height: Math.min(rows, height - i * rows) };
@@ -189,8 +179,11 @@ export class Pair {
   }
 }
 
-/** Pixels of a band in a window: 4 MB of them in 16 bits. */
+/** Numbers in a window, of all bands, where a row of blocks has no more. */
 const windowPixels = 2 ** 21;
+
+/** So that windows with some rows of their neighbours have rows of their own. */
+const fewestRows = 32;
 
 const isFloat = ({ type }: Raster) => type.startsWith("f");
 
@@ -198,6 +191,13 @@ const isFloat = ({ type }: Raster) => type.startsWith("f");
 function pixelsOf(stored: SampleArray): PixelData {
   if (stored instanceof Uint8Array || stored instanceof Int16Array || stored instanceof Uint16Array) return stored;
   return stored instanceof Int8Array ? new Int16Array(stored) : toFloat32(stored);
+}
+
+/** Which values of a mask file stand for pixels that count. */
+function countsBy({ maskValid, maskClasses }: PairOptions): (value: number) => boolean {
+  const classes = new Set(maskClasses);
+  if (maskClasses) return (value) => classes.has(value);
+  return maskValid ? (value) => passes(value, maskValid) : (value) => value !== 0;
 }
 
 /** The target's nodata tag counts unless `nodata` stands in its place; target ≥ 0 where nothing at all is given. */

@@ -1,92 +1,159 @@
 import { Command } from "commander";
-import { type Evaluation, evaluate, type Tensor, tensor } from "../index.ts";
-import { bandFigures } from "./figures.ts";
-import { addOutputOptions, addPairOptions, checkOptions, deliver, type OutputOptions, warn } from "./options.ts";
-import { checkOutputFile, makeFolder } from "./outputFile.ts";
+import { DataError, UsageError } from "./errors.ts";
+import { archiveText, evaluationText, formatOf } from "./evaluationText.ts";
+import { type JobList, listJobs } from "./jobs.ts";
 import { writeMaps } from "./maps.ts";
-import { writeReport } from "./report/writeReport.ts";
-import { Pair, type PairOptions, readAll } from "./Pair.ts";
-import { type Column, formatCsv, formatJson, formatNumber, formatTable } from "./table.ts";
+import { type Job, type Measured, type MeasureOptions, measurePair } from "./measure.ts";
+import { measureAll } from "./measureAll.ts";
+import { addOutputOptions, addPairOptions, checkOptions, deliver, type OutputOptions, warn } from "./options.ts";
+import { checkOutputFile, makeFolder, writeText } from "./outputFile.ts";
+import { Pair } from "./Pair.ts";
+import { Progress } from "./Progress.ts";
+import { archiveOf, keyOf } from "./archive.ts";
+import { Preview } from "./report/Preview.ts";
+import { archivePage, pairPage } from "./report/page.ts";
+import { type PairState, StateFile } from "./StateFile.ts";
+import { parseCount, parsePositive } from "./words.ts";
 
-const examples = `
+interface EvaluateOptions extends MeasureOptions, OutputOptions {
+  readonly report?: string;
+  readonly maps?: string;
+  readonly pairs?: string;
+  readonly workers: number;
+  readonly resume?: string;
+  readonly strict?: boolean;
+}
+
+const help = `
+Figures: psnr, cpsnr (bias taken away) in dB; rmse, mae, bias in the units of the images; ssim, r², uqi, ergas without
+unit; sam in radians: of a band the angle between the whole bands, of the scene the mean angle between the spectra.
+Errors are prediction − target. Of many images, psnr and rmse pool all pixels, sam and ssim are means over images.
+
 Examples:
   $ valid-pixel-loss evaluate pred.tif target.tif
   $ valid-pixel-loss evaluate pred.tif S2.tif --pred-bands 1-3 --target-bands B02,B03,B04 --scale 1e-4
-  $ valid-pixel-loss evaluate pred.tif target.tif --mask scl.tif --mask-classes 4,5,6 --json`;
-
-interface EvaluateCommandOptions extends PairOptions, OutputOptions {
-  readonly report?: string;
-  readonly maps?: string;
-}
+  $ valid-pixel-loss evaluate pred.tif target.tif --mask scl.tif --mask-classes 4,5,6 --json
+  $ valid-pixel-loss evaluate pred.tif target.tif --report report.html
+  $ valid-pixel-loss evaluate predictions/ targets/ --workers 4 --resume state.json
+  $ valid-pixel-loss evaluate --pairs pairs.csv --csv --output figures.csv`;
 
 export function evaluateCommand(): Command {
   const command = new Command("evaluate")
     .summary("how well a prediction meets its target, band by band")
-    .description("Quality metrics of each band over the valid pixels alone. GeoTIFF and NPY.")
-    .argument("<pred>", "the prediction")
-    .argument("<target>", "what it should have been")
-    .addHelpText("after", examples);
-  addOutputOptions(addPairOptions(command));
-  command
+    .description("Quality metrics over the valid pixels alone, of a pair of GeoTIFF or NPY files or of many pairs.")
+    .argument("[pred]", "the prediction, or a folder of predictions")
+    .argument("[target]", "what it should have been, or a folder of files of the same names")
+    .addHelpText("after", help);
+  addOutputOptions(addPairOptions(command))
+    .option("--report <file>", "write a page to look at: pictures, maps, histograms and scatter plots in one HTML file")
+    .option("--maps <folder>", "write maps of the error and the spectral angle, as GeoTIFF and PNG")
     .option(
-      "--report <file>",
-      "write a page to look at: pictures, maps, histograms and scatter plots, as one HTML file",
+      "--ratio <h/l>",
+      "of ERGAS: pixel size of the sharp image over that of the coarse one (default: 1)",
+      parsePositive,
     )
-    .option("--maps <folder>", "write maps of the error and the spectral angle, as GeoTIFF and PNG");
-  return command.action(async (pred: string, target: string, options: EvaluateCommandOptions) => {
+    .optionsGroup("Many pairs:")
+    .option("--pairs <file>", "a CSV file of predictions and targets, a pair a line")
+    .option("--workers <n>", "threads that share the pairs", parseCount, 1)
+    .option("--resume <file>", "keep what is done in a state file, and go on from what it holds")
+    .option("--strict", "fail if any pair cannot be evaluated; it is only counted otherwise");
+  return command.action(async (pred: string | undefined, target: string | undefined, options: EvaluateOptions) => {
     await checkOptions(options);
     await checkOutputFile("--report", options.report);
-    if (options.maps !== undefined) await makeFolder(options.maps);
-    const pair = await Pair.open(pred, target, options);
-    try {
-      const result = await evaluatePair(pair);
-      if (pair.missingPredictions > 0) warn(missingText(pair), options);
-      if (options.maps !== undefined) await writeMaps(options.maps, pair);
-      if (options.report !== undefined) await writeReport(options.report, pair, result);
-      await deliver(format(pair, result, options), options);
-    } finally {
-      await pair.close();
+    await checkOutputFile("--resume", options.resume);
+    const list = await listJobs(pred, target, options.pairs);
+    const single = list.jobs.length === 1 && options.pairs === undefined && options.resume === undefined;
+    if (options.maps !== undefined) {
+      if (!single) throw new UsageError("--maps is for a single pair");
+      await makeFolder(options.maps);
     }
+    if (single) await evaluateOne(list.jobs[0] as Job, options);
+    else await evaluateMany(list, options);
   });
 }
 
-async function evaluatePair(pair: Pair): Promise<Evaluation> {
-  const { bands, dataRange, rule: valid, samples, height, width } = pair;
-  const { pred, target, mask } = await readAll(pair);
-  return evaluate(pred as Tensor, target as Tensor, {
-    bands,
-    dataRange,
-    valid,
-    ...(mask && { mask: tensor(mask.data, [samples, 1, height, width]) }),
-  });
-}
-
-export function missingText({ pred, missingPredictions }: Pair): string {
-  const values = missingPredictions === 1 ? "value is" : "values are";
-  return `${pred.path}: ${missingPredictions} ${values} NaN or nodata where the target is valid; they count (--mask leaves them out)`;
-}
-
-function format(pair: Pair, { bands }: Evaluation, { json, csv }: OutputOptions): string {
-  if (json) return formatJson({ pred: pair.pred.path, target: pair.target.path, dataRange: pair.dataRange, bands });
-  const rows = Object.entries(bands);
-  if (csv) {
-    return formatCsv([
-      ["band", ...bandFigures.map(({ key }) => key)],
-      ...rows.map(([name, stats]) => [name, ...bandFigures.map(({ key }) => stats[key])]),
-    ]);
+async function evaluateOne(job: Job, options: EvaluateOptions): Promise<void> {
+  const pair = await Pair.open(job.pred, job.target, options);
+  try {
+    const { width, height, samples, bands } = pair;
+    const preview = options.report === undefined ? undefined : new Preview(pair);
+    const progress = new Progress(width * height * samples * bands.length, "Mpx", 1e6, options.quiet);
+    const measured = await measurePair(pair, options, ({ window, pixels, halo }, sample) => {
+      if (sample === 0) preview?.add(window, pixels);
+      progress.add(width * (window.height - halo.top - halo.bottom) * bands.length);
+    });
+    progress.end();
+    warnOfMissing({ ...job, ...measured }, options);
+    const evaluation = measured.metrics.compute();
+    if (options.maps !== undefined) await writeMaps(options.maps, pair);
+    if (options.report !== undefined && preview) await writeText(options.report, pairPage(pair, evaluation, preview));
+    const images = samples === 1 ? "" : `${samples} images of `;
+    const title = `${job.pred} against ${job.target}: ${images}${width}×${height} pixels, data range ${pair.dataRange}`;
+    const { dataRange } = pair;
+    await deliver(evaluationText(title, { ...job, dataRange }, evaluation, formatOf(options)), options);
+  } finally {
+    await pair.close();
   }
-  const columns: Column[] = [
-    { heading: "band", align: "left" },
-    ...bandFigures.map(({ heading }): Column => ({ heading, align: "right" })),
-  ];
-  const table = formatTable(
-    columns,
-    rows.map(([name, stats]) => [name, ...bandFigures.map(({ key }) => formatNumber(stats[key]))]),
-  );
-  return `${titleOf(pair)}, data range ${pair.dataRange}\n\n${table}`;
 }
 
-export function titleOf(pair: Pair): string {
-  const images = pair.samples === 1 ? "" : `${pair.samples} images of `;
-  return `${pair.pred.path} against ${pair.target.path}: ${images}${pair.width}×${pair.height} pixels`;
+async function evaluateMany({ jobs, unmatched }: JobList, options: EvaluateOptions): Promise<void> {
+  for (const path of unmatched) warn(`${path}: has no counterpart`, options);
+  const done = new Map<string, PairState>();
+  let state: StateFile | undefined;
+  if (options.resume !== undefined) {
+    const resumed = await StateFile.resume(options.resume, figureOptions(options));
+    state = resumed.state;
+    for (const pair of resumed.pairs) done.set(keyOf(pair), pair);
+  }
+  const progress = new Progress(jobs.length, "pairs", 1, options.quiet);
+  try {
+    const left = jobs.filter((job) => !done.has(keyOf(job)));
+    progress.add(jobs.length - left.length);
+    await measureAll(left, options, options.workers, async (pair) => {
+      done.set(keyOf(pair), pair);
+      await state?.add(pair);
+      progress.add(1);
+    });
+  } finally {
+    progress.end();
+    await state?.close();
+  }
+  const pairs = jobs.map((job) => done.get(keyOf(job)) as PairState);
+  for (const pair of pairs) if ("metrics" in pair) warnOfMissing(pair, options);
+  await deliverArchive(pairs, options, unmatched.length);
+}
+
+/** Prints what is known of many pairs, and fails where that was asked for or nothing is known. */
+export async function deliverArchive(
+  pairs: readonly PairState[],
+  options: OutputOptions & { readonly report?: string; readonly strict?: boolean },
+  unmatched = 0,
+): Promise<void> {
+  const archive = archiveOf(pairs);
+  const failures = archive.pairs.flatMap((pair) => ("error" in pair ? pair.error : []));
+  for (const failure of failures) warn(failure, options);
+  if (options.report !== undefined) await writeText(options.report, archivePage(archive));
+  await deliver(archiveText(archive, formatOf(options)), options);
+  const failed = failures.length + unmatched;
+  if (options.strict && failed > 0)
+    throw new DataError(`${failed} of ${pairs.length + unmatched} pairs could not be evaluated`);
+}
+
+/** The options that decide on the figures, for the state file to remember. */
+function figureOptions(options: EvaluateOptions): object {
+  const { min, above, max, below, nodata, mask, maskValid, maskClasses, bands, predBands, targetBands } = options;
+  const { predSample, targetSample, layout, scale, offset, dataRange, ignoreGeoreference, ratio } = options;
+  return {
+    ...{ min, above, max, below, nodata, mask, maskValid, maskClasses, bands, predBands, targetBands },
+    ...{ predSample, targetSample, layout, scale, offset, dataRange, ignoreGeoreference, ratio },
+  };
+}
+
+function warnOfMissing({ pred, missing }: Job & Measured, options: OutputOptions): void {
+  if (missing > 0) warn(missingText(pred, missing), options);
+}
+
+export function missingText(pred: string, missing: number): string {
+  const values = missing === 1 ? "value is" : "values are";
+  return `${pred}: ${missing} ${values} NaN or nodata where the target is valid; they count (--mask leaves them out)`;
 }

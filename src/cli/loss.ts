@@ -10,7 +10,8 @@ import {
   type Weighting,
 } from "../index.ts";
 import { checkingUsage } from "./errors.ts";
-import { missingText, titleOf } from "./evaluate.ts";
+import { missingText } from "./evaluate.ts";
+import { countMissing } from "./validity.ts";
 import { writeGradient } from "./writeGradient.ts";
 import { addOutputOptions, addPairOptions, checkOptions, deliver, type OutputOptions, warn } from "./options.ts";
 import { checkOutputFile } from "./outputFile.ts";
@@ -64,7 +65,8 @@ export function lossCommand(): Command {
     const labels = terms.some(({ name }) => name === "crossEntropy");
     const pair = await Pair.open(predPath, targetPath, options, labels);
     try {
-      const { pred, target, mask } = await readAll(pair);
+      const pixels = await readAll(pair);
+      const { pred, target, mask } = pixels;
       const { samples, height, width } = pair;
       // Bands share the mask; labels have none.
       const maskShape = labels ? [samples, height, width] : [samples, 1, height, width];
@@ -73,7 +75,8 @@ export function lossCommand(): Command {
         target,
         mask ? { mask: tensor(mask.data, maskShape) } : {},
       );
-      if (pair.missingPredictions > 0) warn(missingText(pair), options);
+      const missing = labels ? 0 : countMissing(pixels, pair);
+      if (missing > 0) warn(missingText(predPath, missing), options);
       if (options.grad !== undefined) await writeGradient(options.grad, result.grad, pair);
       const figures = {
         value: result.value,
@@ -167,12 +170,13 @@ function format(pair: Pair, { value, gradientNorm, terms }: Figures, options: Lo
     ]);
   }
   const several = terms.length > 1;
+  const images = pair.samples === 1 ? "" : `${pair.samples} images of `;
   const tables = results.map((term) => {
     const title = several ? `\n${term.weight} × ${term.loss}: ${formatNumber(term.value)}\n` : "\n";
     return title + groupTable(term.groups, pair.samples > 1);
   });
   return (
-    `${titleOf(pair)}\n\n` +
+    `${pair.pred.path} against ${pair.target.path}: ${images}${pair.width}×${pair.height} pixels\n\n` +
     `loss           ${formatNumber(value)}  (${loss})\n` +
     `gradient norm  ${formatNumber(gradientNorm)}\n${tables.join("")}`
   );

@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import { UsageError } from "./errors.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { lossCommand } from "./loss.ts";
+import { mergeCommand } from "./merge.ts";
 import { version } from "./version.ts";
 
 // Whoever reads our output may stop early, as `head` does: nothing is left to do then.
@@ -22,7 +23,7 @@ function fail(error: unknown): void {
 const program = new Command("valid-pixel-loss")
   .description("Losses and quality metrics over the valid pixels of images.")
   .version(version);
-for (const command of [evaluateCommand(), lossCommand()]) program.addCommand(command);
+for (const command of [evaluateCommand(), lossCommand(), mergeCommand()]) program.addCommand(command);
 for (const command of [program, ...program.commands]) {
   command.exitOverride().configureOutput({ writeErr: () => {} });
 }

@@ -1,5 +1,5 @@
 import type { ValidRule } from "../index.ts";
-import type { Pixels } from "./Pair.ts";
+import type { Pair, Pixels } from "./Pair.ts";
 
 /** The kernels' rule on a single target value, for what is counted or drawn beside them. */
 export function validBy({ min, above, max, below, nodata = [] }: ValidRule): (target: number) => boolean {
@@ -15,21 +15,27 @@ export function validBy({ min, above, max, below, nodata = [] }: ValidRule): (ta
     !missing.has(target);
 }
 
-/** Valid pixels where the prediction is NaN or `nodata`: they count, and whoever reads the figures should know. */
+/**
+ * Valid pixels where the prediction is NaN or its own nodata value: they count, and whoever reads the figures should know. Rows of the
+ * halo belong to others.
+ */
 export function countMissing(
-  { pred: { data: pred }, target: { data: target }, mask }: Pixels,
-  nodata: number,
-  rule: ValidRule,
+  { pred, target, mask }: Pixels,
+  { pred: { bands }, rule }: Pair,
+  halo: { readonly top: number; readonly bottom: number } = { top: 0, bottom: 0 },
 ): number {
   const isValid = validBy(rule);
-  const marker = Math.fround(nodata);
-  const allowed = mask?.data;
-  const plane = allowed?.length ?? 1;
+  const marker = Math.fround(bands[0]?.nodata ?? Number.NaN);
+  const [channels, height, width] = pred.shape.slice(-3) as [number, number, number];
+  const plane = height * width;
   let count = 0;
-  for (let i = 0; i < pred.length; i++) {
-    const value = pred[i] as number;
-    if (value !== marker && !Number.isNaN(value)) continue;
-    if (allowed?.[i % plane] !== 0 && isValid(target[i] as number)) count++;
+  for (let p = 0; p * plane < pred.data.length; p++) {
+    const maskStart = Math.floor(p / channels) * plane;
+    for (let i = halo.top * width; i < plane - halo.bottom * width; i++) {
+      const value = pred.data[p * plane + i] as number;
+      if (value !== marker && !Number.isNaN(value)) continue;
+      if (mask?.data[maskStart + i] !== 0 && isValid(target.data[p * plane + i] as number)) count++;
+    }
   }
   return count;
 }

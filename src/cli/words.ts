@@ -42,26 +42,29 @@ export function parseNodata(text: string): number[] {
   return parseWords(text).map((word) => (word.toLowerCase() === "nan" ? Number.NaN : parseNumber(word)));
 }
 
-/** A comparison that a number passes or not. */
-export type Condition = (value: number) => boolean;
-
-const comparisons: Record<string, (value: number, bound: number) => boolean> = {
-  ">": (value, bound) => value > bound,
-  ">=": (value, bound) => value >= bound,
-  "<": (value, bound) => value < bound,
-  "<=": (value, bound) => value <= bound,
-  "=": (value, bound) => value === bound,
-  "!=": (value, bound) => value !== bound,
+const comparisons = {
+  ">": (value: number, bound: number) => value > bound,
+  ">=": (value: number, bound: number) => value >= bound,
+  "<": (value: number, bound: number) => value < bound,
+  "<=": (value: number, bound: number) => value <= bound,
+  "=": (value: number, bound: number) => value === bound,
+  "!=": (value: number, bound: number) => value !== bound,
 };
 
-/** ">20", or several that all have to hold: ">=20,<80". */
+/** Comparisons that a number has to pass, every one of them. */
+export type Condition = readonly { readonly sign: keyof typeof comparisons; readonly bound: number }[];
+
+/** ">20", or several: ">=20,<80". */
 export function parseCondition(text: string): Condition {
-  const parts = parseWords(text).map((word): Condition => {
+  return parseWords(text).map((word) => {
     const [, sign = "", number = ""] = /^([<>!=]*)(.*)$/.exec(word) ?? [];
-    const compare = comparisons[sign];
-    if (!compare) throw new InvalidArgumentError(`Expected a comparison such as ">20" or "!=0", got "${word}".`);
-    const bound = parseNumber(number);
-    return (value) => compare(value, bound);
+    if (!Object.hasOwn(comparisons, sign)) {
+      throw new InvalidArgumentError(`Expected a comparison such as ">20" or "!=0", got "${word}".`);
+    }
+    return { sign: sign as keyof typeof comparisons, bound: parseNumber(number) };
   });
-  return (value) => parts.every((holds) => holds(value));
+}
+
+export function passes(value: number, condition: Condition): boolean {
+  return condition.every(({ sign, bound }) => comparisons[sign](value, bound));
 }

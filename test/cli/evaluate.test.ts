@@ -158,7 +158,7 @@ describe("what is read", () => {
     const words = ["evaluate", "pred.tif", "target.tif", "--csv", "--output", "out.csv"];
     expect(await run(words, file(""))).toMatchObject({ code: 0, stdout: "", stderr: "" });
     const [heading = "", ...lines] = readFileSync(file("out.csv"), "utf8").trimEnd().split("\n");
-    expect(heading).toBe("band,psnr,rmse,mae,bias,sam,validCount,validRatio");
+    expect(heading).toBe("band,psnr,rmse,ssim,sam,mae,bias,r2,cpsnr,validCount,validRatio");
     const { bands } = await evaluated("pred.tif", "target.tif");
     for (const [b, [name, figures]] of Object.entries(bands).entries()) {
       const want = heading

@@ -1,7 +1,9 @@
-import type { BandStats, Evaluation, ValidRule } from "../../index.ts";
-import { bandFigures } from "../figures.ts";
+import type { Evaluation, ValidRule } from "../../index.ts";
+import type { Archive } from "../evaluationText.ts";
+import { bandFigures, type Figure, sceneFigures } from "../figures.ts";
 import type { Pair } from "../Pair.ts";
 import { formatNumber } from "../table.ts";
+import { version } from "../version.ts";
 import { bars, errorHistogram, scatter } from "./charts.ts";
 import { binary, diverging, sequential } from "./colours.ts";
 import { escapeHtml, short } from "./html.ts";
@@ -10,21 +12,48 @@ import { picture } from "./pictures.ts";
 import { quantiles, rangeOf } from "./statistics.ts";
 import { style } from "./style.ts";
 
-/** What a report shows. */
-export interface Report {
-  readonly pair: Pair;
-  readonly evaluation: Evaluation;
-  readonly preview: Preview;
-  readonly version: string;
-}
-
-/** The report: one HTML file that needs no network, no script and no fonts but the reader's. */
-export function reportPage({ pair, evaluation, preview, version }: Report): string {
+/** The report of a pair: one HTML file that needs no network, no script and no fonts but the reader's. */
+export function pairPage(pair: Pair, { bands, scene }: Evaluation, preview: Preview): string {
   const { pred, target, width, height, samples, dataRange, rule } = pair;
   const sampled =
     preview.step === 1 ? "" : ` Pictures and charts show every ${preview.step}th pixel of every ${preview.step}th row.`;
   const first = samples === 1 ? "" : ` Pictures and charts show the first of ${samples} images.`;
-  const title = `${nameOf(pred.path)} against ${nameOf(target.path)}`;
+  return page(
+    `${nameOf(pred.path)} against ${nameOf(target.path)}`,
+    `<p>Prediction <code>${escapeHtml(pred.path)}</code>, target <code>${escapeHtml(target.path)}</code>:
+${pair.bands.length} ${pair.bands.length === 1 ? "band" : "bands"} of ${width}×${height} pixels${crsText(pair)}.
+Valid where ${escapeHtml(ruleText(rule))}${pair.masked ? ", and where the mask allows" : ""}; data range ${dataRange}.
+Errors are prediction − target, over valid pixels alone.${sampled}${first}</p>
+${bandSummary(bands)}
+<h2>Scene</h2>
+${table("scene", sceneFigures, [["all bands", scene]])}
+${angleSection(preview)}
+${preview.bands.map((band) => bandSection(band, preview)).join("")}`,
+  );
+}
+
+/** The report of many pairs: the figures of each, and of all together. */
+export function archivePage({ pairs, total }: Archive): string {
+  const read = pairs.flatMap((pair) => ("evaluation" in pair ? [pair] : []));
+  const broken = pairs.flatMap((pair) => ("error" in pair ? pair.error : []));
+  const failures = broken.map((error) => `<li>${escapeHtml(error)}</li>`).join("\n");
+  return page(
+    `${pairs.length} pairs`,
+    `<p>Figures of all together are pooled over pixels; sam and ssim are means over images.</p>
+${bandSummary(total.bands)}
+<h2>All together</h2>
+${table("scene", sceneFigures, [["all bands", total.scene]])}
+<h2>Pairs</h2>
+${table(
+  "pair",
+  sceneFigures,
+  read.map(({ pred, evaluation }) => [nameOf(pred), evaluation.scene] as const),
+)}
+${broken.length === 0 ? "" : `<h2>Could not be evaluated</h2>\n<ul>${failures}</ul>`}`,
+  );
+}
+
+function page(title: string, body: string): string {
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -37,15 +66,7 @@ export function reportPage({ pair, evaluation, preview, version }: Report): stri
 </head>
 <body>
 <h1>${escapeHtml(title)}</h1>
-<p>Prediction <code>${escapeHtml(pred.path)}</code>, target <code>${escapeHtml(target.path)}</code>:
-${pair.bands.length} ${pair.bands.length === 1 ? "band" : "bands"} of ${width}×${height} pixels${crsText(pair)}.
-Valid where ${escapeHtml(ruleText(rule))}${pair.masked ? ", and where the mask allows" : ""}; data range ${dataRange}.
-Errors are prediction − target, over valid pixels alone.${sampled}${first}</p>
-<h2>Bands</h2>
-${figureTable(evaluation)}
-<div class="row small">${metricBars(evaluation)}</div>
-${angleSection(preview)}
-${preview.bands.map((band) => bandSection(band, preview)).join("")}
+${body}
 <footer>valid-pixel-loss ${escapeHtml(version)}</footer>
 </body>
 </html>
@@ -71,39 +92,44 @@ function ruleText(rule: ValidRule): string {
   return [...parts, ...nodata.map((value) => `target ≠ ${value}`)].join(", ") || "target is not NaN";
 }
 
-/** √(valid/total), what the band weighs in a loss. */
-function weightOf({ validRatio }: BandStats): number {
-  return Math.sqrt(validRatio);
-}
-
-function figureTable({ bands }: Evaluation): string {
+/** Rows of figures under their headings. */
+function table<Key extends string>(
+  first: string,
+  figures: readonly Figure<Key>[],
+  rows: readonly (readonly [string, Readonly<Record<Key, number>>])[],
+): string {
   const cells = (values: readonly string[], tag: string) =>
     values.map((value) => `<${tag}>${escapeHtml(value)}</${tag}>`).join("");
-  const rows = Object.entries(bands).map(([name, stats]) => {
-    const figures = bandFigures.map(({ key }) => formatNumber(stats[key]));
-    return `<tr><th>${escapeHtml(name)}</th>${cells([...figures, formatNumber(weightOf(stats))], "td")}</tr>\n`;
+  const lines = rows.map(([name, stats]) => {
+    return `<tr><th>${escapeHtml(name)}</th>${cells(
+      figures.map(({ key }) => formatNumber(stats[key])),
+      "td",
+    )}</tr>\n`;
   });
-  const headings = cells(["band", ...bandFigures.map(({ heading }) => heading), "weight √(valid/total)"], "th");
-  return `<div class="scroll"><table><thead><tr>${headings}</tr></thead><tbody>\n${rows.join("")}</tbody></table></div>`;
+  const headings = cells([first, ...figures.map(({ heading }) => heading)], "th");
+  return `<div class="scroll"><table><thead><tr>${headings}</tr></thead><tbody>\n${lines.join("")}</tbody></table></div>`;
 }
 
-function metricBars({ bands }: Evaluation): string {
-  const names = Object.keys(bands);
-  const stats = Object.values(bands);
-  const chart = (title: string, of: (stats: BandStats) => number) => {
-    const values = stats.map(of);
-    return bars(
-      title,
-      names,
-      values,
-      values.map((value) => (Number.isFinite(value) ? short(value) : formatNumber(value))),
-    );
-  };
-  const metrics = bandFigures.filter(({ key }) => key !== "validCount" && key !== "validRatio" && key !== "bias");
-  return (
-    metrics.map(({ key, heading }) => chart(heading, (band) => band[key])).join("") +
-    chart("weight √(valid/total)", weightOf)
+const withWeight = [...bandFigures, { key: "weight", heading: "weight √(valid/total)" }] as const;
+const drawn = ["psnr", "rmse", "ssim", "sam", "r2", "weight"];
+
+/** The figures of the bands, and what each weighs in a loss, as a table and as bars. */
+function bandSummary(bands: Evaluation["bands"]): string {
+  const rows = Object.entries(bands).map(
+    ([name, stats]) => [name, { ...stats, weight: Math.sqrt(stats.validRatio) }] as const,
   );
+  const charts = withWeight
+    .filter(({ key }) => drawn.includes(key))
+    .map(({ key, heading }) => {
+      const values = rows.map(([, stats]) => stats[key]);
+      return bars(
+        heading,
+        Object.keys(bands),
+        values,
+        values.map((value) => (Number.isFinite(value) ? short(value) : formatNumber(value))),
+      );
+    });
+  return `<h2>Bands</h2>\n${table("band", withWeight, rows)}\n<div class="row small">${charts.join("")}</div>`;
 }
 
 function angleSection(preview: Preview): string {

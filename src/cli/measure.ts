@@ -1,0 +1,54 @@
+import { BandMetrics } from "../index.ts";
+import { Pair, type PairOptions } from "./Pair.ts";
+import { type Strip, readStrips } from "./strips.ts";
+import { countMissing } from "./validity.ts";
+
+/** A prediction and a target to be compared, by their paths. */
+export interface Job {
+  readonly pred: string;
+  readonly target: string;
+}
+
+export interface MeasureOptions extends PairOptions {
+  /** h/l of ERGAS. */
+  readonly ratio?: number;
+}
+
+/** What is known of a pair once it has been read. */
+export interface Measured {
+  readonly metrics: BandMetrics;
+  /** Valid pixels whose prediction is NaN or the prediction's own nodata value. */
+  readonly missing: number;
+}
+
+/** Gathers the metrics of a pair, strip by strip. `onStrip` sees the strips of all its images go by. */
+export async function measurePair(
+  pair: Pair,
+  { ratio = 1 }: MeasureOptions,
+  onStrip: (strip: Strip, sample: number) => void = () => {},
+): Promise<Measured> {
+  const { bands, dataRange, rule: valid } = pair;
+  const metrics = new BandMetrics({ bands, dataRange, valid, ratio });
+  let missing = 0;
+  for (let sample = 0; sample < pair.samples; sample++) {
+    for await (const strip of readStrips(pair, sample)) {
+      const { pixels, halo } = strip;
+      const mask = pixels.mask ? { mask: pixels.mask } : {};
+      metrics.update(pixels.pred, pixels.target, { ...mask, sample: String(sample), halo });
+      missing += countMissing(pixels, pair, halo);
+      onStrip(strip, sample);
+    }
+    metrics.close(String(sample));
+  }
+  return { metrics, missing };
+}
+
+/** Opens the files of a pair, gathers its metrics, and closes them. */
+export async function measureJob({ pred, target }: Job, options: MeasureOptions): Promise<Measured> {
+  const pair = await Pair.open(pred, target, options);
+  try {
+    return await measurePair(pair, options);
+  } finally {
+    await pair.close();
+  }
+}
