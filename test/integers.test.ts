@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type PixelData, type Tensor, tensor, zeros } from "../src/index.ts";
+import { type PixelData, prepareTarget, type Tensor, tensor, zeros } from "../src/index.ts";
 import { criterionOf, place } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
 import { everyBase, groupingsOf, layouts, seeded, titleOf } from "./support/data.ts";
@@ -130,6 +130,48 @@ describe.each(kinds)("$name", (kind) => {
       const problem = { shape, pred: exact(p), target: exact(t) as unknown as Float32Array };
       const want = reference(base, problem, { valid: {} });
       expect([base, valueError(got.value, want.value), gradError(got.grad.data, want.grad)]).toEqual([base, "", ""]);
+    }
+  });
+
+  test.each([
+    [64, 64],
+    [7, 7],
+    [65, 67],
+  ])("small differences of large numbers, %s × %s, whatever else is asked", (H, W) => {
+    // d is one or two steps of the stored numbers: what the float32 of p and t have lost must not be missed.
+    const of: Shape = [1, 3, H, W];
+    const t = kind.Type.from(Array.from({ length: sizeOf(of) }, (_, i) => most - 2 - ((i * 31) % 100)));
+    const p = t.map((v, i) => v + 1 + (i % 2));
+    const exact = (data: ArrayLike<number>) => Float64Array.from(data, (v) => Math.fround(scale) * v + offset);
+    for (const base of [
+      { name: "mse" },
+      { name: "mae" },
+      { name: "rmse" },
+      { name: "huber", params: { delta: 1.5 * scale } },
+    ] satisfies Base[]) {
+      const want = reference(base, { shape: of, pred: exact(p), target: exact(t) as unknown as Float32Array }, {});
+      for (const layout of layouts) {
+        const shapeOf = shapeIn(of, layout);
+        const lie = (data: ArrayLike<number>) => relayout(Float32Array.from(data), of, "NCHW", layout);
+        const grad = relayout(want.grad, of, "NCHW", layout);
+        for (const memory of threeWays) {
+          const [pred, target] = [integers(kind, lie(p), shapeOf, memory), integers(kind, lie(t), shapeOf, memory)];
+          using prepared = prepareTarget(target, { layout });
+          const mask = tensor(new Uint8Array(1).fill(1), [1, 1]);
+          const plain = criterionOf(base, { layout });
+          const bounded = criterionOf(base, { layout, valid: { min: 0, max: most, nodata: [0] } });
+          for (const [way, got] of Object.entries({
+            plain: plain.valueAndGrad(pred, target),
+            mask: plain.valueAndGrad(pred, target, { mask }),
+            rule: bounded.valueAndGrad(pred, target),
+            prepared: plain.valueAndGrad(pred, prepared),
+          })) {
+            const where = [titleOf(base), layout, memory, way];
+            const errors = [valueError(got.value, want.value), gradError(got.grad.data, grad)];
+            expect([...where, ...errors]).toEqual([...where, "", ""]);
+          }
+        }
+      }
     }
   });
 

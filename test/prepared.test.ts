@@ -136,6 +136,17 @@ describe("the same bits as the plain target", () => {
       const criterion = criterionOf(base, rule);
       expectSameBits(base, criterion.valueAndGrad(pred, prepared), criterion.valueAndGrad(pred, target));
     }
+    // Both of one calibration, close to each other, under the rule that kernels ask as they go.
+    const close = tensor(
+      stored.map((v) => v ^ 1),
+      [...shape],
+      { scale: 1e-4, offset: -0.1 },
+    );
+    using usual = prepareTarget(target);
+    for (const base of [{ name: "mse" }, { name: "huber" }, { name: "sam" }] satisfies Base[]) {
+      const criterion = criterionOf(base);
+      expectSameBits(base, criterion.valueAndGrad(close, usual), criterion.valueAndGrad(close, target));
+    }
   });
 
   test("in a combination, with out, gradOutput and normalizer, and for a custom loss", () => {
