@@ -10,6 +10,7 @@ export type {
   Weighting,
 } from "./criterion.ts";
 export { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
+export { type AccumulatedLoss, type AccumulatedTerm, type AddOptions, LossAccumulator } from "./LossAccumulator.ts";
 export type { BaseLoss, CustomFunction } from "./losses/BaseLoss.ts";
 export { custom } from "./losses/custom.ts";
 export {

@@ -1,5 +1,5 @@
 import { type Prepared, prepare } from "../arrays.ts";
-import { checkChoice, checkNumber, checkOptions, checkTensor, kindOf, show } from "../check.ts";
+import { checkChoice, checkNumber, checkOptions, kindOf, show } from "../check.ts";
 import { groupSums } from "../compute.ts";
 import { checkSettings } from "../criterion.ts";
 import { staging } from "../kernels.ts";
@@ -8,8 +8,7 @@ import { sam } from "../losses/pixel.ts";
 import { ssim } from "../losses/ssim.ts";
 import type { Layout } from "../plan.ts";
 import { compileRule, DEFAULT_RULE, sameRule, type ValidRule } from "../rule.ts";
-import { PreparedTarget } from "../prepareTarget.ts";
-import type { ImageLike, PixelData, TargetLike, TensorLike } from "../tensor.ts";
+import type { ImageLike, TargetLike, TensorLike } from "../tensor.ts";
 import {
   type BandStats,
   type BandSums,
@@ -21,7 +20,7 @@ import {
   type SceneSums,
   sceneStats,
 } from "./figures.ts";
-import { checkHalo, coreOf, HALO, type Halo, type Sides } from "./halo.ts";
+import { checkHalo, coreOf, HALO, type Halo } from "./halo.ts";
 import { encode, Reader } from "./json.ts";
 import { bandMoments, join, type Moments, NO_MOMENTS, type PlaneMoments, planeMoments } from "./moments.ts";
 import { uqiSums } from "./uqi.ts";
@@ -242,10 +241,12 @@ export class BandMetrics {
     }
     const sides = checkHalo(halo, whole.size);
     // Neighbours' pixels help to see the windows of SSIM and UQI whole; all else is counted in the core alone.
-    const core = halo === undefined ? undefined : cropped(predLike, targetLike, maskLike, whole, layout, sides);
-    const own = (base: BaseLoss) =>
-      prepare(settings(base), core?.pred ?? predLike, core?.target ?? targetLike, core ? core.mask : maskLike);
-    const moments = planeMoments(core ? own(bandMoments) : whole);
+    const rank = whole.pred.shape.length;
+    const cut = <T>(name: string, array: T) =>
+      halo === undefined || array === undefined ? array : coreOf(name, array, rank, layout, sides);
+    const [pred, target, mask] = [cut("pred", predLike), cut("target", targetLike), cut("mask", maskLike)];
+    const own = (base: BaseLoss) => prepare(settings(base), pred, target, mask);
+    const moments = planeMoments(own(bandMoments));
     const angles = means(own(spectralAngle), (count, sum) => ({ sum, count }));
     // Smaller images have no centre.
     const isSeen = height > 2 * HALO && width > 2 * HALO;
@@ -347,31 +348,6 @@ function means({ kernels, call }: Prepared, of: (count: number, first: number, s
   const stride = kernels.exports.recordBytes() / 8;
   const at = (group: number, i: number) => records[group * stride + i] as number;
   return Array.from({ length: call.geometry.groups }, (_, group) => of(at(group, 0), at(group, 1), at(group, 2)));
-}
-
-function cropped(
-  pred: unknown,
-  target: unknown,
-  mask: unknown,
-  { pred: { shape } }: Prepared,
-  layout: Layout,
-  sides: Sides,
-) {
-  if (target instanceof PreparedTarget) {
-    throw new TypeError(`"target": expected a tensor with "halo", got ${kindOf(target)}`);
-  }
-  const crop = (name: string, tensor: unknown) =>
-    coreOf(
-      checkTensor<PixelData>(name, tensor, Float32Array, Uint8Array, Int16Array, Uint16Array),
-      shape.length,
-      layout,
-      sides,
-    );
-  return {
-    pred: crop("pred", pred),
-    target: crop("target", target),
-    mask: mask === undefined ? undefined : crop("mask", mask),
-  };
 }
 
 function checkBands(bands: unknown): readonly string[] {

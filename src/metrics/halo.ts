@@ -1,7 +1,8 @@
 // A window of a larger image: its core, and around it pixels that belong to the neighbouring windows.
 
-import { checkOptions, elements, kindOf, show } from "../check.ts";
+import { type Checked, checkOptions, checkTensor, elements, kindOf, show } from "../check.ts";
 import type { Dimensions, Layout } from "../plan.ts";
+import type { PixelData } from "../tensor.ts";
 
 /**
  * Pixels that a window needs from its neighbours on each side for SSIM to come out as if the image had been whole, or all there are
@@ -50,17 +51,21 @@ type Copyable = ArrayBufferView & {
   subarray(start: number, end: number): Copyable;
 };
 
+const KINDS = [Float32Array, Uint8Array, Int16Array, Uint16Array, Int32Array];
+
 /**
- * The core of a window, copied; of a mask as well, which stays broadcast along the dimensions that it is.
+ * The core of an array of a window, copied. A mask stays broadcast along the dimensions that it is.
  *
  * @param rank number of dimensions of the image: [H, W] has no channels in either layout
  */
-export function coreOf<T extends { readonly data: ArrayBufferView; readonly shape: readonly number[] }>(
-  tensor: T,
+export function coreOf(
+  name: string,
+  array: unknown,
   rank: number,
   layout: Layout,
   { left, right, top, bottom }: Sides,
-): T {
+): Checked<PixelData | Int32Array> {
+  const tensor = checkTensor<PixelData | Int32Array>(name, array, ...KINDS);
   // Dimensions are counted from the last one, as broadcasting does.
   const { shape } = tensor;
   const x = shape.length - (layout === "NHWC" && rank > 2 ? 2 : 1);
@@ -75,7 +80,7 @@ export function coreOf<T extends { readonly data: ArrayBufferView; readonly shap
   const planes = elements(shape.slice(0, Math.max(y, 0)));
   const run = columns.count * perPixel;
 
-  const source = tensor.data as Copyable;
+  const source = tensor.data as unknown as Copyable;
   const data = new source.constructor(planes * rows.count * run);
   for (let plane = 0; plane < planes; plane++) {
     for (let row = 0; row < rows.count; row++) {
@@ -84,5 +89,5 @@ export function coreOf<T extends { readonly data: ArrayBufferView; readonly shap
     }
   }
   const cropped = shape.map((size, axis) => (axis === y ? rows.count : axis === x ? columns.count : size));
-  return { ...tensor, data, shape: cropped };
+  return { ...tensor, data: data as unknown as Checked<PixelData>["data"], shape: cropped };
 }

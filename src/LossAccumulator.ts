@@ -1,0 +1,367 @@
+import { type Prepared, prepare } from "./arrays.ts";
+import { CombinedLoss, type Term } from "./CombinedLoss.ts";
+import { checkOptions, kindOf, show } from "./check.ts";
+import { compute, groupSums } from "./compute.ts";
+import type { Settings } from "./criterion.ts";
+import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
+import { staging } from "./kernels.ts";
+import { checkHalo, coreOf, HALO, type Halo } from "./metrics/halo.ts";
+import { encode, Reader } from "./metrics/json.ts";
+import { bandMoments, join, type Moments, NO_MOMENTS, planeMoments } from "./metrics/moments.ts";
+import { DEFAULT_RULE } from "./rule.ts";
+import type { ImageLike, TargetLike, TensorLike } from "./tensor.ts";
+import { Workspace } from "./workspace.ts";
+
+export interface AddOptions {
+  /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
+  mask?: TensorLike<Uint8Array>;
+  /** Name of the sample that these are pixels of: pieces of the same name are one sample. */
+  sample?: string;
+  /** Pixels on each side of a piece that belong to its neighbours, where `ssim` looks across the edges of windows. */
+  halo?: Halo;
+}
+
+interface Sums {
+  /** Σ w·L over the groups. */
+  readonly numerator: number;
+  /** Σ w over the groups. */
+  readonly weightSum: number;
+}
+
+/** A term of the loss. */
+export interface AccumulatedTerm extends Sums {
+  /** What the reduction makes of the sums. */
+  readonly value: number;
+}
+
+export interface AccumulatedLoss {
+  /** The loss: Σ weight · value over the terms. */
+  readonly value: number;
+  /** One for each of the terms; one for a `FlexibleWeightedLoss`. */
+  readonly terms: readonly AccumulatedTerm[];
+}
+
+/** What is known of a group of which pieces have come. */
+interface Group {
+  readonly valid: number;
+  readonly total: number;
+  /** The sums that the kernels make the loss of; for `vectorAngle` those of its moments. */
+  readonly sums: readonly number[];
+}
+
+/** The groups of a sample, by term. */
+type Sample = readonly (readonly Group[])[];
+
+const FORMAT = "valid-pixel-loss/LossAccumulator";
+const VERSION = 1;
+
+/** Sums of a group that losses are made of. */
+const SUMS = 3;
+
+/**
+ * A loss over an archive, batch by batch, in memory that does not grow with it: what `numerator` and `weightSum` do for batches of whole
+ * samples, also where the pixels of one sample come in pieces. Accumulators of the same criterion, on any machines, merge; the state
+ * between is plain JSON. Whole samples in the same order give the bits of one call on all of them, in any other order the same loss but
+ * for rounding (1e-12). Pieces give it within the accuracy that any call has (1e-6): which pixels share a float32 lane differs.
+ *
+ * To engines that distribute (Beam's `CombineFn`, Spark's `Aggregator`) it is `create` = `new LossAccumulator(criterion)`, `add`, `merge`
+ * and `finish`, with `toJSON` and `fromJSON` as coder.
+ *
+ * The sums of a sample that comes in pieces, a few numbers per group, are kept by its name, since more may come here or in another
+ * accumulator. A custom loss needs its pixels at once, and takes whole samples alone.
+ *
+ * @param criterion a `FlexibleWeightedLoss`, or the terms of a `CombinedLoss`, of reduction `"mean"` or `"sum"`
+ * @throws TypeError, RangeError for criteria of another kind, and of reduction `"none"`, whose vector would grow with the archive
+ * @example
+ * ```ts
+ * const loss = new LossAccumulator(new FlexibleWeightedLoss(mse()));
+ * for (const { pred, target } of batches) loss.add(pred, target);
+ * for (const { pred, target } of tiles) loss.add(pred, target, { sample: "scene-7" });
+ * loss.finish().value;
+ * ```
+ */
+export class LossAccumulator {
+  readonly #terms: readonly Term[];
+  /** Tells criteria apart, by what their losses are made of. */
+  readonly #criterion: string;
+  #whole: readonly Sums[];
+  readonly #open = new Map<string, Sample>();
+
+  constructor(criterion: FlexibleWeightedLoss<"mean" | "sum"> | readonly Term<"mean" | "sum">[]) {
+    this.#terms = termsOf(criterion);
+    this.#criterion = JSON.stringify(encode(this.#terms.map(describe)));
+    this.#whole = this.#terms.map(() => ({ numerator: 0, weightSum: 0 }));
+  }
+
+  /**
+   * Takes in a batch of whole samples, or a piece of one that `sample` names: any of its pixels, in any shape.
+   *
+   * @param pred `[B, C, H, W]` (`[B, H, W, C]` for layout `"NHWC"`), `[C, H, W]` or `[H, W]`
+   * @param target of pred's shape; class labels `[B, H, W]` for `crossEntropy`
+   * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been taken in then
+   */
+  add(pred: ImageLike, target: TargetLike, options: AddOptions = {}): this {
+    checkOptions("add options", options, ["mask", "sample", "halo"]);
+    const { sample, halo, mask } = options;
+    if (sample !== undefined) {
+      if (typeof sample !== "string") throw new TypeError(`"sample": expected a name, got ${kindOf(sample)}`);
+      this.#join(
+        sample,
+        this.#terms.map(({ loss }) => pieceOf(loss.settings, pred, target, options)),
+      );
+      return this;
+    }
+    if (halo !== undefined) {
+      throw new TypeError(`"sample": expected a name with "halo", since a window is a part of a sample, got none`);
+    }
+    const groups = this.#terms.map(({ loss }) => {
+      const { kernels, call } = prepare(loss.settings, pred, target, mask);
+      return compute(kernels, call).groups;
+    });
+    this.#whole = groups.map(({ loss, weight }, k) => {
+      let { numerator, weightSum } = this.#whole[k] as Sums;
+      // Group by group, as the kernels do, so that the bits are those of one call.
+      for (let g = 0; g < loss.length; g++) {
+        numerator += (weight[g] as number) * (loss[g] as number);
+        weightSum += weight[g] as number;
+      }
+      return { numerator, weightSum };
+    });
+    return this;
+  }
+
+  /**
+   * Takes in all that `other` has, which stays as it is. Pieces of samples of the same name join.
+   *
+   * @throws TypeError where `other` is no LossAccumulator, RangeError where it is of another criterion
+   */
+  merge(other: LossAccumulator): this {
+    if (!(other instanceof LossAccumulator)) {
+      throw new TypeError(`"other": expected a LossAccumulator, got ${kindOf(other)}`);
+    }
+    if (other === this) {
+      throw new RangeError(`"other": expected another LossAccumulator, got this one, which would count twice`);
+    }
+    if (other.#criterion !== this.#criterion) {
+      throw new RangeError(`"other": expected the criterion ${this.#criterion}, got ${other.#criterion}`);
+    }
+    const joined = [...other.#open].map(([name, sample]) => [name, this.#joined(name, sample)] as const);
+    for (const [name, sample] of joined) this.#open.set(name, sample);
+    this.#whole = this.#whole.map(({ numerator, weightSum }, k) => {
+      const from = other.#whole[k] as Sums;
+      return { numerator: numerator + from.numerator, weightSum: weightSum + from.weightSum };
+    });
+    return this;
+  }
+
+  /** The loss of all that has come; more may come after. 0 where no group has a valid pixel. */
+  finish(): AccumulatedLoss {
+    const names = [...this.#open.keys()].sort();
+    const terms = this.#whole.map(({ numerator, weightSum }, k): AccumulatedTerm => {
+      const { settings } = (this.#terms[k] as Term).loss;
+      let [top, bottom] = [numerator, weightSum];
+      for (const name of names) {
+        for (const group of (this.#open.get(name) as Sample)[k] as readonly Group[]) {
+          const { loss, weight } = settle(settings, group);
+          top += weight * loss;
+          bottom += weight;
+        }
+      }
+      const value = settings.reduction === "sum" ? top : bottom === 0 ? 0 : top / bottom;
+      return { value, numerator: top, weightSum: bottom };
+    });
+    const value = terms.reduce((sum, term, k) => sum + (this.#terms[k] as Term).weight * term.value, 0);
+    return { value, terms };
+  }
+
+  /** The state as plain JSON, to the last bit: a sum that pred's own NaN or Infinity has reached is a string there. */
+  toJSON(): object {
+    return encode({
+      format: FORMAT,
+      version: VERSION,
+      criterion: this.#criterion,
+      whole: this.#whole,
+      open: [...this.#open.keys()].sort().map((name) => ({ name, terms: this.#open.get(name) })),
+    }) as object;
+  }
+
+  /**
+   * The accumulator whose state this is: what `toJSON` gave, or JSON.parse of its text.
+   *
+   * @param criterion the one that the state was made with
+   * @throws TypeError, RangeError where it is no such state, with the place and what was expected there
+   */
+  static fromJSON(criterion: ConstructorParameters<typeof LossAccumulator>[0], json: unknown): LossAccumulator {
+    const loss = new LossAccumulator(criterion);
+    const state = new Reader("state", json);
+    state.format(FORMAT, VERSION);
+    const given = state.at("criterion").text();
+    if (given !== loss.#criterion) {
+      throw new RangeError(`"state.criterion": expected that of the criterion, ${loss.#criterion}, got ${given}`);
+    }
+    const terms = loss.#terms.length;
+    loss.#whole = state
+      .at("whole")
+      .list(terms)
+      .map((term) => ({ numerator: term.at("numerator").number(), weightSum: term.at("weightSum").number() }));
+    for (const sample of state.at("open").list()) {
+      const groups = sample
+        .at("terms")
+        .list(terms)
+        .map((term) =>
+          term.list().map((group) => ({
+            valid: group.at("valid").count(),
+            total: group.at("total").count(),
+            sums: group
+              .at("sums")
+              .list(SUMS)
+              .map((sum) => sum.number()),
+          })),
+        );
+      loss.#join(sample.at("name").text(), groups);
+    }
+    return loss;
+  }
+
+  #join(name: string, sample: Sample): void {
+    this.#open.set(name, this.#joined(name, sample));
+  }
+
+  #joined(name: string, sample: Sample): Sample {
+    const open = this.#open.get(name);
+    if (!open) return sample;
+    return sample.map((groups, k) => {
+      const before = open[k] as readonly Group[];
+      if (before.length !== groups.length) {
+        throw new RangeError(
+          `"sample": expected ${before.length} channels, as the pieces of ${show(name)} before, got ${groups.length}`,
+        );
+      }
+      const { base } = (this.#terms[k] as Term).loss.settings;
+      return groups.map((group, g) => joinGroups(base.kernel === "VectorAngle", before[g] as Group, group));
+    });
+  }
+}
+
+function termsOf(criterion: unknown): readonly Term[] {
+  if (criterion instanceof FlexibleWeightedLoss) return checkReductions([{ weight: 1, loss: criterion }]);
+  if (!Array.isArray(criterion)) {
+    throw new TypeError(
+      `"criterion": expected a FlexibleWeightedLoss, or the terms of a CombinedLoss, got ${kindOf(criterion)}`,
+    );
+  }
+  // What makes no CombinedLoss is refused as that does.
+  new CombinedLoss(criterion);
+  return checkReductions([...criterion]);
+}
+
+function checkReductions(terms: readonly Term[]): readonly Term[] {
+  if (terms.some(({ loss }) => loss.settings.reduction === "none")) {
+    throw new RangeError(
+      `"criterion": expected reduction "mean" or "sum", got "none", whose result grows with the archive`,
+    );
+  }
+  return terms;
+}
+
+/** What results depend on: all but the layout. */
+function describe({ weight, loss }: Term): object {
+  const { base, groupBy, power, reduction, rule = DEFAULT_RULE } = loss.settings;
+  const { name, kernel, scale, a, b, ignoreIndex = null } = base;
+  return { weight, base: { name, kernel, scale, a, b, ignoreIndex }, groupBy, power, reduction, rule };
+}
+
+/** The groups of a piece of a sample. */
+function pieceOf(settings: Settings, predLike: ImageLike, targetLike: TargetLike, given: AddOptions): Group[] {
+  const { base, layout } = settings;
+  if (base.kind === "custom") {
+    throw new TypeError(
+      `"sample": expected none with a custom loss, which needs all pixels of a group at once, got one`,
+    );
+  }
+  const isWindow = base.kind === "window";
+  const counting: Settings = isWindow ? { ...settings, base: bandMoments } : settings;
+  const { size, pred: image } = prepare(counting, predLike, targetLike, given.mask);
+  if (size.samples !== 1) {
+    throw new RangeError(`"pred": expected a piece of one sample, got a batch of ${size.samples}`);
+  }
+  const sides = checkHalo(given.halo, size);
+  // Class labels have no channels.
+  const targetLayout = base.kind === "labels" ? "NCHW" : layout;
+  const cut = <T>(name: string, array: T, order = targetLayout) =>
+    given.halo === undefined || array === undefined ? array : coreOf(name, array, image.shape.length, order, sides);
+  const pred = cut("pred", predLike, layout);
+  const [target, mask] = [cut("target", targetLike), cut("mask", given.mask)];
+  const core = prepare(counting, pred, target, mask);
+  const { groups: count, total } = core.call.geometry;
+  const of = (group: (g: number) => Omit<Group, "total">): Group[] =>
+    Array.from({ length: count }, (_, g) => ({ ...group(g), total }));
+
+  if (isWindow) {
+    const counts = records(core);
+    const isSeen = size.height > 2 * HALO && size.width > 2 * HALO;
+    const sums = isSeen ? records(prepare(settings, predLike, targetLike, given.mask)) : undefined;
+    return of((g) => ({ valid: counts(g)[0] as number, sums: sums ? sums(g).slice(1, 1 + SUMS) : [0, 0, 0] }));
+  }
+  if (base.kernel === "VectorAngle") {
+    const planes = planeMoments(prepare({ ...settings, base: bandMoments, groupBy: "channel" }, pred, target, mask));
+    const perGroup = planes.length / count;
+    return of((g) => {
+      const own = planes.slice(g * perGroup, (g + 1) * perGroup);
+      const { weight, sum, spread } = own.reduce((all, { angle }) => join(all, angle), NO_MOMENTS);
+      return { valid: own.reduce((all, { valid }) => all + valid, 0), sums: [weight, sum, spread] };
+    });
+  }
+  if (base.kind === "moments") {
+    const sums = records(core);
+    return of((g) => ({ valid: sums(g)[0] as number, sums: sums(g).slice(1, 1 + SUMS) }));
+  }
+  // Means over pixels, and the root of one.
+  const { loss, validCount } = compute(core.kernels, core.call).groups;
+  return of((g) => {
+    const [value, valid] = [loss[g] as number, validCount[g] as number];
+    const mean = base.kernel === "Rmse" ? value * value : value / base.scale;
+    return { valid, sums: [mean * valid, 0, 0] };
+  });
+}
+
+/** The count and sums of each group, as the kernels gather them. */
+function records({ kernels, call }: Prepared): (group: number) => number[] {
+  const all = groupSums(kernels, call);
+  const length = kernels.exports.recordBytes() / 8;
+  return (group) => [...all.subarray(group * length, (group + 1) * length)];
+}
+
+function joinGroups(isAngle: boolean, a: Group, b: Group): Group {
+  const moments = ([weight = 0, sum = 0, spread = 0]: readonly number[]): Moments => ({ weight, sum, spread });
+  const { weight, sum, spread } = join(moments(a.sums), moments(b.sums));
+  const sums = isAngle ? [weight, sum, spread] : a.sums.map((x, i) => x + (b.sums[i] as number));
+  return { valid: a.valid + b.valid, total: a.total + b.total, sums };
+}
+
+/** From the sums of a group to its loss and weight: the kernels' own way, on a job of that one group. */
+function settle({ base, power }: Settings, { valid, total, sums }: Group): { loss: number; weight: number } {
+  const kernels = staging();
+  return Workspace.use(kernels, (workspace) => {
+    const { exports, ids } = kernels;
+    const { job } = workspace;
+    const record = workspace.area("settled", exports.recordBytes() + 2 * 8 + exports.coefficientBytes());
+    const loss = record + exports.recordBytes();
+    const weight = loss + 8;
+    const coefficients = weight + 8;
+    exports.setLoss(job, ids.Loss[base.kernel], base.scale, base.a, base.b);
+    exports.setGeometry(job, 0, 1, 1, 1, 1, 1, total);
+    exports.setWeights(job, power, Number.NaN);
+    exports.setMemory(job, 0, record, loss, weight, 0, coefficients);
+    exports.clearGroups(job);
+    if (base.kernel === "VectorAngle") {
+      // What is left of t without its part along p, and how large that part is.
+      const [pp = 0, pt = 0, spread = 0] = sums;
+      kernels.f64.set([valid, pp, spread, 0], record / 8);
+      kernels.f64[coefficients / 8] = pp === 0 ? 0 : pt / pp;
+    } else kernels.f64.set([valid, ...sums], record / 8);
+    exports.weigh(job);
+    exports.finish(job);
+    return { loss: kernels.f64[loss / 8] as number, weight: kernels.f64[weight / 8] as number };
+  });
+}
