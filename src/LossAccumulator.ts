@@ -62,7 +62,8 @@ const SUMS = 3;
  * A loss over an archive, batch by batch, in memory that does not grow with it: what `numerator` and `weightSum` do for batches of whole
  * samples, also where the pixels of one sample come in pieces. Accumulators of the same criterion, on any machines, merge; the state
  * between is plain JSON. Whole samples in the same order give the bits of one call on all of them, in any other order the same loss but
- * for rounding (1e-12). Pieces give it within the accuracy that any call has (1e-6): which pixels share a float32 lane differs.
+ * for rounding (1e-12). Pieces give it within the accuracy that any call has (1e-6): which pixels share a float32 lane differs. Where
+ * terms of either sign cancel across batches (`poissonNLL`), that is 1e-6 of the size of the terms.
  *
  * To engines that distribute (Beam's `CombineFn`, Spark's `Aggregator`) it is `create` = `new LossAccumulator(criterion)`, `add`, `merge`
  * and `finish`, with `toJSON` and `fromJSON` as coder.
