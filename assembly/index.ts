@@ -78,10 +78,9 @@ export function setRule(job: Job, simple: bool, min: f32, max: f32, nodata: usiz
   job.badLabel = NaN;
 }
 
-/** Pred and target are uint16 of one calibration, the loss is one of their difference, and T ≥ `least` is valid. */
-export function setIntegers(job: Job, least: i32): void {
+/** Pred and target are stored integers of one calibration, and the loss is one of their difference. */
+export function setIntegers(job: Job): void {
   job.integers = true;
-  job.least = least;
 }
 
 export function setMaskRows(job: Job, width: u32, rowStride: usize): void {

@@ -105,9 +105,8 @@ export class Job {
   /** Whether target ≥ `min` alone, on the stored float32, is the whole rule. */
   simpleRule: bool;
   masked: bool;
-  /** Whether pred and target are uint16 of one calibration, their rule is T ≥ `least` and the loss one of their difference. */
+  /** Whether pred and target are stored integers of one calibration and the loss one of their difference: it scales late. */
   integers: bool;
-  least: i32;
   /** Pixels of an image row, and the mask's strides from row to row: a mask may be broadcast along rows or columns. */
   width: u32;
   maskRowStride: usize;

@@ -20,17 +20,25 @@ function pad(tile: usize, n: u32, value: f32): void {
   for (let at = tile + n * 4; at < end; at += 4) store<f32>(at, value);
 }
 
+/** Whether an operand's planes are uint16, which losses of the difference take as they lie. */
+export function storedPlanar(operand: Operand): bool {
+  return operand.type == Type.U16 && operand.pixelStride == 2;
+}
+
 /** A tile of pred, plane (b, c), from pixel i on, as float32 at `to`. */
 export function loadPred(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize): void {
   const pred = job.pred;
   const from = pred.at(b, c, i);
   const consecutive = pred.pixelStride == sizeOf(pred.type);
-  const plain = pred.scale == 1 && pred.offset == 0;
+  // Losses of the difference scale late.
+  const scale: f32 = job.integers ? 1 : pred.scale;
+  const offset: f32 = job.integers ? 0 : pred.offset;
+  const plain = scale == 1 && offset == 0;
   if (pred.type == Type.F32 && consecutive) memory.copy(to, from, n * 4);
-  else if (consecutive) calibrate(pred, from, pred.type, to, n);
+  else if (consecutive) calibrate(scale, offset, from, pred.type, to, n);
   else {
     gatherStored(from, pred.pixelStride, pred.type, to, n);
-    if (!plain) calibrate(pred, to, Type.F32, to, n);
+    if (!plain) calibrate(scale, offset, to, Type.F32, to, n);
   }
   pad(to, n, 0);
 }
@@ -48,8 +56,11 @@ export function loadTarget(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize, 
   if (!job.simpleRule) {
     if (job.masked) loadMask(job, b, c, i, n, maskScratch);
     const mask = job.masked ? maskScratch : 0;
-    select(target, from, type, to, n, job.min, job.max, job.nodata, job.nodataCount, mask);
-  } else if (from != to) memory.copy(to, from, n * 4);
+    const scale: f32 = job.integers ? 1 : target.scale;
+    const offset: f32 = job.integers ? 0 : target.offset;
+    select(scale, offset, from, type, to, n, job.min, job.max, job.nodata, job.nodataCount, mask);
+  } else if (type != Type.F32) calibrate(1, 0, from, type, to, n);
+  else if (from != to) memory.copy(to, from, n * 4);
   pad(to, n, NaN);
 }
 

@@ -1,9 +1,9 @@
 // Elements as they are stored, S being their type, and as float32.
 
-import { Operand, Type } from "./job";
+import { Type } from "./job";
 
 /** Four consecutive elements as float32; integers of 32 bits are rounded. */
-function read4<S extends number>(from: usize): v128 {
+export function read4<S extends number>(from: usize): v128 {
   if (isFloat<S>()) return v128.load(from);
   if (sizeof<S>() == 4) return f32x4.convert_i32x4_s(v128.load(from));
   if (sizeof<S>() == 2) {
@@ -75,9 +75,7 @@ export function gatherStored(from: usize, stride: usize, type: Type, to: usize, 
 }
 
 /** Values of n consecutive stored numbers of `type`, n rounded up to a multiple of 4. */
-export function calibrate(operand: Operand, from: usize, type: Type, to: usize, n: u32): void {
-  const scale = operand.scale;
-  const offset = operand.offset;
+export function calibrate(scale: f32, offset: f32, from: usize, type: Type, to: usize, n: u32): void {
   if (type == Type.F32) calibrateAs<f32>(from, to, n, scale, offset);
   else if (type == Type.U8) calibrateAs<u8>(from, to, n, scale, offset);
   else if (type == Type.I16) calibrateAs<i16>(from, to, n, scale, offset);
@@ -86,7 +84,8 @@ export function calibrate(operand: Operand, from: usize, type: Type, to: usize, 
 
 /** The same, NaN where the rule or the mask says that a pixel does not count. `mask` 0: there is none. */
 export function select(
-  operand: Operand,
+  scale: f32,
+  offset: f32,
   from: usize,
   type: Type,
   to: usize,
@@ -97,8 +96,6 @@ export function select(
   nodataCount: u32,
   mask: usize,
 ): void {
-  const scale = operand.scale;
-  const offset = operand.offset;
   const end = nodata + nodataCount * 4;
   if (type == Type.F32) selectAs<f32>(from, to, n, scale, offset, min, max, nodata, end, mask);
   else if (type == Type.U8) selectAs<u8>(from, to, n, scale, offset, min, max, nodata, end, mask);

@@ -2,7 +2,7 @@
 // the sums of each unit in a slot of its own until they are added up in order.
 
 import { elementwise } from "./elementwise";
-import { countIntegers, integerDifferences } from "./integers";
+import { differences } from "./differences";
 import { Job, Loss, RECORD, Record } from "./job";
 import { gather, scatter } from "./gather";
 import { countLanes, STEP } from "./lanes";
@@ -11,7 +11,8 @@ import { crossEntropy, labelCount } from "./pixel/crossEntropy";
 import { sam, samCount } from "./pixel/sam";
 import { Pass } from "./pass";
 import { mergeShift, rowsScratchBytes, runRows } from "./rows";
-import { loadPred, loadTarget, padded, planar, storeGrad } from "./stage";
+import { loadPred, loadTarget, padded, planar, storedPlanar, storeGrad } from "./stage";
+import { read4 } from "./stored";
 
 /**
  * Bytes of scratch that `run` needs for tiles of `tile` pixels and `channels` planes, pred, target, grad and mask of each; for SSIM
@@ -30,14 +31,19 @@ function isMoment(loss: Loss): bool {
   return loss == Loss.VectorAngle || loss == Loss.Dice || loss == Loss.BandMoments;
 }
 
-function countTile(target: usize, n: u32, min: f32, record: Record): void {
-  const lo = f32x4.splat(min);
-  const end = target + n * 4;
+/** Counts the valid pixels of a tile of stored numbers. */
+function countTile<S extends number>(target: usize, n: u32, least: f32, record: Record): void {
+  const lo = f32x4.splat(least);
+  const step: usize = 4 * sizeof<S>();
   let c0 = i32x4.splat(0);
   let c1 = i32x4.splat(0);
-  for (; target < end; target += STEP * 4) {
-    c0 = i32x4.sub(c0, i32x4.add(f32x4.ge(v128.load(target), lo), f32x4.ge(v128.load(target + 16), lo)));
-    c1 = i32x4.sub(c1, i32x4.add(f32x4.ge(v128.load(target + 32), lo), f32x4.ge(v128.load(target + 48), lo)));
+  for (const end = target + n * sizeof<S>(); target < end; target += 4 * step) {
+    const v0 = f32x4.ge(read4<S>(target), lo);
+    const v1 = f32x4.ge(read4<S>(target + step), lo);
+    const v2 = f32x4.ge(read4<S>(target + 2 * step), lo);
+    const v3 = f32x4.ge(read4<S>(target + 3 * step), lo);
+    c0 = i32x4.sub(c0, i32x4.add(v0, v1));
+    c1 = i32x4.sub(c1, i32x4.add(v2, v3));
   }
   record.count += <f64>countLanes(i32x4.add(c0, c1));
 }
@@ -46,6 +52,7 @@ function countTile(target: usize, n: u32, min: f32, record: Record): void {
 function planeTile(
   job: Job,
   pass: Pass,
+  stored: bool,
   pred: usize,
   target: usize,
   grad: usize,
@@ -57,11 +64,14 @@ function planeTile(
   // What is gathered of a channel starts at its own place, after what an earlier part of the unit has put there.
   const at = (channel * job.tile + <u32>record.count) * 4;
   const a = job.coefficient(group, 0);
-  if (pass == Pass.Count) countTile(target, n, job.tileMin, record);
-  else if (pass == Pass.Gather)
+  if (pass == Pass.Count) {
+    if (stored) countTile<u16>(target, n, job.tileMin, record);
+    else countTile<f32>(target, n, job.tileMin, record);
+  } else if (pass == Pass.Gather)
     gather(pred, target, n, job.tileMin, job.gatheredPred + at, job.gatheredTarget + at, record);
   else if (pass == Pass.Scatter) scatter(target, grad, n, job.tileMin, job.gatheredPred + at, a, record);
   else if (pass == Pass.Residual) residualSums(job, pred, target, n, a, record);
+  else if (job.integers) differences(job, stored, pred, target, grad, n, a, record);
   else if (!isMoment(job.loss)) elementwise(job, pred, target, grad, n, a, record);
   else if (pass == Pass.Sums) momentSums(job, pred, target, n, record);
   else momentGradient(job, pred, target, grad, n, a, job.coefficient(group, 1), job.coefficient(group, 2));
@@ -91,19 +101,6 @@ function pixelTile(
   else sam(pred, predStride, target, targetStride, grad, gradStride, channels, n, job.tileMin, needed, coef, record);
 }
 
-/** The same of integers as they lie; false where they have to be widened first. */
-function integerPart(job: Job, pass: Pass, b: u32, c: u32, i: u32, group: u32, n: u32, slot: usize): bool {
-  const record = changetype<Record>(slot);
-  const target = job.target.at(b, c, i);
-  if (pass == Pass.Count) {
-    countIntegers(job, target, n, record);
-    return true;
-  }
-  if (pass == Pass.Gradient && (job.keep || !planar(job.grad))) return false;
-  const grad = pass == Pass.Gradient ? job.grad.at(b, c, i) : 0;
-  return integerDifferences(job, job.pred.at(b, c, i), target, grad, n, job.coefficient(group, 0), record);
-}
-
 /** n pixels of unit plane (b, c) from pixel i on: a multiple of STEP, or fewer than STEP, which are then padded in scratch. */
 function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, slot: usize): void {
   const b = plane / job.planes;
@@ -122,11 +119,12 @@ function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, 
     return;
   }
 
-  if (job.integers && !isTail && integerPart(job, pass, b, c, i, plane / job.planesPerGroup, n, slot)) return;
+  // Integers that are compared as they lie.
+  const stored = job.integers && job.simpleRule && !isTail && storedPlanar(job.pred) && storedPlanar(job.target);
 
   let target = job.target.at(b, c, i);
   let targetStride = job.target.channelStride;
-  if (isTail || !job.simpleRule || !planar(job.target)) {
+  if (!stored && (isTail || !job.simpleRule || !planar(job.target))) {
     target = scratch + room;
     targetStride = stride;
     const targetChannels: u32 = job.loss == Loss.CrossEntropy ? 1 : channels;
@@ -137,7 +135,7 @@ function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, 
 
   let pred = job.pred.at(b, c, i);
   let predStride = job.pred.channelStride;
-  if (pass != Pass.Count && pass != Pass.Scatter && (isTail || !planar(job.pred))) {
+  if (!stored && pass != Pass.Count && pass != Pass.Scatter && (isTail || !planar(job.pred))) {
     pred = scratch;
     predStride = stride;
     for (let k: u32 = 0; k < channels; k++) loadPred(job, b, c + k, i, n, pred + <usize>k * stride);
@@ -174,6 +172,7 @@ function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, 
       planeTile(
         job,
         pass,
+        stored,
         pred + at * predStride,
         target + at * targetStride,
         grad + at * gradStride,

@@ -146,8 +146,8 @@ function checkPrepared(target: PreparedTarget, { base, layout, rule }: Settings,
   if (target.shape.length > 2 && layout !== target.layout) {
     throw new RangeError(`"target": expected one prepared for layout ${layout}, got ${target.layout}`);
   }
-  const { fullMask, counts } = target;
-  return { ...checkTensor("target", target.tensor, Float32Array), fullMask, counts };
+  const { fullMask, counts, scale, offset } = target;
+  return { ...checkTensor("target", target.tensor, Float32Array), scale, offset, fullMask, counts };
 }
 
 /** An operand that has an element for each of pred's, or each of its pixels. */

@@ -84,7 +84,7 @@ class Computation {
     this.#gradient = gradient;
     const { kernels, job } = workspace;
     const { exports } = kernels;
-    const { loss, geometry, rule, mask } = call;
+    const { loss, geometry, rule, mask, target } = call;
     const slots = workspace.slots(geometry.channels);
     const { groups } = geometry;
     const acrossAll = loss.a === Number.POSITIVE_INFINITY;
@@ -116,22 +116,28 @@ class Computation {
     kernels.f32.set(rule.nodata, nodata / 4);
 
     this.#nodata = nodata;
-    const isFloat = call.target.array instanceof Float32Array;
-    this.#setRule(isFloat && !mask && rule.max === Number.POSITIVE_INFINITY && rule.nodata.length === 0);
+    const late = scalesLate(call);
+    const plain = target.scale === 1 && target.offset === 0;
+    // Asked by the kernels as they go: of float32 that is no stored number, or of numbers that are compared as they are stored.
+    const asStored = late
+      ? !(target.array instanceof Uint8Array || target.array instanceof Int16Array)
+      : plain && isFloat(target);
+    const least = asStored && !mask ? leastOf(call) : undefined;
+    this.#setRule(late, least);
     exports.setKeep(job, gradient?.keep ? 1 : 0);
     exports.clearGroups(job);
     this.#targets = mask ? [call.target, mask] : [call.target];
     this.#inputs = [call.pred, ...this.#targets];
   }
 
-  /** `simple`: the rule is `target ≥ min` on stored float32, which the kernels ask as they go. */
-  #setRule(simple: boolean): void {
+  /** `late`: stored numbers are scaled after they are compared. `least`: target ≥ that is the whole rule. */
+  #setRule(late: boolean, least: number | undefined): void {
     const { kernels, job } = this.#workspace;
     const { rule, mask, geometry } = this.#call;
-    kernels.exports.setRule(job, simple ? 1 : 0, rule.min, rule.max, this.#nodata, rule.nodata.length);
+    const simple = least === undefined ? 0 : 1;
+    kernels.exports.setRule(job, simple, least ?? rule.min, rule.max, this.#nodata, rule.nodata.length);
     if (mask) kernels.exports.setMaskRows(job, geometry.width, mask.row);
-    const least = leastInteger(this.#call);
-    if (least !== undefined) kernels.exports.setIntegers(job, least);
+    if (late) kernels.exports.setIntegers(job);
   }
 
   result(): Outcome {
@@ -179,7 +185,8 @@ class Computation {
   }
 
   prepare(to: Operand): void {
-    this.#setRule(false);
+    // Integers stay as they are stored, for the losses that scale late.
+    this.#setRule(true, undefined);
     this.#workspace.run(this.#call.geometry, [...this.#targets, to], this.#section("Prepare"));
   }
 
@@ -365,28 +372,34 @@ class Computation {
   }
 }
 
-/** Losses of the difference alone; see assembly/integers.ts. */
+const isFloat = ({ array }: Operand) => array instanceof Float32Array;
+
+/** Losses of the difference alone; see assembly/differences.ts. */
 const DIFFERENCES: readonly LossName[] = ["Mse", "Rmse", "Mae", "Huber", "Charbonnier", "Pinball"];
 
-/** Greatest uint16. */
-const GREATEST = 65535;
+/** Whether pred and target are stored integers of one calibration, which a loss of their difference compares before it scales. */
+function scalesLate({ loss, pred, target }: Call): boolean {
+  const alike = pred.scale === target.scale && pred.offset === target.offset;
+  return alike && !(pred.array instanceof Float32Array) && DIFFERENCES.includes(loss.kernel);
+}
 
 /**
- * The least valid stored number, where pred and target are planar uint16 of one calibration and a least number is all that the rule
- * comes to: with `nodata: 0` it is 1.
+ * The rule in its simplest form, a least number alone, where it comes to that: for uint16 `nodata: 0` is `min: 1`.
  */
-function leastInteger({ loss, geometry, pred, target, mask, rule }: Call): number | undefined {
-  const alike = pred.scale === target.scale && pred.offset === target.offset;
-  const integers = pred.array instanceof Uint16Array && target.array instanceof Uint16Array && alike;
-  const planar = geometry.channels === 1 && geometry.strides.pixel === 1;
-  if (!integers || !planar || mask || !DIFFERENCES.includes(loss.kernel)) return undefined;
+function leastOf({ rule, target }: Call): number | undefined {
+  const bounded = !(rule.max >= (target.array instanceof Uint16Array ? GREATEST : Number.POSITIVE_INFINITY));
+  if (bounded || Number.isNaN(rule.min)) return undefined;
+  if (!(target.array instanceof Uint16Array)) return rule.nodata.length === 0 ? rule.min : undefined;
   let least = Math.max(0, Math.ceil(rule.min));
   for (const value of rule.nodata.toSorted((a, b) => a - b)) {
     if (value === least) least++;
     else if (Number.isInteger(value) && value > least && value <= GREATEST) return undefined;
   }
-  return Number.isNaN(least) || !(rule.max >= GREATEST) ? undefined : least;
+  return least;
 }
+
+/** Greatest uint16. */
+const GREATEST = 65535;
 
 type Part = (group: number, channel: number, cursor: number, n: number) => void;
 

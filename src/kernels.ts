@@ -27,7 +27,7 @@ export interface Exports {
     total: number,
   ): void;
   setRule(job: number, simple: number, min: number, max: number, nodata: number, nodataCount: number): void;
-  setIntegers(job: number, least: number): void;
+  setIntegers(job: number): void;
   setMaskRows(job: number, width: number, rowStride: number): void;
   setWeights(job: number, power: number, normalizer: number): void;
   setMemory(

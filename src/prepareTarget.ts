@@ -6,7 +6,7 @@ import { heap } from "./kernels.ts";
 import { baseLoss } from "./losses/BaseLoss.ts";
 import { dimensions, type Layout } from "./plan.ts";
 import { DEFAULT_RULE, type Rule } from "./rule.ts";
-import { type ImageLike, type Tensor, type TensorLike, zeros } from "./tensor.ts";
+import { type Calibration, type ImageLike, type Tensor, type TensorLike, zeros } from "./tensor.ts";
 
 /** Options of `prepareTarget`. `threshold: x` is short for `valid: { above: x }`: one of the two at most. */
 export type PrepareOptions = RuleOptions & {
@@ -23,6 +23,9 @@ export type PrepareOptions = RuleOptions & {
 export class PreparedTarget implements Disposable {
   readonly shape: readonly number[];
   readonly layout: Layout;
+  /** What stored integers stand for, which the copy holds as they are. */
+  readonly scale: number;
+  readonly offset: number;
   /** @internal */
   readonly tensor: Tensor;
   /** @internal */
@@ -33,8 +36,10 @@ export class PreparedTarget implements Disposable {
   readonly counts = new Map<string, Float64Array>();
 
   /** @internal Use `prepareTarget`. */
-  constructor(tensor: Tensor, layout: Layout, rule: Rule, fullMask: boolean) {
+  constructor(tensor: Tensor, { scale, offset }: Required<Calibration>, layout: Layout, rule: Rule, fullMask: boolean) {
     this.tensor = tensor;
+    this.scale = scale;
+    this.offset = offset;
     this.shape = tensor.shape;
     this.layout = layout;
     this.rule = rule;
@@ -71,7 +76,8 @@ export function prepareTarget(target: ImageLike, options: PrepareOptions = {}): 
   checkOptions("options", options, ["threshold", "valid", "mask", "layout"]);
   const { mask, ...rest } = options;
   const settings = checkSettings(copy, rest as RuleOptions, "sample");
-  const { shape } = checkPixels("target", target);
+  const checked = checkPixels("target", target);
+  const { shape } = checked;
   dimensions(shape, settings.layout, "target");
   // Seen as its own prediction, the target is checked against its mask, and cut as the criteria will cut it.
   const { fullMask } = prepare(settings, target, target, mask);
@@ -84,5 +90,5 @@ export function prepareTarget(target: ImageLike, options: PrepareOptions = {}): 
     tensor.dispose();
     throw error;
   }
-  return new PreparedTarget(tensor, settings.layout, settings.rule ?? DEFAULT_RULE, fullMask);
+  return new PreparedTarget(tensor, checked, settings.layout, settings.rule ?? DEFAULT_RULE, fullMask);
 }
