@@ -208,6 +208,19 @@ describe("the same bits", () => {
     }
   });
 
+  test("of each sample of poissonNLL, whether or not the terms of another one cancel", () => {
+    const base: Base = { name: "poissonNLL" };
+    for (const seed of [2171, 1, 2, 3]) {
+      const { shape, pred, target } = problemOf(base, [2, 3, 2, 1], seed, 0.5);
+      const whole = run(base, { shape, pred, target });
+      for (const b of [0, 1]) {
+        const part = <T extends Problem["target"]>(data: T) => data.slice(6 * b, 6 * b + 6) as T;
+        const alone = run(base, { shape: [1, 3, 2, 1], pred: part(pred as Float32Array), target: part(target) });
+        expect(bitsError(alone.groups.loss, whole.groups.loss.slice(3 * b, 3 * b + 3))).toBe("");
+      }
+    }
+  });
+
   test("with two criteria interleaved", () => {
     const problems = everyBase.map((base, i) => problemOf(base, shape, 50 + i));
     const alone = everyBase.map((base, i) => run(base, problems[i] as Problem));

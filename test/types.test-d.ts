@@ -6,8 +6,10 @@ import {
   FlexibleWeightedLoss,
   huber,
   mse,
+  prepareTarget,
   sam,
   setThreads,
+  ssim,
   type Tensor,
   tensor,
   validPixelWeightedLoss,
@@ -113,5 +115,33 @@ new CombinedLoss([{ weight: 1, loss: mse() }]);
 same<number>()(validPixelWeightedLoss(pred, target, mse(), { groupBy: "channel" }));
 same<number>()(validPixelWeightedLoss(pred, target, (p) => p.length));
 same<Promise<number>>()(setThreads(2));
+
+// SSIM.
+new FlexibleWeightedLoss(ssim({ dataRange: 1, invalid: "erode" }));
+// @ts-expect-error the data range has no default
+ssim();
+// @ts-expect-error nor among other options
+ssim({ invalid: "zero" });
+// @ts-expect-error unknown way
+ssim({ dataRange: 1, invalid: "skip" });
+
+// Integers, and targets that are prepared.
+const stored = tensor(new Uint16Array(4), [1, 1, 2, 2], { scale: 1e-4, offset: -0.1 });
+same<Tensor<Int16Array>["data"]["BYTES_PER_ELEMENT"]>()(zeros([2, 2], { type: "int16" }).data.BYTES_PER_ELEMENT);
+mean.valueAndGrad(stored, stored, { out: zeros([1, 1, 2, 2]) });
+// @ts-expect-error a gradient is float32
+mean.valueAndGrad(stored, stored, { out: stored });
+// @ts-expect-error labels are no image
+mean.forward(classes, stored);
+// @ts-expect-error unknown type
+zeros([2, 2], { type: "float64" });
+const ready = prepareTarget(stored, { mask, valid: { nodata: 0 } });
+mean.forward(stored, ready);
+combined.valueAndGrad(pred, ready);
+// @ts-expect-error what is prepared is a target alone
+mean.forward(ready, stored);
+// @ts-expect-error one of the two
+prepareTarget(stored, { threshold: 1, valid: {} });
+ready.dispose();
 
 export const used = [vector, notVector, notNumber, floats, term];
