@@ -183,7 +183,7 @@ function add<F extends Elementwise, W extends Elementwise>(
     ? sumFast<F, bool>(pred, target, grad, n, least, job.a, job.b, coef, record)
     : sumFast<F, void>(pred, target, grad, n, least, job.a, job.b, coef, record);
   const count = record.count - before;
-  const fits = comfortable(job.a) && comfortable(job.b) && !job.wide;
+  const fits = comfortable(job.a) && comfortable(job.b) && !(job.wide && coef != 0);
   const trusted = count == 0 || (fits && Math.abs(sum) >= LEAST * count && Math.abs(sum) < Infinity);
   if (!trusted) {
     record.add(1, partsBefore - record.sum(1)); // Nothing is lost from these.

@@ -17,6 +17,7 @@ export {
   coefficients,
   finish,
   needsResidual,
+  numeratorCancelled,
   value,
   weigh,
   weightedLosses,
@@ -42,7 +43,7 @@ export function setLoss(job: Job, loss: Loss, scale: f64, a: f64, b: f64): void 
   job.wide = false;
 }
 
-/** Has every tile of an elementwise loss done in float64. */
+/** Has sums done once more, in float64 for the groups that `cancelled` has marked. */
 export function setWide(job: Job): void {
   job.wide = true;
 }

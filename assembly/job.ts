@@ -81,7 +81,7 @@ export class Job {
   a: f64;
   b: f64;
 
-  /** Whether every tile of an elementwise loss is done in float64. */
+  /** Whether sums are done once more, in float64 where the second coefficient of a group is 1. */
   wide: bool;
 
   // Geometry

@@ -63,7 +63,8 @@ function planeTile(
 ): void {
   // What is gathered of a channel starts at its own place, after what an earlier part of the unit has put there.
   const at = (channel * job.tile + <u32>record.count) * 4;
-  const a = job.coefficient(group, 0);
+  // Of sums that are done once more, the second coefficient says whether in float64.
+  const a = job.coefficient(group, job.wide ? 1 : 0);
   if (pass == Pass.Count) {
     if (stored) countTile<u16>(target, n, job.tileMin, record);
     else countTile<f32>(target, n, job.tileMin, record);

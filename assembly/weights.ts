@@ -98,20 +98,31 @@ export function needsResidual(job: Job): bool {
   return any;
 }
 
-/** Whether tiles or groups of an elementwise loss cancel so far that its sums, each of them right, leave too few digits. */
+/**
+ * Whether groups of an elementwise loss are left with too few digits by tiles that cancel, each of them right; marks these, by
+ * their second coefficient, to be summed in float64.
+ */
 export function cancelled(job: Job): bool {
-  let numerator = 0.0;
+  let any = false;
+  for (let g: u32 = 0; g < job.groups; g++) {
+    const record = recordOf(job, g);
+    const wide = Math.abs(record.sum(0)) < ENOUGH * record.sum(1);
+    job.setCoefficient(g, 1, wide ? 1 : 0);
+    any = any || wide;
+  }
+  return any;
+}
+
+/** Whether Σ w·L is left with too few digits by groups that cancel; marks them all then. */
+export function numeratorCancelled(job: Job): bool {
   let parts = 0.0;
   for (let g: u32 = 0; g < job.groups; g++) {
     const record = recordOf(job, g);
-    if (Math.abs(record.sum(0)) < ENOUGH * record.sum(1)) return true;
-    if (record.count > 0) {
-      const weight = load<f64>(job.weights + g * 8) / record.count;
-      numerator += weight * record.sum(0);
-      parts += weight * record.sum(1);
-    }
+    if (record.count > 0) parts += (load<f64>(job.weights + g * 8) * record.sum(1)) / record.count;
   }
-  return Math.abs(numerator) < ENOUGH * parts;
+  if (Math.abs(job.numerator) >= ENOUGH * parts * job.scale) return false;
+  for (let g: u32 = 0; g < job.groups; g++) job.setCoefficient(g, 1, 1);
+  return true;
 }
 
 /** Losses of all groups from their sums, and Σ w·L. The losses of a custom loss stand there already. */

@@ -54,21 +54,22 @@ export interface CombinedGradientOptions<R extends Reduction = Reduction>
  * ```
  */
 export class CombinedLoss<R extends Reduction = "mean"> {
-  readonly #terms: readonly Term<R>[];
+  /** @internal */
+  readonly terms: readonly Term<R>[];
   readonly #reduction: Reduction;
 
   constructor(terms: readonly Term<R>[]) {
     if (!Array.isArray(terms))
       throw new TypeError(`"terms": expected an array of { weight, loss }, got ${kindOf(terms)}`);
     if (terms.length === 0) throw new RangeError(`"terms": expected at least one { weight, loss }, got none`);
-    this.#terms = terms.map((term, k) => {
+    this.terms = terms.map((term, k) => {
       checkOptions(`terms[${k}]`, term, ["weight", "loss"]);
       if (!(term.loss instanceof FlexibleWeightedLoss)) {
         throw new TypeError(`"terms[${k}].loss": expected a FlexibleWeightedLoss, got ${kindOf(term.loss)}`);
       }
       return { weight: checkNumber(`terms[${k}].weight`, term.weight), loss: term.loss };
     });
-    const reductions = this.#terms.map(({ loss }) => loss.settings.reduction);
+    const reductions = this.terms.map(({ loss }) => loss.settings.reduction);
     this.#reduction = reductions[0] as Reduction;
     if (reductions.some((reduction) => (reduction === "none") !== (this.#reduction === "none"))) {
       throw new RangeError(
@@ -105,13 +106,13 @@ export class CombinedLoss<R extends Reduction = "mean"> {
     const [first] = prepared as [Prepared];
     if (out) checkApart(out, first.inputs);
     const { normalizer } = options;
-    if (normalizer !== undefined && (!Array.isArray(normalizer) || normalizer.length !== this.#terms.length)) {
+    if (normalizer !== undefined && (!Array.isArray(normalizer) || normalizer.length !== this.terms.length)) {
       throw new RangeError(
-        `"normalizer": expected an array of ${this.#terms.length} numbers, one per term, got ${kindOf(normalizer)}`,
+        `"normalizer": expected an array of ${this.terms.length} numbers, one per term, got ${kindOf(normalizer)}`,
       );
     }
     const upstreams = prepared.map(({ call }, k) => {
-      const { weight, loss } = this.#terms[k] as Term<R>;
+      const { weight, loss } = this.terms[k] as Term<R>;
       const { reduction } = loss.settings;
       const upstream = checkGradOutput(options.gradOutput, reduction, call.geometry.groups);
       return {
@@ -138,7 +139,7 @@ export class CombinedLoss<R extends Reduction = "mean"> {
     { mask }: ForwardOptions,
     out?: Parameters<typeof prepare>[4],
   ): Prepared[] {
-    const prepared = this.#terms.map(({ loss }) => prepare(loss.settings, pred, target, mask, out));
+    const prepared = this.terms.map(({ loss }) => prepare(loss.settings, pred, target, mask, out));
     const groups = prepared.map(({ call }) => call.geometry.groups);
     if (this.#reduction === "none" && groups.some((count) => count !== groups[0])) {
       throw new RangeError(`"terms": expected as many groups in each for reduction "none", got ${groups.join(", ")}`);
@@ -147,7 +148,7 @@ export class CombinedLoss<R extends Reduction = "mean"> {
   }
 
   #sum(results: readonly Outcome[]): ValueOf<R> {
-    const weightOf = (k: number) => (this.#terms[k] as Term<R>).weight;
+    const weightOf = (k: number) => (this.terms[k] as Term<R>).weight;
     if (this.#reduction !== "none") {
       return results.reduce<number>((sum, { value }, k) => sum + weightOf(k) * (value as number), 0) as ValueOf<R>;
     }

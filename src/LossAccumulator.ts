@@ -246,9 +246,10 @@ export class LossAccumulator {
 
 function termsOf(criterion: unknown): readonly Term[] {
   if (criterion instanceof FlexibleWeightedLoss) return checkReductions([{ weight: 1, loss: criterion }]);
+  if (criterion instanceof CombinedLoss) return checkReductions(criterion.terms);
   if (!Array.isArray(criterion)) {
     throw new TypeError(
-      `"criterion": expected a FlexibleWeightedLoss, or the terms of a CombinedLoss, got ${kindOf(criterion)}`,
+      `"criterion": expected a FlexibleWeightedLoss, a CombinedLoss or its terms, got ${kindOf(criterion)}`,
     );
   }
   // What makes no CombinedLoss is refused as that does.

@@ -158,8 +158,7 @@ class Computation {
       exports.coefficients(job, reductionId);
       exports.clearRecords(job);
       this.#runGradient(gradient, true);
-      this.#repairCancelled();
-      exports.finish(job);
+      this.#finish();
     } else {
       this.#run("Sums", this.#inputs, true);
       this.#checkLabels();
@@ -168,8 +167,7 @@ class Computation {
         this.#run("Residual", this.#inputs, true);
       }
       exports.weigh(job);
-      this.#repairCancelled();
-      exports.finish(job);
+      this.#finish();
       if (gradient) {
         exports.coefficients(job, reductionId);
         this.#runGradient(gradient, false);
@@ -244,13 +242,27 @@ class Computation {
     exports.finish(job);
   }
 
-  /** Sums once more, in float64, where those of tiles or groups cancel. */
-  #repairCancelled(): void {
+  /**
+   * From sums to losses; the sums of an elementwise loss once more, in float64, where they cancel. A group's loss does not depend on
+   * the other groups: what these cancel is repaired in Σ w·L alone.
+   */
+  #finish(): void {
     const { kernels, job } = this.#workspace;
-    if (this.#call.loss.kind !== "elementwise" || !kernels.exports.cancelled(job)) return;
-    kernels.exports.setWide(job);
-    kernels.exports.clearRecords(job);
-    this.#run("Sums", this.#inputs, true);
+    const { exports } = kernels;
+    const again = () => {
+      exports.setWide(job);
+      exports.clearRecords(job);
+      this.#run("Sums", this.#inputs, true);
+    };
+    const elementwise = this.#call.loss.kind === "elementwise";
+    if (elementwise && exports.cancelled(job)) again();
+    exports.finish(job);
+    if (!elementwise || !exports.numeratorCancelled(job)) return;
+    const at = this.#losses / 8;
+    const losses = kernels.f64.slice(at, at + this.#call.geometry.groups);
+    again();
+    exports.finish(job);
+    kernels.f64.set(losses, at);
   }
 
   /** The valid pixels of each group: counted, unless they are known. */

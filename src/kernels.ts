@@ -53,6 +53,7 @@ export interface Exports {
   weigh(job: number): void;
   setWide(job: number): void;
   cancelled(job: number): number;
+  numeratorCancelled(job: number): number;
   needsResidual(job: number): number;
   finish(job: number): void;
   coefficients(job: number, reduction: number): void;

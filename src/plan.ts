@@ -158,7 +158,8 @@ export function maskStrides(
   let stride = 1;
   for (let i = 0; i < target.length; i++) {
     const size = mask[mask.length - 1 - i] ?? 1;
-    strides.unshift(size === 1 ? 0 : stride);
+    // Of a dimension that is 1 in both, the stride matters to nobody but those who ask whether pixels are evenly spaced.
+    strides.unshift(size === 1 && target[target.length - 1 - i] !== 1 ? 0 : stride);
     stride *= size;
   }
   const last = (k: number) => strides[strides.length - k] ?? 0;

@@ -61,7 +61,7 @@ const problems = (shape: fc.Arbitrary<Shape>) =>
       if (empty < B) (problem.target as Float32Array).fill(-1, empty * C * H * W, (empty + 1) * C * H * W);
       const random = seeded(seed);
       const bytes = () => Uint8Array.from(problem.pred, () => (random() < 0.2 ? 0 : 1));
-      return masked && W > 1 ? { ...problem, mask: { data: bytes(), shape } } : problem;
+      return masked ? { ...problem, mask: { data: bytes(), shape } } : problem;
     });
 
 const batches = problems(
@@ -173,10 +173,6 @@ describe("window by window", () => {
         fc.nat(1e6),
         fc.constantFrom(...layouts),
         (a, b, xs, ys, seed, layout) => {
-          // Masks of a single column are staged wrongly as yet: see maskStrides in src/plan.ts.
-          fc.pre(
-            [a, b].every(({ mask, shape }) => !mask || cores(xs, shape[3]).every(({ from, to }) => to > from + 1)),
-          );
           const random = seeded(seed);
           const parts = [0, 1].map(() => new BandMetrics({ ...options, layout })) as [BandMetrics, BandMetrics];
           const windows = [a, b].flatMap((image, k) =>
