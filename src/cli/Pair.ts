@@ -99,9 +99,9 @@ export class Pair {
     const opened: { close(): Promise<void> }[] = [];
     try {
       const layout = options.layout ?? "chw";
-      const predRaster = await openRaster(predPath, { layout });
+      const predRaster = await openRaster(predPath, { layout, cacheBytes });
       opened.push(predRaster);
-      const targetRaster = await openRaster(targetPath, { layout });
+      const targetRaster = await openRaster(targetPath, { layout, cacheBytes });
       opened.push(targetRaster);
       const pred = sideOf(predRaster, options.predBands, options.predSample);
       const target = sideOf(targetRaster, options.targetBands, options.targetSample);
@@ -135,15 +135,25 @@ export class Pair {
     return this.#labels ? { ...pixels, target: tensor(this.#labelsOf(target.data), [height, width]) } : pixels;
   }
 
-  /** Windows of whole rows that cover the image: whole rows of the files' blocks, as many as memory is well spent on. */
+  /** Windows of whole rows that cover the image, of as many as memory is well spent on, that decode no block twice. */
   windows(): Window[] {
     const { width, height } = this;
+    const wanted = Math.max(fewestRows, Math.floor(windowNumbers / (width * this.bands.length)));
     const block = Math.max(this.pred.tile.height, this.target.tile.height);
-    const blocks = Math.floor(windowPixels / (width * this.bands.length * block));
-    const rows = Math.max(blocks, Math.ceil(fewestRows / block)) * block;
+    const parts = Math.ceil(block / wanted);
+    // Blocks may be read in parts where those of a whole row are kept meanwhile.
+    const rows =
+      wanted >= block ? Math.floor(wanted / block) * block : this.#keepsBlockRow() ? Math.ceil(block / parts) : block;
     const count = Math.ceil(height / rows);
     return Array.from({ length: count }, (_, i) => {
       return { x: 0, y: i * rows, width, height: Math.min(rows, height - i * rows) };
+    });
+  }
+
+  #keepsBlockRow(): boolean {
+    return [this.pred, this.target].every(({ width, tile, bands, type }) => {
+      const columns = Math.ceil(width / tile.width) * tile.width;
+      return columns * tile.height * bands.length * (Number(type.slice(1)) / 8) <= cacheBytes;
     });
   }
 
@@ -179,8 +189,11 @@ export class Pair {
   }
 }
 
-/** Numbers in a window, of all bands, where a row of blocks has no more. */
-const windowPixels = 2 ** 21;
+/** Numbers of all bands that a window is to hold: 4 MB in 16 bits. */
+const windowNumbers = 2 ** 21;
+
+/** Memory for the decoded blocks of each file: a row of 256-pixel tiles of 20 000 × 3 in 16 bits fits. */
+const cacheBytes = 2 ** 25;
 
 /** So that windows with some rows of their neighbours have rows of their own. */
 const fewestRows = 32;
