@@ -425,7 +425,7 @@ function ask({ fn }: BaseLoss, pred: Float32Array, target: Float32Array, wantsGr
   }
   if (!wantsGrad) return { value };
   const grad = (answer as { grad?: ArrayLike<number> }).grad;
-  if (grad === undefined || grad === null || typeof grad.length !== "number") {
+  if (typeof grad !== "object" || grad === null || typeof grad.length !== "number") {
     throw new TypeError(`"custom": expected fn to return { value, grad } for a gradient, got ${kindOf(grad)} as grad`);
   }
   if (grad.length !== pred.length) {
@@ -433,5 +433,9 @@ function ask({ fn }: BaseLoss, pred: Float32Array, target: Float32Array, wantsGr
       `"custom": expected grad to have ${pred.length} entries, one per valid pixel, got ${grad.length}`,
     );
   }
-  return { value, grad: Float32Array.from(grad) };
+  const numbers = Float32Array.from(grad);
+  if (!ArrayBuffer.isView(grad) && Array.from(grad).some((slope) => typeof slope !== "number")) {
+    throw new TypeError('"custom": expected numbers in grad, got something else among them');
+  }
+  return { value, grad: numbers };
 }

@@ -45,25 +45,25 @@ function huberOf(delta: number, scale: number) {
 /**
  * Smooth L1: mean of ½d²/β where |d| < β, else |d| − ½β: the Huber loss of δ = β, divided by β. (Girshick 2015.)
  *
- * @param options.beta β, above 0; 1 by default
- * @throws TypeError, RangeError for a `beta` that is no number above 0
+ * @param options.beta β, from 1e-300 on; 1 by default
+ * @throws TypeError, RangeError for a `beta` that is no number from 1e-300 on
  */
 export function smoothL1(options: { beta?: number } = {}): BaseLoss {
   checkOptions("smoothL1 options", options, ["beta"]);
-  const beta = checkNumber("beta", options.beta ?? 1, { above: 0 });
+  const beta = checkNumber("beta", options.beta ?? 1, { min: 1e-300 });
   return baseLoss("smoothL1", "elementwise", "Huber", huberOf(beta, 1 / beta));
 }
 
 /**
  * Charbonnier loss: mean √(d² + ε²), a smooth absolute error. (Charbonnier et al. 1994.)
  *
- * @param options.eps ε, from 0 on, in the units of the images; 1e-3 by default
- * @throws TypeError, RangeError for an `eps` that is no number from 0 on
+ * @param options.eps ε, from 0 to 1e150, in the units of the images; 1e-3 by default
+ * @throws TypeError, RangeError for an `eps` that is no number from 0 to 1e150
  */
 export function charbonnier(options: { eps?: number } = {}): BaseLoss {
   checkOptions("charbonnier options", options, ["eps"]);
   return baseLoss("charbonnier", "elementwise", "Charbonnier", {
-    a: checkNumber("eps", options.eps ?? 1e-3, { min: 0 }) ** 2,
+    a: checkNumber("eps", options.eps ?? 1e-3, { min: 0, max: 1e150 }) ** 2,
   });
 }
 
