@@ -4,7 +4,17 @@ import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { buildSync } from "esbuild";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { CombinedLoss, custom, FlexibleWeightedLoss, mse, setThreads, ssim, type Tensor, zeros } from "../src/index.ts";
+import {
+  CombinedLoss,
+  custom,
+  FlexibleWeightedLoss,
+  mse,
+  prepareTarget,
+  setThreads,
+  ssim,
+  type Tensor,
+  zeros,
+} from "../src/index.ts";
 import { criterionOf, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf } from "./support/compare.ts";
 import { everyBase, layouts, problemOf, titleOf } from "./support/data.ts";
@@ -84,7 +94,16 @@ describe("the same bits for every number of threads, on tensors made before the 
       { weight: 2, loss: criterionOf({ name: "ssim", params: { dataRange: 1 } }, { groupBy: "sample" }) },
       { weight: -1, loss: criterionOf({ name: "rmse" }, { valid: { nodata: [0.5] } }) },
     ]);
-    const answers = () => [terms.valueAndGrad(pred, target, { mask: bytes }), terms.valueAndGrad(pred, stored)];
+    const digital = criterionOf({ name: "mse" });
+    using shifted = zeros([...large], { type: "uint16", scale: 1e-4, offset: -0.1 });
+    shifted.data.set(stored.data.map((v) => v ^ 5));
+    using prepared = prepareTarget(stored);
+    const answers = () => [
+      terms.valueAndGrad(pred, target, { mask: bytes }),
+      terms.valueAndGrad(pred, stored),
+      digital.valueAndGrad(shifted, stored),
+      digital.valueAndGrad(shifted, prepared),
+    ];
     const alone = answers();
     for (const n of [3, 2, 3]) {
       expect(await setThreads(n)).toBe(n);
