@@ -14,9 +14,10 @@ body { margin: 0 auto; padding: 1.5rem; max-width: 76rem; color: var(--ink); bac
 h1 { font-size: 1.5rem; margin: 0 0 .5rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
 code { font-size: .9em; } footer { margin-top: 2rem; color: var(--faint); font-size: .85rem; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
-th, td { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid var(--line); }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; font-size: .85rem; }
+th, td { padding: .2rem .55rem; text-align: right; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; } th:first-child { text-align: left; padding-left: 0; }
+@media print { .scroll { overflow: visible; } table { font-size: 7pt; } th, td { padding: .1rem .25rem; } }
 .row { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); gap: 1rem; align-items: start; }
 .row.small { grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
 figure { margin: .5rem 0; } figcaption { color: var(--faint); font-size: .85rem; margin-bottom: .25rem; }
