@@ -17,7 +17,8 @@ code { font-size: .9em; } footer { margin-top: 2rem; color: var(--faint); font-s
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; font-size: .85rem; }
 th, td { padding: .2rem .55rem; text-align: right; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; } th:first-child { text-align: left; padding-left: 0; }
-@media print { .scroll { overflow: visible; } table { font-size: 7pt; } th, td { padding: .1rem .25rem; } }
+@media print { .scroll { overflow: visible; } table { font-size: 7pt; } th, td { padding: .1rem .2rem; }
+  thead th { white-space: normal; vertical-align: bottom; overflow-wrap: normal; } body { padding: 0; } }
 .row { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); gap: 1rem; align-items: start; }
 .row.small { grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
 figure { margin: .5rem 0; } figcaption { color: var(--faint); font-size: .85rem; margin-bottom: .25rem; }
