@@ -105,6 +105,9 @@ export class AtomicFile {
 
   static async create(path: string): Promise<AtomicFile> {
     const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+    // Renaming over a device or a pipe would put a file in its place.
+    const there = await stat(path).catch(() => undefined);
+    if (there && !there.isFile()) throw new RasterError(path, "is not a regular file");
     try {
       return new AtomicFile(path, temporary, await open(temporary, "wx"));
     } catch (cause) {

@@ -1,4 +1,5 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { assert, asyncProperty, constantFrom, integer, record } from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -98,5 +99,13 @@ describe("errors", () => {
     await expect(writeGeoTiff(file("kept.tif"), { ...image, height: 3 })).rejects.toThrow(RangeError);
     expect(readdirSync(dirname(file(""))).sort()).toEqual(before);
     await expect(writeGeoTiff(file("none/out.tif"), image)).rejects.toThrow(RasterError);
+  });
+
+  test("put no file in the place of what is none", async () => {
+    const fifo = file("fifo");
+    execFileSync("mkfifo", [fifo]);
+    await expect(writeGeoTiff(fifo, image)).rejects.toThrow(/fifo: is not a regular file/);
+    expect(statSync(fifo).isFIFO()).toBe(true);
+    await expect(writeGeoTiff(dirname(fifo), image)).rejects.toThrow(/is not a regular file/);
   });
 });
