@@ -23,6 +23,11 @@ export {
   weightedLosses,
 } from "./weights";
 
+/** Where the memory is free from: before it lie the tables of approx.ts. */
+export function heapStart(): usize {
+  return __heap_base;
+}
+
 export function jobBytes(): u32 {
   return JOB_BYTES;
 }

@@ -3,14 +3,12 @@ import { kernelsHex, memoryFlagOffset } from "./module.ts";
 
 const PAGE = 65536;
 
-/** Addresses below are left alone: the compiler takes them for unused, and 0 stands for "none". */
-const HEAP_START = 1024;
-
 /** The kernels' loops compare addresses with the end of their range, which therefore must not be 2³². */
 const LAST_ADDRESS = 2 ** 32 - 64;
 
 /** What assembly/index.ts exports. Pointers, counts and sizes are u32: read back through `>>> 0`. */
 export interface Exports {
+  heapStart(): number;
   jobBytes(): number;
   recordBytes(): number;
   coefficientBytes(): number;
@@ -178,7 +176,7 @@ export class Kernels {
     const instance = new WebAssembly.Instance(this.module, { env: { memory } });
     this.exports = instance.exports as unknown as Exports;
     this.ids = enumsOf(instance.exports);
-    this.allocator = new Allocator(HEAP_START, (end) => this.#grow(end));
+    this.allocator = new Allocator(this.exports.heapStart(), (end) => this.#grow(end));
     this.#look();
   }
 

@@ -7,6 +7,7 @@ type Lanes = Float32Array | Float64Array;
 type LaneType = typeof Float32Array | typeof Float64Array;
 
 const ROOM = 1 << 23; // bytes for each array in the module's memory
+const at = (i: number) => (i + 1) * ROOM; // arrays stand behind the module's own tables
 
 let memory: WebAssembly.Memory;
 let kernels: Record<string, (...pointers: number[]) => number>;
@@ -14,7 +15,7 @@ let kernels: Record<string, (...pointers: number[]) => number>;
 beforeAll(() => {
   const compiler = "node_modules/assemblyscript/bin/asc.js";
   execFileSync(process.execPath, [compiler, "test/assembly/approx.ts", "--target", "test"], { stdio: "pipe" });
-  memory = new WebAssembly.Memory({ initial: (3 * ROOM) >> 16, maximum: 65536 });
+  memory = new WebAssembly.Memory({ initial: (4 * ROOM) >> 16, maximum: 65536 });
   kernels = instantiateSync(readFileSync("build/approx.wasm"), { env: { memory } }).exports as typeof kernels;
 });
 
@@ -32,11 +33,11 @@ const width = (Lane: LaneType): number => 8 * Lane.BYTES_PER_ELEMENT;
 function run(name: string, ...args: [Lanes, ...Lanes[]]): Lanes {
   const Lane = laneType(args[0]);
   args.forEach((arg, i) => {
-    new Lane(memory.buffer, i * ROOM, arg.length).set(arg);
+    new Lane(memory.buffer, at(i), arg.length).set(arg);
   });
-  const pointers = [...args, 0].map((_, i) => i * ROOM);
+  const pointers = [...args, 0].map((_, i) => at(i));
   kernels[name + width(Lane)]?.(...pointers, Math.ceil(args[0].byteLength / 16) * 16);
-  return new Lane(memory.buffer, args.length * ROOM, args[0].length).slice();
+  return new Lane(memory.buffer, at(args.length), args[0].length).slice();
 }
 
 /** Floats from `from` to `to`, both of one sign, evenly spread over their bit patterns: as many from each binade. */

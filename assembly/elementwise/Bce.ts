@@ -1,18 +1,33 @@
-import { log, log1p } from "../approx";
-import { Elementwise } from "./Elementwise";
+import { log, log1p, log1pPlain, logPlain } from "../approx";
+import { Elementary } from "./Elementary";
 
 // ρ  = −[t·log p + (1 − t)·log(1 − p)], each log held at ≥ −100
 // ρ′ = (p − t) / (p(1 − p)), 0 at p = t; at p = 0 and p = 1 the divisor is 1e-12 (PyTorch's convention: large, and finite)
 @unmanaged
 @final
-export class Bce<T extends number> extends Elementwise {
+export class Bce<T extends number> extends Elementary {
   @inline
   vectors(): u32 {
-    return 1;
+    return 4;
   }
 
   @inline
-  cancels(): bool {
+  partial(): bool {
+    return true;
+  }
+
+  @inline
+  logarithmic(): bool {
+    return false;
+  }
+
+  @inline
+  valueCancels(): bool {
+    return false;
+  }
+
+  @inline
+  slopeCancels(): bool {
     return false;
   }
 
@@ -39,12 +54,32 @@ export class Bce<T extends number> extends Elementwise {
   }
 
   @inline
-  valueParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
+  shared(p: v128): v128 {
+    return v128.splat<f32>(0);
   }
 
   @inline
-  slopeParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
+  usual(p: v128, t: v128, e: v128, a: v128): v128 {
+    const one = f32x4.splat(1);
+    const logP = logPlain<f32>(p);
+    const logQ = log1pPlain<f32>(f32x4.neg(p));
+    const term = f32x4.neg(f32x4.add(f32x4.mul(t, logP), f32x4.mul(f32x4.sub(one, t), logQ)));
+    const out = v128.or(f32x4.lt(p, f32x4.splat(1e-30)), f32x4.ge(p, one));
+    return v128.or(term, out);
+  }
+
+  @inline
+  usualSlope(p: v128, t: v128, e: v128, a: v128): v128 {
+    return f32x4.div(f32x4.sub(p, t), f32x4.mul(p, f32x4.sub(f32x4.splat(1), p)));
+  }
+
+  @inline
+  valueParts(p: v128, t: v128, e: v128): v128 {
+    return v128.splat<f32>(0);
+  }
+
+  @inline
+  slopeParts(p: v128, t: v128, e: v128): v128 {
+    return v128.splat<f32>(0);
   }
 }

@@ -1,46 +1,84 @@
-import { exp, log1pUnit } from "../approx";
-import { Elementwise } from "./Elementwise";
+import { exp, expBelow, log1pUnit } from "../approx";
+import { Elementary } from "./Elementary";
 
-// ρ  = |p|·w + log(1 + e)       e = exp(−|p|),  w = 1 − t where p ≥ 0, t where p < 0
-// ρ′ = sign(p)·(w − s)          s = e / (1 + e)
+// ρ  = p·y + log(1 + e)       e = exp(−|p|),  y = (1 where p ≥ 0, 0 where p < 0) − t
+// ρ′ = y − sign(p)·s          s = e / (1 + e)
 //
 // These are max(p, 0) − p·t + log(1 + e) and σ(p) − t without what cancels where σ(p) is all but the label 0 or 1. Between soft
-// labels and logits that meet them w − s cancels still: float32 is left where that is all there is.
+// labels and logits that meet them y − sign(p)·s cancels still: float32 is left where that is all there is.
 @unmanaged
 @final
-export class BceWithLogits<T extends number> extends Elementwise {
+export class BceWithLogits<T extends number> extends Elementary {
   @inline
   vectors(): u32 {
-    return 1;
+    return 4;
   }
 
   @inline
-  cancels(): bool {
+  partial(): bool {
+    return false;
+  }
+
+  @inline
+  logarithmic(): bool {
+    return true;
+  }
+
+  @inline
+  valueCancels(): bool {
+    return false;
+  }
+
+  @inline
+  slopeCancels(): bool {
     return true;
   }
 
   @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
-    const size = v128.abs<T>(p);
-    const e = exp<T>(v128.neg<T>(size));
-    return v128.add<T>(v128.mul<T>(size, this.slopeParts(p, t)), log1pUnit<T>(e));
+    const e = exp<T>(v128.neg<T>(v128.abs<T>(p)));
+    return v128.add<T>(v128.mul<T>(p, distance<T>(p, t)), log1pUnit<T>(e));
   }
 
   @inline
   slope(p: v128, t: v128, a: v128, b: v128): v128 {
     const e = exp<T>(v128.neg<T>(v128.abs<T>(p)));
     const s = v128.div<T>(e, v128.add<T>(v128.splat<T>(<T>1), e));
-    const w = this.slopeParts(p, t);
-    return v128.bitselect(v128.sub<T>(w, s), v128.sub<T>(s, w), v128.ge<T>(p, v128.splat<T>(<T>0)));
+    return v128.sub<T>(distance<T>(p, t), withSign<T>(s, p));
   }
 
   @inline
-  valueParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
+  shared(p: v128): v128 {
+    return expBelow<f32>(f32x4.neg(f32x4.abs(p)));
   }
 
   @inline
-  slopeParts(p: v128, t: v128): v128 {
-    return v128.bitselect(v128.sub<T>(v128.splat<T>(<T>1), t), t, v128.ge<T>(p, v128.splat<T>(<T>0)));
+  usual(p: v128, t: v128, e: v128, a: v128): v128 {
+    return f32x4.mul(p, distance<f32>(p, t));
   }
+
+  @inline
+  usualSlope(p: v128, t: v128, e: v128, a: v128): v128 {
+    const s = f32x4.div(e, f32x4.add(e, f32x4.splat(1)));
+    return f32x4.sub(distance<f32>(p, t), withSign<f32>(s, p));
+  }
+
+  @inline
+  valueParts(p: v128, t: v128, e: v128): v128 {
+    return v128.splat<f32>(0);
+  }
+
+  @inline
+  slopeParts(p: v128, t: v128, e: v128): v128 {
+    return f32x4.abs(distance<f32>(p, t));
+  }
+}
+
+/** y: from the label to the class that p stands for. */
+function distance<T extends number>(p: v128, t: v128): v128 {
+  return v128.sub<T>(v128.and(v128.ge<T>(p, v128.splat<T>(<T>0)), v128.splat<T>(<T>1)), t);
+}
+
+function withSign<T extends number>(size: v128, p: v128): v128 {
+  return v128.or(size, v128.and(p, v128.splat<T>(<T>-0.0)));
 }

@@ -2,29 +2,17 @@
  * A loss Σ ρ(p, t) over pixels that are independent of each other. A loss is a class of inlined members, generic over the lane
  * type: T = f32 for the fast way, T = f64 for tiles that float32 cannot hold. `a` and `b` are its parameters, in every lane.
  *
- * A tile is done again in float64 where its float32 sum is not finite or is suspiciously small, or where ρ or ρ′ is the
- * difference of parts so much greater that too few digits are left. A fast term that is out of float32's reach without showing
- * it returns NaN.
+ * A tile is done again in float64 where its float32 sum is not finite or is suspiciously small. A fast term that is out of
+ * float32's reach without showing it returns NaN.
  */
 @unmanaged
 export abstract class Elementwise {
-  /**
-   * Vectors per iteration: 4 where that hides the loop, 2 where four would not fit the registers, 1 where ρ is work enough.
-   */
+  /** Vectors per iteration: 4 where that hides the loop, 2 where four would not fit the registers. */
   abstract vectors(): u32;
-
-  /** Whether ρ or ρ′ is a difference that can lose its digits. */
-  abstract cancels(): bool;
 
   /** ρ(p, t) */
   abstract value(p: v128, t: v128, a: v128, b: v128): v128;
 
   /** ρ′ = ∂ρ/∂p, 0 at a kink */
   abstract slope(p: v128, t: v128, a: v128, b: v128): v128;
-
-  /** The size, ≥ 0, of what ρ is a difference of; 0 where it cannot cancel. */
-  abstract valueParts(p: v128, t: v128): v128;
-
-  /** The size, ≥ 0, of what ρ′ is a difference of; 0 where it cannot cancel. */
-  abstract slopeParts(p: v128, t: v128): v128;
 }

@@ -1,18 +1,33 @@
-import { logCosh, tanh } from "../approx";
-import { Elementwise } from "./Elementwise";
+import { logCosh, nearLogCosh, nearTanh, tanh } from "../approx";
+import { Elementary } from "./Elementary";
 
 // ρ  = log cosh d       d = p − t
 // ρ′ = tanh d
 @unmanaged
 @final
-export class LogCosh<T extends number> extends Elementwise {
+export class LogCosh<T extends number> extends Elementary {
   @inline
   vectors(): u32 {
-    return 1;
+    return 4;
   }
 
   @inline
-  cancels(): bool {
+  partial(): bool {
+    return true;
+  }
+
+  @inline
+  logarithmic(): bool {
+    return false;
+  }
+
+  @inline
+  valueCancels(): bool {
+    return false;
+  }
+
+  @inline
+  slopeCancels(): bool {
     return false;
   }
 
@@ -27,12 +42,29 @@ export class LogCosh<T extends number> extends Elementwise {
   }
 
   @inline
-  valueParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
+  shared(p: v128): v128 {
+    return v128.splat<f32>(0);
   }
 
   @inline
-  slopeParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
+  usual(p: v128, t: v128, e: v128, a: v128): v128 {
+    const d = f32x4.sub(p, t);
+    const far = f32x4.ge(f32x4.abs(d), f32x4.splat(1));
+    return v128.or(nearLogCosh<f32>(d), far);
+  }
+
+  @inline
+  usualSlope(p: v128, t: v128, e: v128, a: v128): v128 {
+    return nearTanh<f32>(f32x4.sub(p, t));
+  }
+
+  @inline
+  valueParts(p: v128, t: v128, e: v128): v128 {
+    return v128.splat<f32>(0);
+  }
+
+  @inline
+  slopeParts(p: v128, t: v128, e: v128): v128 {
+    return v128.splat<f32>(0);
   }
 }

@@ -1,18 +1,33 @@
-import { exp, log } from "../approx";
-import { Elementwise } from "./Elementwise";
+import { exp, log, logPlain } from "../approx";
+import { Elementary } from "./Elementary";
 
 // ρ  = eᵖ − t·p       (pred is the logarithm of the rate)
 // ρ′ = eᵖ − t
 @unmanaged
 @final
-export class PoissonNLLLog<T extends number> extends Elementwise {
+export class PoissonNLLLog<T extends number> extends Elementary {
   @inline
   vectors(): u32 {
-    return 1;
+    return 4;
   }
 
   @inline
-  cancels(): bool {
+  partial(): bool {
+    return false;
+  }
+
+  @inline
+  logarithmic(): bool {
+    return false;
+  }
+
+  @inline
+  valueCancels(): bool {
+    return true;
+  }
+
+  @inline
+  slopeCancels(): bool {
     return true;
   }
 
@@ -27,13 +42,28 @@ export class PoissonNLLLog<T extends number> extends Elementwise {
   }
 
   @inline
-  valueParts(p: v128, t: v128): v128 {
-    return exp<T>(p);
+  shared(p: v128): v128 {
+    return exp<f32>(p);
   }
 
   @inline
-  slopeParts(p: v128, t: v128): v128 {
-    return exp<T>(p);
+  usual(p: v128, t: v128, e: v128, a: v128): v128 {
+    return f32x4.sub(e, f32x4.mul(t, p));
+  }
+
+  @inline
+  usualSlope(p: v128, t: v128, e: v128, a: v128): v128 {
+    return f32x4.sub(e, t);
+  }
+
+  @inline
+  valueParts(p: v128, t: v128, e: v128): v128 {
+    return e;
+  }
+
+  @inline
+  slopeParts(p: v128, t: v128, e: v128): v128 {
+    return e;
   }
 }
 
@@ -41,15 +71,30 @@ export class PoissonNLLLog<T extends number> extends Elementwise {
 // ρ′ = 1 − t / (p + ε)  =  ((p − t) + ε) / (p + ε)
 @unmanaged
 @final
-export class PoissonNLL<T extends number> extends Elementwise {
+export class PoissonNLL<T extends number> extends Elementary {
   @inline
   vectors(): u32 {
-    return 1;
+    return 4;
   }
 
   @inline
-  cancels(): bool {
+  partial(): bool {
     return true;
+  }
+
+  @inline
+  logarithmic(): bool {
+    return false;
+  }
+
+  @inline
+  valueCancels(): bool {
+    return true;
+  }
+
+  @inline
+  slopeCancels(): bool {
+    return false;
   }
 
   @inline
@@ -63,12 +108,30 @@ export class PoissonNLL<T extends number> extends Elementwise {
   }
 
   @inline
-  valueParts(p: v128, t: v128): v128 {
-    return v128.add<T>(v128.abs<T>(p), v128.abs<T>(t));
+  shared(p: v128): v128 {
+    return v128.splat<f32>(0);
   }
 
   @inline
-  slopeParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
+  usual(p: v128, t: v128, e: v128, a: v128): v128 {
+    const rate = f32x4.add(p, a);
+    const term = f32x4.sub(p, f32x4.mul(t, logPlain<f32>(rate)));
+    const normal = v128.and(f32x4.ge(rate, i32x4.splat(0x00800000)), f32x4.lt(rate, f32x4.splat(Infinity)));
+    return v128.or(term, v128.not(normal));
+  }
+
+  @inline
+  usualSlope(p: v128, t: v128, e: v128, a: v128): v128 {
+    return this.slope(p, t, a, a);
+  }
+
+  @inline
+  valueParts(p: v128, t: v128, e: v128): v128 {
+    return f32x4.add(f32x4.abs(p), f32x4.abs(t));
+  }
+
+  @inline
+  slopeParts(p: v128, t: v128, e: v128): v128 {
+    return v128.splat<f32>(0);
   }
 }
