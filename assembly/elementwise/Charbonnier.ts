@@ -11,11 +11,6 @@ export class Charbonnier<T extends number> extends Elementwise {
   }
 
   @inline
-  cancels(): bool {
-    return false;
-  }
-
-  @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
     const d = v128.sub<T>(p, t);
     return v128.sqrt<T>(v128.add<T>(v128.mul<T>(d, d), a));
@@ -26,15 +21,5 @@ export class Charbonnier<T extends number> extends Elementwise {
     const d = v128.sub<T>(p, t);
     const slope = v128.div<T>(d, v128.sqrt<T>(v128.add<T>(v128.mul<T>(d, d), a)));
     return v128.and(slope, v128.ne<T>(d, v128.splat<T>(<T>0)));
-  }
-
-  @inline
-  valueParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
-  }
-
-  @inline
-  slopeParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
   }
 }

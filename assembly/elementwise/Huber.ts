@@ -13,11 +13,6 @@ export class Huber<T extends number> extends Elementwise {
   }
 
   @inline
-  cancels(): bool {
-    return false;
-  }
-
-  @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
     const d = v128.sub<T>(p, t);
     const q = v128.pmax<T>(v128.pmin<T>(d, a), b);
@@ -28,15 +23,5 @@ export class Huber<T extends number> extends Elementwise {
   slope(p: v128, t: v128, a: v128, b: v128): v128 {
     const q = v128.pmax<T>(v128.pmin<T>(v128.sub<T>(p, t), a), b);
     return v128.add<T>(q, q);
-  }
-
-  @inline
-  valueParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
-  }
-
-  @inline
-  slopeParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
   }
 }

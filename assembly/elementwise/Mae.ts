@@ -11,11 +11,6 @@ export class Mae<T extends number> extends Elementwise {
   }
 
   @inline
-  cancels(): bool {
-    return false;
-  }
-
-  @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
     return v128.abs<T>(v128.sub<T>(p, t));
   }
@@ -26,15 +21,5 @@ export class Mae<T extends number> extends Elementwise {
     const over = v128.and(v128.gt<T>(p, t), one);
     const under = v128.and(v128.lt<T>(p, t), one);
     return v128.sub<T>(over, under);
-  }
-
-  @inline
-  valueParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
-  }
-
-  @inline
-  slopeParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
   }
 }

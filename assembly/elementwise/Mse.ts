@@ -11,11 +11,6 @@ export class Mse<T extends number> extends Elementwise {
   }
 
   @inline
-  cancels(): bool {
-    return false;
-  }
-
-  @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
     const d = v128.sub<T>(p, t);
     return v128.mul<T>(d, d);
@@ -25,15 +20,5 @@ export class Mse<T extends number> extends Elementwise {
   slope(p: v128, t: v128, a: v128, b: v128): v128 {
     const d = v128.sub<T>(p, t);
     return v128.add<T>(d, d);
-  }
-
-  @inline
-  valueParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
-  }
-
-  @inline
-  slopeParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
   }
 }

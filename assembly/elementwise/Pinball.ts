@@ -11,11 +11,6 @@ export class Pinball<T extends number> extends Elementwise {
   }
 
   @inline
-  cancels(): bool {
-    return false;
-  }
-
-  @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
     const e = v128.sub<T>(t, p);
     return v128.pmax<T>(v128.mul<T>(a, e), v128.mul<T>(b, e));
@@ -26,15 +21,5 @@ export class Pinball<T extends number> extends Elementwise {
     const under = v128.and(v128.gt<T>(t, p), a);
     const over = v128.and(v128.lt<T>(t, p), b);
     return v128.neg<T>(v128.or(under, over));
-  }
-
-  @inline
-  valueParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
-  }
-
-  @inline
-  slopeParts(p: v128, t: v128): v128 {
-    return v128.splat<T>(<T>0);
   }
 }
