@@ -32,11 +32,9 @@ import {
   maxLanes,
   narrow,
   sumLanes,
+  trusted,
   widen,
 } from "./lanes";
-
-/** The smallest mean of ρ that float32 squares are trusted with: below, terms may have vanished. */
-const LEAST: f64 = 7.9e-31;
 
 /** ρ of four pixels in float32 lanes, 0 where invalid; their gradient is stored where G asks for it. */
 function term<L extends Elementwise, G>(
@@ -321,8 +319,7 @@ function settle<W extends Elementwise>(
   partsBefore: f64,
 ): void {
   const fits = comfortable(job.a) && comfortable(job.b) && !(job.wide && coef != 0);
-  const trusted = count == 0 || (fits && Math.abs(sum) >= LEAST * count && Math.abs(sum) < Infinity);
-  if (!trusted) {
+  if (!trusted(sum, count) || (count > 0 && !fits)) {
     record.add(1, partsBefore - record.sum(1)); // Nothing is lost from these.
     sum = sumWide<W>(pred, target, grad, n, job.tileMin, job.a, job.b, coef);
   } else if (grad && !comfortable(coef)) sumWide<W>(pred, target, grad, n, job.tileMin, job.a, job.b, coef);

@@ -47,7 +47,8 @@ export function runRows(job: Job, pass: Pass, scratch: usize, first: u32, last: 
 }
 
 function runBands(job: Job, pass: Pass, scratch: usize, unitPlane: u32, channel: u32, row0: u32, row1: u32): void {
-  const inPlace = job.simpleRule && planar(job.target) && planar(job.pred);
+  // Counting looks at the target alone.
+  const inPlace = job.simpleRule && planar(job.target) && (pass == Pass.Count || planar(job.pred));
   const gradInPlace = pass != Pass.Gradient || planar(job.grad);
   const step = inPlace && gradInPlace ? row1 - row0 : bandRows(job.tile);
   for (let row = row0; row < row1; row += step) {

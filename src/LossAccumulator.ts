@@ -21,6 +21,11 @@ export interface AddOptions {
   halo?: Halo;
 }
 
+/** What a loss may be accumulated of: losses that are one number. */
+type Criterion = FlexibleWeightedLoss<Single> | CombinedLoss<Single> | readonly Term<Single>[];
+
+type Single = "mean" | "sum";
+
 interface Sums {
   /** Σ w·L over the groups. */
   readonly numerator: number;
@@ -71,7 +76,7 @@ const SUMS = 3;
  * The sums of a sample that comes in pieces, a few numbers per group, are kept by its name, since more may come here or in another
  * accumulator. A custom loss needs its pixels at once, and takes whole samples alone.
  *
- * @param criterion a `FlexibleWeightedLoss`, or the terms of a `CombinedLoss`, of reduction `"mean"` or `"sum"`
+ * @param criterion a `FlexibleWeightedLoss`, a `CombinedLoss` or its terms, of reduction `"mean"` or `"sum"`
  * @throws TypeError, RangeError for criteria of another kind, and of reduction `"none"`, whose vector would grow with the archive
  * @example
  * ```ts
@@ -88,7 +93,7 @@ export class LossAccumulator {
   #whole: readonly Sums[];
   readonly #open = new Map<string, Sample>();
 
-  constructor(criterion: FlexibleWeightedLoss<"mean" | "sum"> | readonly Term<"mean" | "sum">[]) {
+  constructor(criterion: Criterion) {
     this.#terms = termsOf(criterion);
     this.#criterion = JSON.stringify(encode(this.#terms.map(describe)));
     this.#whole = this.#terms.map(() => ({ numerator: 0, weightSum: 0 }));
@@ -192,7 +197,7 @@ export class LossAccumulator {
    * @param criterion the one that the state was made with
    * @throws TypeError, RangeError where it is no such state, with the place and what was expected there
    */
-  static fromJSON(criterion: ConstructorParameters<typeof LossAccumulator>[0], json: unknown): LossAccumulator {
+  static fromJSON(criterion: Criterion, json: unknown): LossAccumulator {
     const loss = new LossAccumulator(criterion);
     const state = new Reader("state", json);
     state.format(FORMAT, VERSION);

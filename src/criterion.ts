@@ -157,5 +157,3 @@ export function checkNormalizer(name: string, value: unknown, reduction: Reducti
   }
   return checkNumber(name, value, { above: 0 });
 }
-
-export { prepare } from "./arrays.ts";

@@ -6,7 +6,9 @@ import {
   FlexibleWeightedLoss,
   HALO,
   LossAccumulator,
+  mae,
   mse,
+  tensor,
   type Reduction,
   sam,
   ssim,
@@ -331,4 +333,16 @@ describe("errors", () => {
     const same = new FlexibleWeightedLoss(mse(), { valid: { min: 0 }, weighting: 0.5, layout: "NHWC" });
     expect(() => new LossAccumulator(of).merge(new LossAccumulator(same))).not.toThrow();
   });
+});
+
+test("a CombinedLoss is taken as its terms are", () => {
+  const terms = [
+    { weight: 0.5, loss: new FlexibleWeightedLoss(mse()) },
+    { weight: 2, loss: new FlexibleWeightedLoss(mae()) },
+  ];
+  const pred = tensor(Float32Array.of(1, 2, 3, 4), [2, 2]);
+  const target = tensor(Float32Array.of(1, 1, 5, -1), [2, 2]);
+  const whole = new LossAccumulator(new CombinedLoss(terms)).add(pred, target);
+  expect(whole.finish().value).toBe(new LossAccumulator(terms).add(pred, target).finish().value);
+  expect(whole.finish().value).toBe(new CombinedLoss(terms).forward(pred, target).value);
 });
