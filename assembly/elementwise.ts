@@ -4,7 +4,10 @@
 //
 //     grad ← coef · ρ′(p, t) at valid pixels, + 0 elsewhere
 //
-// Cost per four pixels beside ρ: two loads, one comparison, two selections and two additions.
+// S is how pixels are stored. Of images whose uint16 mean the same (S = u16) a loss of the difference alone is asked for
+// ρ(d, 0), d = scale · (P − T): the difference of stored numbers is exact, so small differences of large ones keep their digits.
+//
+// Cost per four pixels beside ρ: two loads, one comparison, two selections and two additions; for uint16 two more.
 
 import { log1pPlain } from "./approx";
 import { Charbonnier } from "./elementwise/Charbonnier";
@@ -35,66 +38,76 @@ import {
   trusted,
   widen,
 } from "./lanes";
+import { atLeast, difference, leastOf, stored4 } from "./stored";
 
-/** ρ of four pixels in float32 lanes, 0 where invalid; their gradient is stored where G asks for it. */
-function term<L extends Elementwise, G>(
+/** ρ of four pixels in float32 lanes, 0 where invalid; their gradient is stored where G asks for it. `t` as it is stored. */
+function term<L extends Elementwise, S extends number, G>(
   pred: usize,
-  target: usize,
+  t: v128,
   grad: usize,
   valid: v128,
+  scale: v128,
   a: v128,
   b: v128,
   coef: v128,
 ): v128 {
-  const p = v128.load(pred);
-  const t = v128.load(target);
+  const p = isFloat<S>() ? v128.load(pred) : difference<S>(pred, t, scale);
+  if (!isFloat<S>()) t = f32x4.splat(0);
   if (!isVoid<G>()) v128.store(grad, gradient(valid, f32x4.mul(coef, changetype<L>(0).slope(p, t, a, b))));
   return v128.and(valid, changetype<L>(0).value(p, t, a, b));
 }
 
 /** The fast way: float32 lanes within a block, float64 from block to block. Adds the count to `record`; returns Σρ. */
-function sumFast<L extends Elementwise, G>(
+function sumFast<L extends Elementwise, S extends number, G>(
   pred: usize,
   target: usize,
   grad: usize,
   n: u32,
   least: f32,
+  scale0: f32,
   a0: f64,
   b0: f64,
   coef0: f64,
   record: Record,
 ): f64 {
+  const scale = f32x4.splat(scale0);
   const a = f32x4.splat(<f32>a0);
   const b = f32x4.splat(<f32>b0);
   const coef = f32x4.splat(<f32>coef0);
-  const lo = f32x4.splat(least);
+  const lo = leastOf<S>(least);
+  const step: usize = 4 * sizeof<S>();
+  const vectors = changetype<L>(0).vectors();
   let count = i32x4.splat(0);
   let total = f64x2.splat(0);
   while (n > 0) {
-    const block = min(n, changetype<L>(0).vectors() * (BLOCK / 4));
+    const block = min(n, vectors * (BLOCK / 4));
     n -= block;
-    const end = pred + block * 4;
+    const end = pred + block * sizeof<S>();
     let s0 = f32x4.splat(0);
     let s1 = f32x4.splat(0);
     let s2 = f32x4.splat(0);
     let s3 = f32x4.splat(0);
     do {
-      const v0 = f32x4.ge(v128.load(target), lo);
-      s0 = f32x4.add(s0, term<L, G>(pred, target, grad, v0, a, b, coef));
-      const v1 = f32x4.ge(v128.load(target + 16), lo);
-      s1 = f32x4.add(s1, term<L, G>(pred + 16, target + 16, grad + 16, v1, a, b, coef));
+      const t0 = stored4<S>(target);
+      const v0 = atLeast<S>(t0, lo);
+      s0 = f32x4.add(s0, term<L, S, G>(pred, t0, grad, v0, scale, a, b, coef));
+      const t1 = stored4<S>(target + step);
+      const v1 = atLeast<S>(t1, lo);
+      s1 = f32x4.add(s1, term<L, S, G>(pred + step, t1, grad + 16, v1, scale, a, b, coef));
       let v = i32x4.add(v0, v1);
-      if (changetype<L>(0).vectors() == 4) {
-        const v2 = f32x4.ge(v128.load(target + 32), lo);
-        s2 = f32x4.add(s2, term<L, G>(pred + 32, target + 32, grad + 32, v2, a, b, coef));
-        const v3 = f32x4.ge(v128.load(target + 48), lo);
-        s3 = f32x4.add(s3, term<L, G>(pred + 48, target + 48, grad + 48, v3, a, b, coef));
+      if (vectors == 4) {
+        const t2 = stored4<S>(target + 2 * step);
+        const v2 = atLeast<S>(t2, lo);
+        s2 = f32x4.add(s2, term<L, S, G>(pred + 2 * step, t2, grad + 32, v2, scale, a, b, coef));
+        const t3 = stored4<S>(target + 3 * step);
+        const v3 = atLeast<S>(t3, lo);
+        s3 = f32x4.add(s3, term<L, S, G>(pred + 3 * step, t3, grad + 48, v3, scale, a, b, coef));
         v = i32x4.add(v, i32x4.add(v2, v3));
       }
       count = i32x4.sub(count, v);
-      pred += changetype<L>(0).vectors() * 16;
-      target += changetype<L>(0).vectors() * 16;
-      grad += changetype<L>(0).vectors() * 16;
+      pred += step * vectors;
+      target += step * vectors;
+      if (!isVoid<G>()) grad += vectors * 16;
     } while (pred < end);
     total = f64x2.add(total, widen(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3))));
   }
@@ -228,33 +241,37 @@ function sumCareful<L extends Elementary, G>(
 ): v128 {
   let sum = f32x4.splat(0);
   for (const end = pred + n * 4; pred < end; pred += 16, target += 16, grad += 16) {
-    const valid = f32x4.ge(v128.load(target), lo);
-    sum = f32x4.add(sum, term<L, G>(pred, target, grad, valid, a, a, coef));
+    const t = v128.load(target);
+    sum = f32x4.add(sum, term<L, f32, G>(pred, t, grad, f32x4.ge(t, lo), a, a, a, coef));
   }
   return sum;
 }
 
 /** The wide way: the same in float64 lanes, for tiles whose terms float32 cannot hold. `grad` 0: the sum alone. */
-function sumWide<L extends Elementwise>(
+function sumWide<L extends Elementwise, S extends number>(
   pred: usize,
   target: usize,
   grad: usize,
   n: u32,
   least: f32,
+  scale0: f32,
   a0: f64,
   b0: f64,
   coef0: f64,
 ): f64 {
+  const scale = f32x4.splat(scale0);
   const a = f64x2.splat(a0);
   const b = f64x2.splat(b0);
   const coef = f64x2.splat(coef0);
-  const lo = f32x4.splat(least);
-  const end = pred + n * 4;
+  const lo = leastOf<S>(least);
+  const step: usize = 4 * sizeof<S>();
+  const end = pred + n * sizeof<S>();
   let total = f64x2.splat(0);
-  for (; pred < end; pred += 16, target += 16) {
-    const p = v128.load(pred);
-    const t = v128.load(target);
-    const valid = f32x4.ge(t, lo);
+  for (; pred < end; pred += step, target += step) {
+    let t = stored4<S>(target);
+    const valid = atLeast<S>(t, lo);
+    const p = isFloat<S>() ? v128.load(pred) : difference<S>(pred, t, scale);
+    if (!isFloat<S>()) t = f32x4.splat(0);
     total = f64x2.add(total, v128.and(lowMask(valid), changetype<L>(0).value(low(p), low(t), a, b)));
     total = f64x2.add(total, v128.and(highMask(valid), changetype<L>(0).value(high(p), high(t), a, b)));
     if (grad) {
@@ -268,94 +285,122 @@ function sumWide<L extends Elementwise>(
 }
 
 /** Adds Σρ and the count of a tile to `record`, F in float32 and W in float64 being one loss; writes `grad` unless it is 0. */
-function add<F extends Elementwise, W extends Elementwise>(
+function addAs<F extends Elementwise, W extends Elementwise, S extends number>(
   job: Job,
   pred: usize,
   target: usize,
   grad: usize,
   n: u32,
+  least: f32,
   coef: f64,
   record: Record,
 ): void {
-  const least = job.tileMin;
   const count = record.count;
-  const parts = record.sum(1);
+  const scale = job.pred.scale;
   const sum = grad
-    ? sumFast<F, bool>(pred, target, grad, n, least, job.a, job.b, coef, record)
-    : sumFast<F, void>(pred, target, grad, n, least, job.a, job.b, coef, record);
-  settle<W>(job, pred, target, grad, n, coef, record, sum, record.count - count, parts);
+    ? sumFast<F, S, bool>(pred, target, grad, n, least, scale, job.a, job.b, coef, record)
+    : sumFast<F, S, void>(pred, target, grad, n, least, scale, job.a, job.b, coef, record);
+  settle<W, S>(job, pred, target, grad, n, least, coef, record, sum, record.count - count, 0);
 }
 
-/** `add` for losses of elementary functions. */
+/** `addAs` for pixels as they are stored: uint16, or float32. */
+function add<F extends Elementwise, W extends Elementwise>(
+  job: Job,
+  stored: bool,
+  pred: usize,
+  target: usize,
+  grad: usize,
+  n: u32,
+  least: f32,
+  coef: f64,
+  record: Record,
+): void {
+  if (stored) addAs<F, W, u16>(job, pred, target, grad, n, least, coef, record);
+  else addAs<F, W, f32>(job, pred, target, grad, n, least, coef, record);
+}
+
+/** `addAs` for losses of elementary functions, of float32. */
 function addElementary<F extends Elementary, W extends Elementwise>(
   job: Job,
   pred: usize,
   target: usize,
   grad: usize,
   n: u32,
+  least: f32,
   coef: f64,
   record: Record,
 ): void {
-  const least = job.tileMin;
   const count = record.count;
   const parts = record.sum(1);
   const sum = grad
     ? sumElementary<F, bool>(pred, target, grad, n, least, job.a, coef, record)
     : sumElementary<F, void>(pred, target, grad, n, least, job.a, coef, record);
-  settle<W>(job, pred, target, grad, n, coef, record, sum, record.count - count, parts);
+  settle<W, f32>(job, pred, target, grad, n, least, coef, record, sum, record.count - count, record.sum(1) - parts);
 }
 
-/** Adds `sum`, of `count` pixels, to `record` where it can be trusted, else the tile's sum in float64. */
-function settle<W extends Elementwise>(
+/**
+ * Adds `sum`, of `count` pixels, to `record` where it can be trusted, else the tile's sum in float64: then nothing of the `parts` that
+ * it is a difference of is lost, and they are taken from the record.
+ */
+function settle<W extends Elementwise, S extends number>(
   job: Job,
   pred: usize,
   target: usize,
   grad: usize,
   n: u32,
+  least: f32,
   coef: f64,
   record: Record,
   sum: f64,
   count: f64,
-  partsBefore: f64,
+  parts: f64,
 ): void {
+  const scale = job.pred.scale;
   const fits = comfortable(job.a) && comfortable(job.b) && !(job.wide && coef != 0);
   if (!trusted(sum, count) || (count > 0 && !fits)) {
-    record.add(1, partsBefore - record.sum(1)); // Nothing is lost from these.
-    sum = sumWide<W>(pred, target, grad, n, job.tileMin, job.a, job.b, coef);
-  } else if (grad && !comfortable(coef)) sumWide<W>(pred, target, grad, n, job.tileMin, job.a, job.b, coef);
+    record.add(1, -parts);
+    sum = sumWide<W, S>(pred, target, grad, n, least, scale, job.a, job.b, coef);
+  } else if (grad && !comfortable(coef)) {
+    sumWide<W, S>(pred, target, grad, n, least, scale, job.a, job.b, coef);
+  }
   record.add(0, sum);
 }
 
-/** Adds the sum and the count of a tile to `record`; writes its gradient, `coef` · ρ′, unless `grad` is 0. */
+/**
+ * Adds the sum and the count of a tile to `record`; writes its gradient, `coef` · ρ′, unless `grad` is 0. `stored`: pred and target
+ * are uint16 of one calibration, and the loss is one of their difference.
+ */
 export function elementwise(
   job: Job,
+  stored: bool,
   pred: usize,
   target: usize,
   grad: usize,
   n: u32,
+  least: f32,
   coef: f64,
   record: Record,
 ): void {
   switch (job.loss) {
     case Loss.Mae:
-      return add<Mae<f32>, Mae<f64>>(job, pred, target, grad, n, coef, record);
+      return add<Mae<f32>, Mae<f64>>(job, stored, pred, target, grad, n, least, coef, record);
     case Loss.Huber:
-      return add<Huber<f32>, Huber<f64>>(job, pred, target, grad, n, coef, record);
+      return add<Huber<f32>, Huber<f64>>(job, stored, pred, target, grad, n, least, coef, record);
     case Loss.Charbonnier:
-      return add<Charbonnier<f32>, Charbonnier<f64>>(job, pred, target, grad, n, coef, record);
-    case Loss.LogCosh:
-      return addElementary<LogCosh<f32>, LogCosh<f64>>(job, pred, target, grad, n, coef, record);
+      return add<Charbonnier<f32>, Charbonnier<f64>>(job, stored, pred, target, grad, n, least, coef, record);
     case Loss.Pinball:
-      return add<Pinball<f32>, Pinball<f64>>(job, pred, target, grad, n, coef, record);
+      return add<Pinball<f32>, Pinball<f64>>(job, stored, pred, target, grad, n, least, coef, record);
+    case Loss.LogCosh:
+      return addElementary<LogCosh<f32>, LogCosh<f64>>(job, pred, target, grad, n, least, coef, record);
     case Loss.Bce:
-      return addElementary<Bce<f32>, Bce<f64>>(job, pred, target, grad, n, coef, record);
+      return addElementary<Bce<f32>, Bce<f64>>(job, pred, target, grad, n, least, coef, record);
     case Loss.BceWithLogits:
-      return addElementary<BceWithLogits<f32>, BceWithLogits<f64>>(job, pred, target, grad, n, coef, record);
+      return addElementary<BceWithLogits<f32>, BceWithLogits<f64>>(job, pred, target, grad, n, least, coef, record);
     case Loss.PoissonNLL:
-      return addElementary<PoissonNLL<f32>, PoissonNLL<f64>>(job, pred, target, grad, n, coef, record);
+      return addElementary<PoissonNLL<f32>, PoissonNLL<f64>>(job, pred, target, grad, n, least, coef, record);
     case Loss.PoissonNLLLog:
-      return addElementary<PoissonNLLLog<f32>, PoissonNLLLog<f64>>(job, pred, target, grad, n, coef, record);
+      return addElementary<PoissonNLLLog<f32>, PoissonNLLLog<f64>>(job, pred, target, grad, n, least, coef, record);
     default: // Mse and Rmse, its root
-      return add<Mse<f32>, Mse<f64>>(job, pred, target, grad, n, coef, record);
+      return add<Mse<f32>, Mse<f64>>(job, stored, pred, target, grad, n, least, coef, record);
   }
 }

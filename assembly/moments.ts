@@ -157,8 +157,7 @@ function sum<M extends Moments>(pred: usize, target: usize, n: u32, min: f32, x0
 }
 
 /** Adds the sums that a moment loss, or the metrics of a band, need of a tile to `record`. */
-export function momentSums(job: Job, pred: usize, target: usize, n: u32, record: Record): void {
-  const min = job.tileMin;
+export function momentSums(job: Job, pred: usize, target: usize, n: u32, min: f32, record: Record): void {
   switch (job.loss) {
     case Loss.Dice:
       record.count += sum<Overlap>(pred, target, n, min, 0, record, 0);
@@ -174,17 +173,17 @@ export function momentSums(job: Job, pred: usize, target: usize, n: u32, record:
 }
 
 /** The sums of the angle once more, after t has been freed of `x` · p. */
-export function residualSums(job: Job, pred: usize, target: usize, n: u32, x: f64, record: Record): void {
-  record.count += sum<ResidualProducts>(pred, target, n, job.tileMin, x, record, 0);
+export function residualSums(pred: usize, target: usize, n: u32, min: f32, x: f64, record: Record): void {
+  record.count += sum<ResidualProducts>(pred, target, n, min, x, record, 0);
 }
 
 /** grad ← A·p + B·t + C over a tile, in float64: A·p and B·t all but cancel where the vectors are nearly parallel. */
 export function momentGradient(
-  job: Job,
   pred: usize,
   target: usize,
   grad: usize,
   n: u32,
+  min: f32,
   a0: f64,
   b0: f64,
   c0: f64,
@@ -192,7 +191,7 @@ export function momentGradient(
   const a = f64x2.splat(a0);
   const b = f64x2.splat(b0);
   const c = f64x2.splat(c0);
-  const lo = f32x4.splat(job.tileMin);
+  const lo = f32x4.splat(min);
   const end = pred + n * 4;
   for (; pred < end; pred += 16, target += 16, grad += 16) {
     const p = v128.load(pred);

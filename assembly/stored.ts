@@ -12,6 +12,39 @@ export function read4<S extends number>(from: usize): v128 {
   return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(from))));
 }
 
+// The kernels' own view of what they read where it lies: float32, or uint16 in lanes of i32.
+
+/** Four consecutive stored numbers to compare. */
+export function stored4<S extends number>(from: usize): v128 {
+  return isFloat<S>() ? v128.load(from) : v128.load_ext<u16>(from);
+}
+
+/** The least number that is valid in every lane, as `atLeast` takes it. */
+export function leastOf<S extends number>(least: f32): v128 {
+  return isFloat<S>() ? f32x4.splat(least) : i32x4.splat(<i32>least - 1);
+}
+
+/** Which of four stored numbers are at least that. */
+export function atLeast<S extends number>(v: v128, least: v128): v128 {
+  return isFloat<S>() ? f32x4.ge(v, least) : i32x4.gt_s(v, least);
+}
+
+/** scale · (P − T) of four stored integers of pred and T, exact but for the product. */
+export function difference<S extends number>(pred: usize, t: v128, scale: v128): v128 {
+  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.sub(stored4<S>(pred), t)), scale);
+}
+
+/** The same of n float32 that hold stored numbers, in the place of pred; at `to` 0, NaN where target is not at least `least`. */
+export function differences(pred: usize, target: usize, n: u32, least: f32, scale0: f32, to: usize): void {
+  const scale = f32x4.splat(scale0);
+  const lo = f32x4.splat(least);
+  for (const end = pred + n * 4; pred < end; pred += 16, target += 16, to += 16) {
+    const t = v128.load(target);
+    v128.store(pred, f32x4.mul(f32x4.sub(v128.load(pred), t), scale));
+    v128.store(to, v128.not(f32x4.ge(t, lo)));
+  }
+}
+
 /** n elements, `stride` bytes apart, as float32 at `to`. */
 function gatherAs<S extends number>(from: usize, stride: usize, to: usize, n: u32): void {
   for (const end = to + n * 4; to < end; to += 4, from += stride) store<f32>(to, <f32>load<S>(from));

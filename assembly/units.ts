@@ -2,7 +2,6 @@
 // the sums of each unit in a slot of its own until they are added up in order.
 
 import { elementwise } from "./elementwise";
-import { differences } from "./differences";
 import { Job, Loss, RECORD, Record } from "./job";
 import { gather, scatter } from "./gather";
 import { countLanes, STEP } from "./lanes";
@@ -12,7 +11,7 @@ import { sam, samCount } from "./pixel/sam";
 import { Pass } from "./pass";
 import { mergeShift, rowsScratchBytes, runRows } from "./rows";
 import { loadPred, loadTarget, padded, planar, storedPlanar, storeGrad } from "./stage";
-import { read4 } from "./stored";
+import { atLeast, differences, leastOf, stored4 } from "./stored";
 
 /**
  * Bytes of scratch that `run` needs for tiles of `tile` pixels and `channels` planes, pred, target, grad and mask of each; for SSIM
@@ -33,15 +32,15 @@ function isMoment(loss: Loss): bool {
 
 /** Counts the valid pixels of a tile of stored numbers. */
 function countTile<S extends number>(target: usize, n: u32, least: f32, record: Record): void {
-  const lo = f32x4.splat(least);
+  const lo = leastOf<S>(least);
   const step: usize = 4 * sizeof<S>();
   let c0 = i32x4.splat(0);
   let c1 = i32x4.splat(0);
   for (const end = target + n * sizeof<S>(); target < end; target += 4 * step) {
-    const v0 = f32x4.ge(read4<S>(target), lo);
-    const v1 = f32x4.ge(read4<S>(target + step), lo);
-    const v2 = f32x4.ge(read4<S>(target + 2 * step), lo);
-    const v3 = f32x4.ge(read4<S>(target + 3 * step), lo);
+    const v0 = atLeast<S>(stored4<S>(target), lo);
+    const v1 = atLeast<S>(stored4<S>(target + step), lo);
+    const v2 = atLeast<S>(stored4<S>(target + 2 * step), lo);
+    const v3 = atLeast<S>(stored4<S>(target + 3 * step), lo);
     c0 = i32x4.sub(c0, i32x4.add(v0, v1));
     c1 = i32x4.sub(c1, i32x4.add(v2, v3));
   }
@@ -57,6 +56,7 @@ function planeTile(
   target: usize,
   grad: usize,
   n: u32,
+  least: f32,
   channel: u32,
   group: u32,
   record: Record,
@@ -66,16 +66,14 @@ function planeTile(
   // Of sums that are done once more, the second coefficient says whether in float64.
   const a = job.coefficient(group, job.wide ? 1 : 0);
   if (pass == Pass.Count) {
-    if (stored) countTile<u16>(target, n, job.tileMin, record);
-    else countTile<f32>(target, n, job.tileMin, record);
-  } else if (pass == Pass.Gather)
-    gather(pred, target, n, job.tileMin, job.gatheredPred + at, job.gatheredTarget + at, record);
-  else if (pass == Pass.Scatter) scatter(target, grad, n, job.tileMin, job.gatheredPred + at, a, record);
-  else if (pass == Pass.Residual) residualSums(job, pred, target, n, a, record);
-  else if (job.integers) differences(job, stored, pred, target, grad, n, a, record);
-  else if (!isMoment(job.loss)) elementwise(job, pred, target, grad, n, a, record);
-  else if (pass == Pass.Sums) momentSums(job, pred, target, n, record);
-  else momentGradient(job, pred, target, grad, n, a, job.coefficient(group, 1), job.coefficient(group, 2));
+    if (stored) countTile<u16>(target, n, least, record);
+    else countTile<f32>(target, n, least, record);
+  } else if (pass == Pass.Gather) gather(pred, target, n, least, job.gatheredPred + at, job.gatheredTarget + at, record);
+  else if (pass == Pass.Scatter) scatter(target, grad, n, least, job.gatheredPred + at, a, record);
+  else if (pass == Pass.Residual) residualSums(pred, target, n, least, a, record);
+  else if (!isMoment(job.loss)) elementwise(job, stored, pred, target, grad, n, least, a, record);
+  else if (pass == Pass.Sums) momentSums(job, pred, target, n, least, record);
+  else momentGradient(pred, target, grad, n, least, a, job.coefficient(group, 1), job.coefficient(group, 2));
 }
 
 /** A loss across the channels of a pixel, on all planes of a sample. */
@@ -89,6 +87,7 @@ function pixelTile(
   grad: usize,
   gradStride: usize,
   n: u32,
+  least: f32,
   group: u32,
   record: Record,
 ): void {
@@ -98,8 +97,8 @@ function pixelTile(
   if (job.loss == Loss.CrossEntropy) {
     if (pass == Pass.Count) labelCount(job, target, n, channels, record);
     else crossEntropy(job, pred, predStride, target, grad, gradStride, channels, n, coef, record);
-  } else if (pass == Pass.Count) samCount(target, targetStride, channels, n, job.tileMin, needed, record);
-  else sam(pred, predStride, target, targetStride, grad, gradStride, channels, n, job.tileMin, needed, coef, record);
+  } else if (pass == Pass.Count) samCount(target, targetStride, channels, n, least, needed, record);
+  else sam(pred, predStride, target, targetStride, grad, gradStride, channels, n, least, needed, coef, record);
 }
 
 /** n pixels of unit plane (b, c) from pixel i on: a multiple of STEP, or fewer than STEP, which are then padded in scratch. */
@@ -142,6 +141,19 @@ function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, 
     for (let k: u32 = 0; k < channels; k++) loadPred(job, b, c + k, i, n, pred + <usize>k * stride);
   }
 
+  // Of integers that scale late, losses get the differences.
+  let least = job.tileMin;
+  if (job.integers && !stored && (pass == Pass.Sums || pass == Pass.Gradient)) {
+    const to = scratch + room;
+    for (let k: u32 = 0; k < channels; k++) {
+      const at: usize = k;
+      differences(pred + at * predStride, target + at * targetStride, size, least, job.pred.scale, to + at * stride);
+    }
+    target = to;
+    targetStride = stride;
+    least = -Infinity;
+  }
+
   let grad: usize = 0;
   let gradStride: usize = 0;
   const gradStaged = isTail || job.keep || !planar(job.grad);
@@ -162,6 +174,7 @@ function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, 
       grad,
       gradStride,
       size,
+      least,
       group,
       changetype<Record>(slot),
     );
@@ -178,6 +191,7 @@ function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, 
         target + at * targetStride,
         grad + at * gradStride,
         size,
+        least,
         k,
         group,
         record,

@@ -386,12 +386,18 @@ class Computation {
 
 const isFloat = ({ array }: Operand) => array instanceof Float32Array;
 
-/** Losses of the difference alone; see assembly/differences.ts. */
+/** Losses of the difference alone, which integers are scaled late for; see assembly/elementwise.ts. */
 const DIFFERENCES: readonly LossName[] = ["Mse", "Rmse", "Mae", "Huber", "Charbonnier", "Pinball"];
+
+/** Scales that leave room for a difference in float32. */
+const LEAST_SCALE = 1e-30;
+const GREATEST_SCALE = 1e30;
 
 /** Whether pred and target are stored integers of one calibration, which a loss of their difference compares before it scales. */
 function scalesLate({ loss, pred, target }: Call): boolean {
-  const alike = pred.scale === target.scale && pred.offset === target.offset;
+  const size = Math.abs(pred.scale);
+  const alike =
+    pred.scale === target.scale && pred.offset === target.offset && size >= LEAST_SCALE && size <= GREATEST_SCALE;
   return alike && !(pred.array instanceof Float32Array) && DIFFERENCES.includes(loss.kernel);
 }
 
