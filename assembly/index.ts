@@ -122,14 +122,17 @@ export function setGathered(job: Job, pred: usize, target: usize): void {
   job.gatheredTarget = target;
 }
 
-/** The unit whose slots come first, for `run` and `collect` of a window of units. */
-export function setFirstUnit(job: Job, unit: u32): void {
-  job.firstUnit = unit;
+/** What `run` does next with each tile, before it turns to the job `next`. `keep`: gradients are added to what stands in `grad`. */
+export function setPass(job: Job, pass: Pass, keep: bool, next: usize): void {
+  job.pass = pass;
+  job.keep = keep;
+  job.next = next;
 }
 
-/** Whether gradients are added to what stands in `grad`. */
-export function setKeep(job: Job, keep: bool): void {
-  job.keep = keep;
+/** The units [first, last) that `run` and `collect` are about. */
+export function setWindow(job: Job, first: u32, last: u32): void {
+  job.firstUnit = first;
+  job.lastUnit = last;
 }
 
 function setOperand(

@@ -9,6 +9,8 @@
 //
 // So neither threads nor staging nor alignment can change a bit of a result.
 
+import { Pass } from "./pass";
+
 /** Storage type of an operand's elements. */
 export enum Type {
   F32,
@@ -74,6 +76,9 @@ export class Operand {
 @unmanaged
 @final
 export class Job {
+  /** The loss whose pass is run on each tile next, 0 after the last: what one has read is still in the cache for the others. */
+  next: usize;
+  pass: Pass;
   loss: Loss;
   /** What the mean over a group's pixels is multiplied by. */
   scale: f64;
@@ -94,8 +99,9 @@ export class Job {
   /** (unit plane, channel) pairs per group. */
   planesPerGroup: u32;
   groups: u32;
-  /** Unit whose slots come first in `slots`. */
+  /** The units whose slots stand in `slots`. */
   firstUnit: u32;
+  lastUnit: u32;
 
   // Valid rule: min ≤ target ≤ max, target ≠ any of nodata, mask ≠ 0
   min: f32;

@@ -33,32 +33,31 @@ function stagedPixels(width: u32): u32 {
   return padded((bandRows(width) + REACH) * width);
 }
 
-/** Runs `pass` over the rows that units [first, last) stand for. */
-export function runRows(job: Job, pass: Pass, scratch: usize, first: u32, last: u32): void {
+/** Runs a job's pass over the rows that units [first, last) stand for. */
+export function runRows(job: Job, scratch: usize, first: u32, last: u32): void {
   const height = job.tilesPerPlane;
   while (first < last) {
     const plane = first / height;
     const row0 = first % height;
     const row1 = min(height, row0 + (last - first));
-    for (let channel: u32 = 0; channel < job.channels; channel++)
-      runBands(job, pass, scratch, plane, channel, row0, row1);
+    for (let channel: u32 = 0; channel < job.channels; channel++) runBands(job, scratch, plane, channel, row0, row1);
     first += row1 - row0;
   }
 }
 
-function runBands(job: Job, pass: Pass, scratch: usize, unitPlane: u32, channel: u32, row0: u32, row1: u32): void {
+function runBands(job: Job, scratch: usize, unitPlane: u32, channel: u32, row0: u32, row1: u32): void {
+  const pass = job.pass;
   // Counting looks at the target alone.
   const inPlace = job.simpleRule && planar(job.target) && (pass == Pass.Count || planar(job.pred));
   const gradInPlace = pass != Pass.Gradient || planar(job.grad);
   const step = inPlace && gradInPlace ? row1 - row0 : bandRows(job.tile);
   for (let row = row0; row < row1; row += step) {
-    band(job, pass, scratch, unitPlane, channel, row, min(row + step, row1), inPlace, gradInPlace);
+    band(job, scratch, unitPlane, channel, row, min(row + step, row1), inPlace, gradInPlace);
   }
 }
 
 function band(
   job: Job,
-  pass: Pass,
   scratch: usize,
   unitPlane: u32,
   channel: u32,
@@ -67,6 +66,7 @@ function band(
   inPlace: bool,
   gradInPlace: bool,
 ): void {
+  const pass = job.pass;
   const width = job.tile;
   const height = job.tilesPerPlane;
   const b = unitPlane / job.planes;

@@ -90,7 +90,10 @@ export function storeGrad(job: Job, b: u32, c: u32, i: u32, n: u32, from: usize)
   const stride = job.grad.pixelStride;
   const end = from + n * 4;
   let to = job.grad.at(b, c, i);
-  if (job.keep) for (; from < end; from += 4, to += stride) store<f32>(to, load<f32>(to) + load<f32>(from));
-  else if (stride == 4) memory.copy(to, from, n * 4);
+  if (job.keep) {
+    const whole = stride == 4 ? from + (n & ~3) * 4 : from;
+    for (; from < whole; from += 16, to += 16) v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
+    for (; from < end; from += 4, to += stride) store<f32>(to, load<f32>(to) + load<f32>(from));
+  } else if (stride == 4) memory.copy(to, from, n * 4);
   else for (; from < end; from += 4, to += stride) store<f32>(to, load<f32>(from));
 }

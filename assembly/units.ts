@@ -50,7 +50,6 @@ function countTile<S extends number>(target: usize, n: u32, least: f32, record: 
 /** A loss of single pixels and channels, on one plane. */
 function planeTile(
   job: Job,
-  pass: Pass,
   stored: bool,
   pred: usize,
   target: usize,
@@ -61,6 +60,7 @@ function planeTile(
   group: u32,
   record: Record,
 ): void {
+  const pass = job.pass;
   // What is gathered of a channel starts at its own place, after what an earlier part of the unit has put there.
   const at = (channel * job.tile + <u32>record.count) * 4;
   // Of sums that are done once more, the second coefficient says whether in float64.
@@ -68,7 +68,8 @@ function planeTile(
   if (pass == Pass.Count) {
     if (stored) countTile<u16>(target, n, least, record);
     else countTile<f32>(target, n, least, record);
-  } else if (pass == Pass.Gather) gather(pred, target, n, least, job.gatheredPred + at, job.gatheredTarget + at, record);
+  } else if (pass == Pass.Gather)
+    gather(pred, target, n, least, job.gatheredPred + at, job.gatheredTarget + at, record);
   else if (pass == Pass.Scatter) scatter(target, grad, n, least, job.gatheredPred + at, a, record);
   else if (pass == Pass.Residual) residualSums(pred, target, n, least, a, record);
   else if (!isMoment(job.loss)) elementwise(job, stored, pred, target, grad, n, least, a, record);
@@ -79,7 +80,6 @@ function planeTile(
 /** A loss across the channels of a pixel, on all planes of a sample. */
 function pixelTile(
   job: Job,
-  pass: Pass,
   pred: usize,
   predStride: usize,
   target: usize,
@@ -95,14 +95,15 @@ function pixelTile(
   const needed = <i32>job.a;
   const coef = job.coefficient(group, 0);
   if (job.loss == Loss.CrossEntropy) {
-    if (pass == Pass.Count) labelCount(job, target, n, channels, record);
+    if (job.pass == Pass.Count) labelCount(job, target, n, channels, record);
     else crossEntropy(job, pred, predStride, target, grad, gradStride, channels, n, coef, record);
-  } else if (pass == Pass.Count) samCount(target, targetStride, channels, n, least, needed, record);
+  } else if (job.pass == Pass.Count) samCount(target, targetStride, channels, n, least, needed, record);
   else sam(pred, predStride, target, targetStride, grad, gradStride, channels, n, least, needed, coef, record);
 }
 
 /** n pixels of unit plane (b, c) from pixel i on: a multiple of STEP, or fewer than STEP, which are then padded in scratch. */
-function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, slot: usize): void {
+function part(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usize): void {
+  const pass = job.pass;
   const b = plane / job.planes;
   const c = plane % job.planes;
   const channels = job.channels;
@@ -166,7 +167,6 @@ function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, 
     const group = (plane * channels) / job.planesPerGroup;
     pixelTile(
       job,
-      pass,
       pred,
       predStride,
       target,
@@ -185,7 +185,6 @@ function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, 
       const record = changetype<Record>(slot + k * RECORD);
       planeTile(
         job,
-        pass,
         stored,
         pred + at * predStride,
         target + at * targetStride,
@@ -204,22 +203,35 @@ function part(job: Job, pass: Pass, scratch: usize, plane: u32, i: u32, n: u32, 
   }
 }
 
-/** Runs `pass` over units [first, last), whose slots are cleared before. */
-export function run(job: Job, pass: Pass, scratch: usize, first: u32, last: u32): void {
+function runUnit(job: Job, scratch: usize, unit: u32): void {
   const slotBytes = job.channels * RECORD;
-  if (job.loss == Loss.Ssim && pass != Pass.Prepare) {
+  const plane = unit / job.tilesPerPlane;
+  const start = (unit % job.tilesPerPlane) * job.tile;
+  const n = min(job.tile, job.pixels - start);
+  const whole = n & ~(STEP - 1);
+  const slot = job.slots + (unit - job.firstUnit) * slotBytes;
+  memory.fill(slot, 0, slotBytes);
+  if (whole > 0) part(job, scratch, plane, start, whole, slot);
+  if (whole < n) part(job, scratch, plane, start + whole, n - whole, slot);
+}
+
+/**
+ * Runs the passes of a job and of those after it over units [first, last) of their window; they share arrays and tiles. A gradient
+ * goes through its window backwards: what the pass before it has read last is still in the cache.
+ */
+export function run(job: Job, scratch: usize, first: u32, last: u32): void {
+  if (job.loss == Loss.Ssim && job.pass != Pass.Prepare) {
+    const slotBytes = job.channels * RECORD;
     memory.fill(job.slots + (first - job.firstUnit) * slotBytes, 0, (last - first) * slotBytes);
-    return runRows(job, pass, scratch, first, last);
+    return runRows(job, scratch, first, last);
   }
-  for (let unit = first; unit < last; unit++) {
-    const plane = unit / job.tilesPerPlane;
-    const start = (unit % job.tilesPerPlane) * job.tile;
-    const n = min(job.tile, job.pixels - start);
-    const whole = n & ~(STEP - 1);
-    const slot = job.slots + (unit - job.firstUnit) * slotBytes;
-    memory.fill(slot, 0, slotBytes);
-    if (whole > 0) part(job, pass, scratch, plane, start, whole, slot);
-    if (whole < n) part(job, pass, scratch, plane, start + whole, n - whole, slot);
+  const backwards = job.pass == Pass.Gradient;
+  const ends = job.firstUnit + job.lastUnit - 1;
+  for (let k = first; k < last; k++) {
+    const unit = backwards ? ends - k : k;
+    for (let each = changetype<usize>(job); each; each = changetype<Job>(each).next) {
+      runUnit(changetype<Job>(each), scratch, unit);
+    }
   }
 }
 

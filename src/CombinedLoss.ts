@@ -1,6 +1,6 @@
 import { checkApart, checkOut, gradOperand, gradTensor, type Prepared, prepare } from "./arrays.ts";
 import { checkNumber, checkOptions, kindOf } from "./check.ts";
-import { compute, type Outcome } from "./compute.ts";
+import { type Counts, computeTogether, type Outcome } from "./compute.ts";
 import {
   checkGradOutput,
   checkNormalizer,
@@ -86,7 +86,7 @@ export class CombinedLoss<R extends Reduction = "mean"> {
   forward(pred: ImageLike, target: TargetLike, options: ForwardOptions = {}): CombinedResult<R> {
     checkOptions("forward options", options, ["mask"]);
     const prepared = this.#prepare(pred, target, options);
-    const results = prepared.map(({ kernels, call }) => compute(kernels, call));
+    const results = computeTogether((prepared[0] as Prepared).kernels, prepared);
     return { value: this.#sum(results), terms: results as LossResult<R>[] };
   }
 
@@ -125,10 +125,11 @@ export class CombinedLoss<R extends Reduction = "mean"> {
     const fallible = prepared.some(({ call }) => call.loss.kind === "labels" || call.loss.kind === "custom");
     const into = out && fallible ? new Tensor(new Float32Array(out.data.length), grad.shape) : grad;
     // The first term writes the gradient, the others add to it.
-    const results = prepared.map(({ kernels, call }, k) => {
+    const terms = prepared.map(({ kernels, call }, k) => {
       const { upstream, normalizer } = upstreams[k] as (typeof upstreams)[0];
-      return compute(kernels, call, { grad: gradOperand(kernels, call, into), upstream, normalizer, keep: k > 0 });
+      return { call, gradient: { grad: gradOperand(kernels, call, into), upstream, normalizer, keep: k > 0 } };
     });
+    const results = computeTogether(first.kernels, terms);
     if (into !== grad) grad.data.set(into.data);
     return { value: this.#sum(results), terms: results as LossResult<R>[], grad };
   }
@@ -139,7 +140,8 @@ export class CombinedLoss<R extends Reduction = "mean"> {
     { mask }: ForwardOptions,
     out?: Parameters<typeof prepare>[4],
   ): Prepared[] {
-    const prepared = this.terms.map(({ loss }) => prepare(loss.settings, pred, target, mask, out));
+    const counts = new Map<string, Counts>();
+    const prepared = this.terms.map(({ loss }) => prepare(loss.settings, pred, target, mask, out, counts));
     const groups = prepared.map(({ call }) => call.geometry.groups);
     if (this.#reduction === "none" && groups.some((count) => count !== groups[0])) {
       throw new RangeError(`"terms": expected as many groups in each for reduction "none", got ${groups.join(", ")}`);

@@ -1,13 +1,14 @@
 // The arrays of a call, checked against each other and described to the kernels.
 
 import { type Checked, checkSameShape, checkTensor, kindOf, overlap } from "./check.ts";
-import { type Call, kernelsFor } from "./compute.ts";
+import { type Call, type Counts, kernelsFor } from "./compute.ts";
 import { looksAcrossChannels, type Settings } from "./criterion.ts";
 import type { Kernels, ReductionName, TypeName } from "./kernels.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
 import {
   type Dimensions,
   dimensions,
+  type Geometry,
   geometry,
   isFullMask,
   type Layout,
@@ -47,13 +48,17 @@ export function checkPixels(name: string, value: unknown): Checked<PixelData> {
   return checkTensor<PixelData>(name, value, ...PIXELS);
 }
 
-/** Checks the arrays of a call against each other. `out` takes part in the choice of kernels. */
+/**
+ * Checks the arrays of a call against each other. `out` takes part in the choice of kernels; `known` holds what calls with the same
+ * target and mask have counted, or will.
+ */
 export function prepare(
   settings: Settings,
   predLike: unknown,
   targetLike: unknown,
   maskLike: unknown,
   out?: Checked<Float32Array>,
+  known?: Map<string, Counts>,
 ): Prepared {
   const { base, groupBy, layout } = settings;
   const isLabels = base.kind === "labels";
@@ -83,7 +88,7 @@ export function prepare(
   const plane = size.height * size.width;
   const labelStrides = { sample: plane, channel: 0, pixel: 1 };
   const targetStrides = isLabels ? labelStrides : shape.strides;
-  const key = `${shape.groups} ${shape.planesPerGroup} ${base.kind} ${base.a}`;
+  const rule = ready ? NAN_RULE : (settings.rule ?? defaultRule(base.ignoreIndex));
   return {
     kernels,
     size,
@@ -102,15 +107,23 @@ export function prepare(
           // Seen as one plane per sample, a full mask is as flat as the target.
           flat: shape.planes === 1 && shape.channels === 1 ? targetStrides : undefined,
         }),
-      rule: ready ? NAN_RULE : (settings.rule ?? defaultRule(base.ignoreIndex)),
-      counts: ready && {
-        get: () => ready.counts.get(key),
-        set: (counts) => void ready.counts.set(key, counts),
-      },
+      rule,
+      counts: countsIn(ready?.counts ?? known, shape, base, rule),
       power: settings.power,
       reduction: REDUCTIONS[settings.reduction],
     },
   };
+}
+
+/** Where the counts of these groups, under this rule, are to be found and left. */
+function countsIn(known: Map<string, Counts> | undefined, shape: Geometry, base: BaseLoss, rule: Rule) {
+  if (!known) return undefined;
+  // Of a pixel's channels sam asks for as many as its parameter says; what looks at single elements counts them alike.
+  const scope = looksAcrossChannels(base) ? [base.kind, base.a] : [];
+  const key = [shape.groups, shape.planesPerGroup, ...scope, ...Object.values(rule)].join();
+  const counts = known.get(key) ?? {};
+  known.set(key, counts);
+  return counts;
 }
 
 /** Accepts masks and class labels without scale and offset, which would mean nothing there. */

@@ -1,11 +1,14 @@
-// One base loss over one set of arrays: which passes the kernels run, in which order. Every number is theirs.
+// Base losses over one set of arrays: which passes the kernels run, in which order. Every number is theirs.
+//
+// A loss is a generator of the passes that it needs, and resumes when its pass has been run. So those of a CombinedLoss go through
+// their arrays together: where two ask for passes over the same tiles, these are run tile by tile, one loss after the other.
 
 import { kindOf } from "./check.ts";
 import { heap, inHeap, type Kernels, type LossName, type PassName, type ReductionName, staging } from "./kernels.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
 import type { Geometry } from "./plan.ts";
 import type { Rule } from "./rule.ts";
-import { type Operand, type Section, Workspace } from "./workspace.ts";
+import { type Operand, type Step, Workspace } from "./workspace.ts";
 
 /** Losses, weights and counts, an entry per group: `b`, or `b * C + c`. */
 export interface Groups {
@@ -23,12 +26,17 @@ export interface Call {
   readonly geometry: Geometry;
   readonly pred: Operand;
   readonly target: Operand;
-  /** Valid counts of the groups, where they are known from a call before; kept there for calls to come. */
-  readonly counts?: { get(): Float64Array | undefined; set(counts: Float64Array): void } | undefined;
+  /** Valid counts of the groups, which others know or will ask for. */
+  readonly counts?: Counts | undefined;
   readonly mask?: (Operand & { readonly row: number }) | undefined;
   readonly rule: Rule;
   readonly power: number;
   readonly reduction: ReductionName;
+}
+
+/** The valid pixels of each group, once somebody has counted them. */
+export interface Counts {
+  known?: Float64Array;
 }
 
 /** What else it takes to compute a gradient. */
@@ -53,18 +61,114 @@ export function kernelsFor(arrays: readonly ArrayBufferView[]): Kernels {
   return arrays.some((array) => inHeap(array.buffer)) ? heap() : staging();
 }
 
+/** A loss to compute, with its gradient where one is wanted. */
+export interface Term {
+  readonly call: Call;
+  readonly gradient?: Gradient | undefined;
+}
+
 export function compute(kernels: Kernels, call: Call, gradient?: Gradient): Outcome {
-  return Workspace.use(kernels, (workspace) => new Computation(workspace, call, gradient).result());
+  return Workspace.use(kernels, (workspace) => {
+    const steps = new Computation(workspace, call, gradient).steps();
+    for (;;) {
+      const next = steps.next();
+      if (next.done) return next.value;
+      if (!next.value.itself) Workspace.run([next.value]);
+    }
+  });
+}
+
+/** Losses of the same arrays; their gradients are written in this order. */
+export function computeTogether(kernels: Kernels, terms: readonly Term[]): Outcome[] {
+  const steps = ({ call, gradient }: Term, workspace: Workspace) => new Computation(workspace, call, gradient).steps();
+  return Workspace.use(
+    kernels,
+    (...workspaces) => runTogether(terms.map((term, k) => steps(term, workspaces[k] as Workspace))),
+    terms.length,
+  );
+}
+
+/** A pass that a computation waits for. */
+interface Request extends Step {
+  /** Whether it writes a gradient; such a step waits for those of the terms before. */
+  readonly writes: boolean;
+  /** Whether the computation runs it itself, when it is resumed. */
+  readonly itself: boolean;
+  /** What it counts; one that counts the same need not be run. */
+  readonly counts: Counts | undefined;
+}
+
+type Steps = Generator<Request, Outcome, void>;
+
+/** A computation, and the pass that it waits for. */
+interface Waiting {
+  readonly term: number;
+  readonly steps: Steps;
+  readonly request: Request;
+}
+
+function runTogether(computations: readonly Steps[]): Outcome[] {
+  const outcomes: Outcome[] = [];
+  const resume = (steps: Steps, term: number): Waiting[] => {
+    const next = steps.next();
+    if (!next.done) return [{ term, steps, request: next.value }];
+    outcomes[term] = next.value;
+    return [];
+  };
+  let waiting = computations.flatMap(resume);
+  while (waiting.length > 0) {
+    // Gradients are added up in the order of the terms: they wait until all that are left have come to theirs.
+    const early = waiting.filter(({ request }) => !request.writes);
+    const ready = early.length > 0 ? early : waiting;
+    const resumed = batches(ready).flatMap((batch) => {
+      const requests = needed(batch.map(({ request }) => request));
+      if (requests.length > 0) Workspace.run(requests as [Request, ...Request[]]);
+      return batch.flatMap(({ steps, term }) => resume(steps, term));
+    });
+    waiting = [...waiting.filter((each) => !ready.includes(each)), ...resumed].sort((a, b) => a.term - b.term);
+  }
+  return outcomes;
+}
+
+/** What has to be run of a batch: no two that count the same. */
+function needed(requests: readonly Request[]): Request[] {
+  const first = ({ counts }: Request, i: number) => i === requests.findIndex((other) => other.counts === counts);
+  return requests.filter((request, i) => !request.itself && (!request.counts || first(request, i)));
+}
+
+/** Neighbours whose passes have the same tiles, together. */
+function batches(waiting: readonly Waiting[]): Waiting[][] {
+  const all: Waiting[][] = [];
+  for (const each of waiting) {
+    const batch = all.at(-1);
+    if (batch?.every(({ request }) => sameTiles(request, each.request))) batch.push(each);
+    else all.push([each]);
+  }
+  return all;
+}
+
+function sameTiles(a: Request, b: Request): boolean {
+  const [one, other] = [a.geometry, b.geometry];
+  return (
+    !(a.itself || b.itself || one.rows || other.rows) &&
+    one.channels === other.channels &&
+    one.planes === other.planes &&
+    one.pixels === other.pixels
+  );
 }
 
 /** The count and the sums of every group, `recordBytes() / 8` numbers each, as the kernel gathers them. */
 export function groupSums(kernels: Kernels, call: Call): Float64Array {
-  return Workspace.use(kernels, (workspace) => new Computation(workspace, call).sums());
+  return Workspace.use(kernels, (workspace) => {
+    const computation = new Computation(workspace, call);
+    for (const step of computation.sums()) Workspace.run([step]);
+    return computation.records();
+  });
 }
 
 /** Writes a copy of the target to `to`, NaN wherever the rule or the mask says that a pixel does not count. */
 export function writePrepared(kernels: Kernels, call: Call, to: Operand): void {
-  Workspace.use(kernels, (workspace) => new Computation(workspace, call).prepare(to));
+  Workspace.use(kernels, (workspace) => Workspace.run([new Computation(workspace, call).prepare(to)]));
 }
 
 class Computation {
@@ -124,7 +228,6 @@ class Computation {
       : plain && isFloat(target);
     const least = asStored && !mask ? leastOf(call) : undefined;
     this.#setRule(late, least);
-    exports.setKeep(job, gradient?.keep ? 1 : 0);
     exports.clearGroups(job);
     this.#targets = mask ? [call.target, mask] : [call.target];
     this.#inputs = [call.pred, ...this.#targets];
@@ -140,7 +243,7 @@ class Computation {
     if (late) kernels.exports.setIntegers(job);
   }
 
-  result(): Outcome {
+  *steps(): Steps {
     const { job, kernels } = this.#workspace;
     const { exports } = kernels;
     const { loss, reduction, geometry } = this.#call;
@@ -149,28 +252,28 @@ class Computation {
     // Weights depend on the mask alone: once counted, the gradient's coefficients are known, and value and gradient come from one
     // pass. Where the gradient depends on the group's sums, these come first.
     const sumsFirst = loss.kernel === "Rmse" || loss.kind === "moments";
-    if (loss.kind === "custom") this.#custom(reductionId);
-    else if (loss.kind === "window") this.#window(reductionId);
+    if (loss.kind === "custom") yield* this.#custom(reductionId);
+    else if (loss.kind === "window") yield* this.#window(reductionId);
     else if (gradient && !sumsFirst) {
-      this.#count();
+      yield* this.#count();
       this.#checkLabels();
       exports.weigh(job);
       exports.coefficients(job, reductionId);
       exports.clearRecords(job);
-      this.#runGradient(gradient, true);
-      this.#finish();
+      yield this.#write(gradient, true);
+      yield* this.#finish();
     } else {
-      this.#run("Sums", this.#inputs, true);
+      yield this.#step("Sums", this.#inputs);
       this.#checkLabels();
       if (loss.kernel === "VectorAngle" && exports.needsResidual(job)) {
         exports.clearRecords(job);
-        this.#run("Residual", this.#inputs, true);
+        yield this.#step("Residual", this.#inputs);
       }
       exports.weigh(job);
-      this.#finish();
+      yield* this.#finish();
       if (gradient) {
         exports.coefficients(job, reductionId);
-        this.#runGradient(gradient, false);
+        yield this.#write(gradient, false);
       }
     }
     const groups = this.#groups(geometry);
@@ -182,63 +285,59 @@ class Computation {
     };
   }
 
-  prepare(to: Operand): void {
+  prepare(to: Operand): Step {
     // Integers stay as they are stored, for the losses that scale late.
     this.#setRule(true, undefined);
-    this.#workspace.run(this.#call.geometry, [...this.#targets, to], this.#section("Prepare"));
+    return this.#step("Prepare", [...this.#targets, to], { collect: false });
   }
 
-  sums(): Float64Array {
-    if (this.#call.loss.kind === "window") this.#window(0);
-    else this.#run("Sums", this.#inputs, true);
+  /** The steps to `records`. */
+  *sums(): Generator<Step, void, void> {
+    if (this.#call.loss.kind === "window") yield* this.#window(0);
+    else yield this.#step("Sums", this.#inputs);
+  }
+
+  records(): Float64Array {
     const { exports, f64 } = this.#workspace.kernels;
     const length = (this.#call.geometry.groups * exports.recordBytes()) / 8;
     return f64.slice(this.#records / 8, this.#records / 8 + length);
   }
 
-  #run(pass: "Count" | "Sums" | "Residual", operands: Operand[], collect: boolean): void {
-    this.#workspace.run(this.#call.geometry, operands, this.#section(pass, collect, 5));
+  #write({ grad, keep }: Gradient, collect: boolean): Request {
+    return this.#step("Gradient", [...this.#inputs, grad], { collect, keep, reach: 10, writes: true });
   }
 
-  #runGradient({ grad, keep }: Gradient, collect: boolean): void {
-    this.#workspace.run(this.#call.geometry, [...this.#inputs, grad], this.#section("Gradient", collect, 10, keep));
-  }
-
-  /** A pass over units [first, last), all by default; `reach` are the rows around it that an SSIM pass reads. */
-  #section(
-    pass: PassName,
-    collect = false,
-    reach = 0,
-    keep = false,
-    first = 0,
-    last = this.#call.geometry.units,
-  ): Section {
-    const { kind, kernel } = this.#call.loss;
+  /** A pass over all units; `reach` are the rows around each that an SSIM pass reads. */
+  #step(pass: PassName, operands: readonly Operand[], more: Partial<Request> = {}): Request {
+    const { loss, geometry } = this.#call;
     const { ids } = this.#workspace.kernels;
-    const window = kind === "window";
-    const cost = window ? 16 : kind === "pixel" || kind === "labels" ? 4 : 1;
+    const window = loss.kind === "window";
     return {
+      workspace: this.#workspace,
+      geometry,
+      operands,
       pass: ids.Pass[pass],
-      loss: ids.Loss[kernel],
-      collect,
-      keep,
-      reach: window ? reach : 0,
-      cost,
-      first,
-      last,
+      loss: ids.Loss[loss.kernel],
+      collect: more.collect ?? true,
+      keep: more.keep ?? false,
+      reach: window ? (more.reach ?? 5) : 0,
+      cost: window ? 16 : loss.kind === "pixel" || loss.kind === "labels" ? 4 : 1,
+      first: more.first ?? 0,
+      last: more.last ?? geometry.units,
+      writes: more.writes ?? false,
+      itself: more.itself ?? false,
+      counts: more.counts,
     };
   }
 
   /** SSIM: what is known from the target alone comes first, among it the shift that keeps its variances exact. */
-  #window(reductionId: number): void {
+  *#window(reductionId: number): Generator<Request, void, void> {
     const { job, kernels } = this.#workspace;
     const { exports } = kernels;
-    const gradient = this.#gradient;
-    this.#run("Count", this.#targets, true);
+    yield this.#step("Count", this.#targets);
     exports.weigh(job);
     exports.coefficients(job, reductionId);
-    if (gradient) this.#runGradient(gradient, true);
-    else this.#run("Sums", this.#inputs, true);
+    yield this.#gradient ? this.#write(this.#gradient, true) : this.#step("Sums", this.#inputs);
     exports.finish(job);
   }
 
@@ -246,37 +345,39 @@ class Computation {
    * From sums to losses; the sums of an elementwise loss once more, in float64, where they cancel. A group's loss does not depend on
    * the other groups: what these cancel is repaired in Σ w·L alone.
    */
-  #finish(): void {
+  *#finish(): Generator<Request, void, void> {
     const { kernels, job } = this.#workspace;
     const { exports } = kernels;
     const again = () => {
       exports.setWide(job);
       exports.clearRecords(job);
-      this.#run("Sums", this.#inputs, true);
+      return this.#step("Sums", this.#inputs);
     };
     const elementwise = this.#call.loss.kind === "elementwise";
-    if (elementwise && exports.cancelled(job)) again();
+    if (elementwise && exports.cancelled(job)) yield again();
     exports.finish(job);
     if (!elementwise || !exports.numeratorCancelled(job)) return;
     const at = this.#losses / 8;
     const losses = kernels.f64.slice(at, at + this.#call.geometry.groups);
-    again();
+    yield again();
     exports.finish(job);
     kernels.f64.set(losses, at);
   }
 
   /** The valid pixels of each group: counted, unless they are known. */
-  #count(): void {
+  *#count(): Generator<Request, void, void> {
     const { counts, geometry } = this.#call;
-    const known = counts?.get();
-    if (known) {
-      const { kernels } = this.#workspace;
-      const stride = kernels.exports.recordBytes() / 8;
-      for (let g = 0; g < known.length; g++) kernels.f64[this.#records / 8 + g * stride] = known[g] as number;
-      return;
+    if (!counts?.known) {
+      yield this.#step("Count", this.#targets, { counts });
+      // Another may have counted for both.
+      if (!counts?.known) {
+        if (counts) counts.known = this.#counts(geometry.groups);
+        return;
+      }
     }
-    this.#run("Count", this.#targets, true);
-    counts?.set(this.#counts(geometry.groups));
+    const { kernels } = this.#workspace;
+    const stride = kernels.exports.recordBytes() / 8;
+    for (const [g, count] of counts.known.entries()) kernels.f64[this.#records / 8 + g * stride] = count;
   }
 
   #checkLabels(): void {
@@ -291,14 +392,14 @@ class Computation {
   }
 
   /** Hands the valid pixels of each group to the caller's function; its gradients are scattered once all are there. */
-  #custom(reductionId: number): void {
+  *#custom(reductionId: number): Generator<Request, void, void> {
     const { kernels, job } = this.#workspace;
     const { exports } = kernels;
     const { geometry, loss } = this.#call;
     const gradient = this.#gradient;
     const { channels, planesPerGroup, tile, tilesPerPlane, units } = geometry;
     const slots = this.#workspace.slots(channels);
-    this.#run("Count", this.#targets, true);
+    yield this.#step("Count", this.#targets);
     exports.weigh(job);
     exports.coefficients(job, reductionId);
     const counts = this.#counts(geometry.groups);
@@ -314,7 +415,7 @@ class Computation {
       for (let unit = 0; unit < units; unit++) {
         for (let k = 0; k < channels; k++) before(groupOf(unit, k), k, cursors[groupOf(unit, k)] as number, tile);
         const keep = gradient?.keep ?? false;
-        this.#workspace.run(geometry, operands, this.#section(pass, false, 0, keep, unit, unit + 1));
+        Workspace.run([this.#step(pass, operands, { collect: false, keep, first: unit, last: unit + 1 })]);
         for (let k = 0; k < channels; k++) {
           const group = groupOf(unit, k);
           const n = kernels.f64[(slots + k * recordBytes) / 8] as number;
@@ -348,6 +449,7 @@ class Computation {
     kernels.f64.set(losses, this.#losses / 8);
     exports.finish(job);
     if (!gradient) return;
+    yield this.#step("Scatter", [], { writes: true, itself: true });
     walk(
       "Scatter",
       [...this.#targets, gradient.grad],

@@ -38,13 +38,13 @@ export interface Exports {
     coefficients: number,
   ): void;
   setGathered(job: number, pred: number, target: number): void;
-  setFirstUnit(job: number, unit: number): void;
-  setKeep(job: number, keep: number): void;
+  setPass(job: number, pass: number, keep: number, next: number): void;
+  setWindow(job: number, first: number, last: number): void;
   setPred: SetOperand;
   setTarget: SetOperand;
   setMask: SetOperand;
   setGrad: SetOperand;
-  run(job: number, pass: number, scratch: number, first: number, last: number): void;
+  run(job: number, scratch: number, first: number, last: number): void;
   collect(job: number, first: number, last: number): void;
   clearGroups(job: number): void;
   clearRecords(job: number): void;

@@ -1,6 +1,6 @@
 import { checkPixels, dense, prepare } from "./arrays.ts";
 import { checkOptions } from "./check.ts";
-import { writePrepared } from "./compute.ts";
+import { type Counts, writePrepared } from "./compute.ts";
 import { checkSettings, type RuleOptions } from "./criterion.ts";
 import { heap } from "./kernels.ts";
 import { baseLoss } from "./losses/BaseLoss.ts";
@@ -33,7 +33,7 @@ export class PreparedTarget implements Disposable {
   /** @internal Whether it had no mask, or one of its own shape: that decides how it is cut into tiles, and so its bits. */
   readonly fullMask: boolean;
   /** @internal */
-  readonly counts = new Map<string, Float64Array>();
+  readonly counts = new Map<string, Counts>();
 
   /** @internal Use `prepareTarget`. */
   constructor(tensor: Tensor, { scale, offset }: Required<Calibration>, layout: Layout, rule: Rule, fullMask: boolean) {

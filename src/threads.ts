@@ -22,13 +22,12 @@ const ROUND = 0;
 const OPEN = 1;
 const NEXT = 2;
 const LAST = 3;
-const PASS = 4;
-const JOB = 5;
-const SCRATCH = 6;
-const SCRATCH_BYTES = 7;
-const PROGRESS = 8;
+const JOB = 4;
+const SCRATCH = 5;
+const SCRATCH_BYTES = 6;
+const PROGRESS = 7;
 /** Units that are taken at a time. */
-const CHUNK = 9;
+const CHUNK = 8;
 const BUSY = 16;
 
 const MAX_THREADS = 64;
@@ -58,7 +57,7 @@ const start = ({ module, memory, control, index }) => {
       for (;;) {
         const unit = Atomics.add(at, ${NEXT}, chunk);
         if (unit >= last) break;
-        run(at[${JOB}], at[${PASS}], scratch, unit, Math.min(unit + chunk, last));
+        run(at[${JOB}], scratch, unit, Math.min(unit + chunk, last));
         Atomics.add(at, ${PROGRESS}, 1);
       }
     }
@@ -171,19 +170,10 @@ export class Pool {
     return this.#size + 1;
   }
 
-  /** Runs a pass over units [first, last), `chunk` at a time; each thread's scratch stands behind the one before. */
-  run(
-    job: number,
-    pass: number,
-    scratch: number,
-    scratchBytes: number,
-    first: number,
-    last: number,
-    chunk: number,
-  ): void {
+  /** Runs the passes of a job and those after it over units [first, last), `chunk` at a time; each thread's scratch stands behind the one before. */
+  run(job: number, scratch: number, scratchBytes: number, first: number, last: number, chunk: number): void {
     const at = this.#at;
     at[JOB] = job;
-    at[PASS] = pass;
     at[SCRATCH] = scratch;
     at[SCRATCH_BYTES] = scratchBytes;
     at[LAST] = last;
@@ -196,7 +186,7 @@ export class Pool {
       for (;;) {
         const unit = Atomics.add(at, NEXT, chunk);
         if (unit >= last) break;
-        this.#kernels.exports.run(job, pass, scratch, unit, Math.min(unit + chunk, last));
+        this.#kernels.exports.run(job, scratch, unit, Math.min(unit + chunk, last));
       }
     } finally {
       Atomics.store(at, OPEN, 0);

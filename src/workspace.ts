@@ -43,8 +43,11 @@ interface Units {
   readonly reach: number;
 }
 
-/** How a pass is run. */
-export interface Section {
+/** A pass of one loss over its arrays. */
+export interface Step {
+  readonly workspace: Workspace;
+  readonly geometry: Geometry;
+  readonly operands: readonly Operand[];
   readonly pass: number;
   readonly loss: number;
   /** Whether sums are added to the records of their groups. */
@@ -59,7 +62,7 @@ export interface Section {
   readonly last: number;
 }
 
-/** Memory that one call works in: its job, slots, scratch, group arrays and staging area, kept from call to call. */
+/** Memory that one loss works in while it is computed: its job, slots, scratch, group arrays and staging area, kept from call to call. */
 export class Workspace {
   readonly kernels: Kernels;
   readonly job: number;
@@ -71,22 +74,23 @@ export class Workspace {
     this.job = kernels.allocator.allocate(kernels.exports.jobBytes());
   }
 
-  /** Lends a workspace to `use`. A loss that is called from within a custom loss gets one of its own. */
-  static use<T>(kernels: Kernels, use: (workspace: Workspace) => T): T {
+  /** Lends workspaces to `use`. A loss that is called from within a custom loss gets others. */
+  static use<T>(kernels: Kernels, use: (...workspaces: [Workspace, ...Workspace[]]) => T, count = 1): T {
     let idle = Workspace.#idle.get(kernels);
     if (!idle) {
       idle = [];
       Workspace.#idle.set(kernels, idle);
     }
-    const workspace = idle.pop() ?? new Workspace(kernels);
+    const lent: Workspace[] = [];
     let lost = false;
     try {
-      return use(workspace);
+      while (lent.length < count) lent.push(idle.pop() ?? new Workspace(kernels));
+      return use(...(lent as [Workspace, ...Workspace[]]));
     } catch (error) {
       lost = error instanceof LostWorker;
       throw error;
     } finally {
-      if (!lost) idle.push(workspace);
+      if (!lost) idle.push(...lent.reverse());
     }
   }
 
@@ -111,18 +115,27 @@ export class Workspace {
   }
 
   /**
-   * Runs a pass over units [first, last). Arrays of the caller's own are staged window by window: pred and target on the way in,
-   * gradients on the way out.
+   * Runs the passes of losses that share their arrays and their tiles over units [first, last): on each tile one after the other.
+   * Arrays of the caller's own are staged window by window: pred and target on the way in, gradients on the way out.
    */
-  run(geometry: Geometry, operands: readonly Operand[], section: Section): void {
-    const { exports } = this.kernels;
-    const { pass, loss, collect, keep, cost, first, last } = section;
+  static run(steps: readonly [Step, ...Step[]]): void {
+    const [{ workspace, geometry, loss, keep, reach, first, last }] = steps;
+    const { kernels } = workspace;
+    const { exports } = kernels;
     const { channels, pixels, tile, tilesPerPlane, rows } = geometry;
+    const jobs = steps.map((step) => step.workspace.job);
+    const [job] = jobs as [number];
     const foreign: Operand[] = [];
-    for (const operand of operands) {
-      if (this.kernels.owns(operand.array.buffer)) this.#place(operand, operand.array.byteOffset, operand.strides);
-      else foreign.push(operand);
-    }
+    let cost = 0;
+    steps.forEach((step, k) => {
+      exports.setPass(jobs[k] as number, step.pass, step.keep ? 1 : 0, jobs[k + 1] ?? 0);
+      cost += step.cost;
+      for (const operand of step.operands) {
+        if (kernels.owns(operand.array.buffer)) {
+          step.workspace.#place(operand, operand.array.byteOffset, operand.strides);
+        } else if (!foreign.some(({ role }) => role === operand.role)) foreign.push(operand);
+      }
+    });
     const alone = foreign.length === 0;
     // Planes of a tile that are looked at together are staged plane by plane, unless whole samples fit.
     const apart = channels > 1 && geometry.strides.pixel === 1 && tilesPerPlane > 1;
@@ -133,19 +146,26 @@ export class Workspace {
       window = apart ? 1 : Math.min(window, Math.max(rows ? STAGED_ROWS : 1, Math.floor(STAGED / unit)));
     }
     const scratchBytes = exports.scratchBytes(loss, channels, tile, window) >>> 0;
-    const scratch = this.area("scratch", scratchBytes);
+    const scratch = workspace.area("scratch", scratchBytes);
     for (let from = first; from < last; from += window) {
       const to = Math.min(from + window, last);
-      const units = { from, to, reach: section.reach * tile };
-      for (const operand of foreign) this.#stage(operand, geometry, units, apart, keep);
-      exports.setFirstUnit(this.job, from);
-      const threads = alone && (to - from) * tile * channels * cost > THREADED ? threadsFor(this.kernels) : undefined;
+      const units = { from, to, reach: reach * tile };
+      for (const operand of foreign) {
+        const { base, strides } = workspace.#stage(operand, geometry, units, apart, keep);
+        for (const step of steps) step.workspace.#place(operand, base, strides);
+      }
+      for (const each of jobs) exports.setWindow(each, from, to);
+      const threads = alone && (to - from) * tile * channels * cost > THREADED ? threadsFor(kernels) : undefined;
       if (threads) {
-        const areas = this.area("thread scratch", threads.count * scratchBytes);
-        threads.run(this.job, pass, areas, scratchBytes, from, to, rows ? STAGED_ROWS / 2 : 4);
-      } else exports.run(this.job, pass, scratch, from, to);
-      if (collect) exports.collect(this.job, from, to);
-      for (const operand of foreign) if (operand.role === "setGrad") this.#unstage(operand, geometry, units, apart);
+        const areas = workspace.area("thread scratch", threads.count * scratchBytes);
+        threads.run(job, areas, scratchBytes, from, to, rows ? STAGED_ROWS / 2 : 4);
+      } else exports.run(job, scratch, from, to);
+      steps.forEach(({ collect }, k) => {
+        if (collect) exports.collect(jobs[k] as number, from, to);
+      });
+      for (const operand of foreign) {
+        if (operand.role === "setGrad") workspace.#unstage(operand, geometry, units, apart);
+      }
     }
   }
 
@@ -157,7 +177,8 @@ export class Workspace {
     this.kernels.exports[role](this.job, base, sample * bytes, channel * bytes, pixel * bytes, type, scale, offset);
   }
 
-  #stage(operand: Operand, geometry: Geometry, units: Units, apart: boolean, keep: boolean): void {
+  /** Copies what units need of an operand in; where its element 0 would then be, and its strides there. */
+  #stage(operand: Operand, geometry: Geometry, units: Units, apart: boolean, keep: boolean) {
     const bytes = operand.array.BYTES_PER_ELEMENT;
     const copies = operand.role !== "setGrad" || keep;
     if (apart && planar(operand)) {
@@ -167,13 +188,12 @@ export class Workspace {
       for (let k = 0; copies && k < geometry.channels; k++) {
         this.#copyIn(operand, start + k * operand.strides.channel, length, area + k * geometry.tile * bytes);
       }
-      this.#place(operand, area - pixel * bytes, { sample: 0, channel: geometry.tile, pixel: 1 });
-    } else {
-      const { start, length } = span(operand, geometry, units);
-      const area = this.area(operand.role, length * bytes);
-      if (copies) this.#copyIn(operand, start, length, area);
-      this.#place(operand, area - start * bytes, operand.strides);
+      return { base: area - pixel * bytes, strides: { sample: 0, channel: geometry.tile, pixel: 1 } };
     }
+    const { start, length } = span(operand, geometry, units);
+    const area = this.area(operand.role, length * bytes);
+    if (copies) this.#copyIn(operand, start, length, area);
+    return { base: area - start * bytes, strides: operand.strides };
   }
 
   #unstage(operand: Operand, geometry: Geometry, units: Units, apart: boolean): void {
