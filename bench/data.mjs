@@ -55,6 +55,16 @@ export function makeScene(shape, clouded) {
   };
 }
 
+/**
+ * What the package takes digital numbers for: scale · number + offset, in float32. Losses of the difference get that without
+ * rounding, as they take the difference of the numbers first.
+ */
+export function calibrated(numbers, { ofDifference }) {
+  const [scale, offset] = [Math.fround(SCALE), Math.fround(OFFSET)];
+  if (ofDifference) return Float64Array.from(numbers, (number) => scale * number + offset);
+  return Float32Array.from(numbers, (number) => Math.fround(scale * number) + offset);
+}
+
 function toReflectance(numbers) {
   const reflectance = new Float32Array(numbers.length);
   for (let i = 0; i < numbers.length; i++) reflectance[i] = numbers[i] * SCALE + OFFSET;

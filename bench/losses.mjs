@@ -19,10 +19,11 @@ const SSIM = { maker: "ssim", make: (api) => api.ssim({ dataRange: 1 }), plain: 
 
 /**
  * `make` gives the package's base loss; `pred` and `target` name the scene's arrays it is fed with ("logits",
- * "classes"); `scenes` stand in place of the usual ones; `maker` is the function's name where it is not the loss's.
+ * "classes"); `ofDifference` says that it is a function of pred − target; `scenes` stand in place of the usual ones; `maker` is the function's name where it is not the loss's.
  * @typedef {object} Loss
  * @property {(api: object) => object} make
  * @property {object} plain
+ * @property {boolean} [ofDifference]
  * @property {string} [pred]
  * @property {string} [target]
  * @property {object} [scenes]
@@ -30,11 +31,12 @@ const SSIM = { maker: "ssim", make: (api) => api.ssim({ dataRange: 1 }), plain: 
  * @type {Record<string, Loss>}
  */
 export const LOSSES = {
-  mse: { make: (api) => api.mse(), plain: elementwise("d * d", "2 * d") },
-  mae: { make: (api) => api.mae(), plain: elementwise("Math.abs(d)", "Math.sign(d)") },
-  rmse: { make: (api) => api.rmse(), plain: moments(["d * d"], rootMean) },
+  mse: { make: (api) => api.mse(), ofDifference: true, plain: elementwise("d * d", "2 * d") },
+  mae: { make: (api) => api.mae(), ofDifference: true, plain: elementwise("Math.abs(d)", "Math.sign(d)") },
+  rmse: { make: (api) => api.rmse(), ofDifference: true, plain: moments(["d * d"], rootMean) },
   huber: {
     make: (api) => api.huber({ delta: BEND }),
+    ofDifference: true,
     plain: elementwise(
       `Math.abs(d) <= ${BEND} ? 0.5 * d * d : ${BEND} * (Math.abs(d) - ${0.5 * BEND})`,
       `d > ${BEND} ? ${BEND} : d < -${BEND} ? -${BEND} : d`,
@@ -42,6 +44,7 @@ export const LOSSES = {
   },
   smoothL1: {
     make: (api) => api.smoothL1({ beta: BEND }),
+    ofDifference: true,
     plain: elementwise(
       `Math.abs(d) < ${BEND} ? ${0.5 / BEND} * d * d : Math.abs(d) - ${0.5 * BEND}`,
       `Math.abs(d) < ${BEND} ? d / ${BEND} : Math.sign(d)`,
@@ -49,6 +52,7 @@ export const LOSSES = {
   },
   charbonnier: {
     make: (api) => api.charbonnier({ eps: 1e-3 }),
+    ofDifference: true,
     plain: elementwise("Math.sqrt(d * d + 1e-6)", "d / Math.sqrt(d * d + 1e-6)"),
   },
   logCosh: {
@@ -57,6 +61,7 @@ export const LOSSES = {
   },
   pinball: {
     make: (api) => api.pinball({ q: 0.9 }),
+    ofDifference: true,
     plain: elementwise("d > 0 ? 0.1 * d : -0.9 * d", "d > 0 ? 0.1 : d < 0 ? -0.9 : 0"),
   },
   bce: {

@@ -25,7 +25,8 @@ export async function measure({ api, name, scene, pass, variants, natives, round
         const opened = VARIANTS[variant].open(api, ofLoss, scene);
         tensors.push(opened.pred, opened.target, opened.out, ...(opened.held ?? []));
         const contender = ourContender(api, label, variant, opened, pass);
-        if (label !== MEASURE) contender.error = check(await contender.result(), reference);
+        const right = opened.verify ? plainContender(loss, scene, pass, ...opened.verify).result() : reference;
+        if (label !== MEASURE) contender.error = check(await contender.result(), right);
         fair.push(contender);
       } catch (error) {
         onError(label, error);
@@ -46,9 +47,7 @@ export async function measure({ api, name, scene, pass, variants, natives, round
   }
 }
 
-function plainContender(loss, scene, pass) {
-  const pred = predOf(scene, loss);
-  const target = targetOf(scene, loss);
+function plainContender(loss, scene, pass, pred = predOf(scene, loss), target = targetOf(scene, loss)) {
   const grad = pass === "gradient" ? new Float32Array(pred.length) : null;
   const call = grad
     ? () => loss.plain.valueAndGrad(pred, target, scene.shape, grad)

@@ -1,10 +1,10 @@
-import { OFFSET, SCALE } from "./data.mjs";
+import { calibrated, OFFSET, SCALE } from "./data.mjs";
 
 const DIGITAL_NUMBERS = { type: "uint16", scale: SCALE, offset: OFFSET };
 
 /**
  * Ways to hand the same scene to the package: `open(api, loss, scene)` gives `{ criterion, pred, target, out }`,
- * `bytesRead` where it is not that of float32, and `held` where more must be freed. `needs` names what of the package a
+ * `bytesRead` where it is not that of float32, `verify`, the arrays to verify it on where they are not the scene's, and `held` where more must be freed. `needs` names what of the package a
  * way stands on, and `has` tells whether it is there where that is no function's name; `around` wraps every turn of it.
  */
 export const VARIANTS = {
@@ -47,6 +47,8 @@ export const VARIANTS = {
       return {
         ...{ criterion: criterion(api, loss, { valid: { nodata: [0] } }), pred, target, out: api.zeros(scene.shape) },
         bytesRead: scene.predNumbers.byteLength + scene.targetNumbers.byteLength,
+        // Invalid where the target is: 0 is a negative reflectance.
+        verify: [calibrated(scene.predNumbers, loss), calibrated(scene.targetNumbers, loss)],
       };
     },
   },
@@ -76,8 +78,7 @@ function inPlace(api, loss, scene) {
   return {
     criterion: criterion(api, loss),
     pred: filled(api.zeros(scene.shape), predOf(scene, loss)),
-    // `zeros` makes float32 alone.
-    target: target instanceof Float32Array ? filled(api.zeros(shape), target) : api.tensor(target, shape),
+    target: filled(api.zeros(shape, { type: target instanceof Float32Array ? "float32" : "int32" }), target),
     out: api.zeros(scene.shape),
   };
 }

@@ -48,6 +48,16 @@ export function checkPixels(name: string, value: unknown): Checked<PixelData> {
   return checkTensor<PixelData>(name, value, ...PIXELS);
 }
 
+/** Accepts class labels. */
+export function checkLabels(name: string, value: unknown): Checked<LabelData> {
+  return uncalibrated(name, checkTensor<LabelData>(name, value, ...LABELS));
+}
+
+/** The rule for valid pixels. */
+export function ruleOf({ rule, base: { ignoreIndex } }: Settings): Rule {
+  return rule ?? (ignoreIndex === undefined ? DEFAULT_RULE : { ...DEFAULT_RULE, nodata: [ignoreIndex] });
+}
+
 /**
  * Checks the arrays of a call against each other. `out` takes part in the choice of kernels; `known` holds what calls with the same
  * target and mask have counted, or will.
@@ -74,9 +84,8 @@ export function prepare(
     );
   }
   const ready = targetLike instanceof PreparedTarget ? checkPrepared(targetLike, settings, maskLike) : undefined;
-  const target: Checked<PixelData | LabelData> = isLabels
-    ? uncalibrated("target", checkTensor<LabelData>("target", targetLike, ...LABELS))
-    : (ready ?? checkPixels("target", targetLike));
+  const target: Checked<PixelData | LabelData> =
+    ready ?? (isLabels ? checkLabels("target", targetLike) : checkPixels("target", targetLike));
   const targetShape = isLabels ? withoutChannels(pred.shape, layout) : pred.shape;
   checkSameShape("target", target.shape, isLabels ? "pred without its channels" : "pred", targetShape);
   const mask = maskLike === undefined ? undefined : uncalibrated("mask", checkTensor("mask", maskLike, Uint8Array));
@@ -88,7 +97,7 @@ export function prepare(
   const plane = size.height * size.width;
   const labelStrides = { sample: plane, channel: 0, pixel: 1 };
   const targetStrides = isLabels ? labelStrides : shape.strides;
-  const rule = ready ? NAN_RULE : (settings.rule ?? defaultRule(base.ignoreIndex));
+  const rule = ready ? NAN_RULE : ruleOf(settings);
   return {
     kernels,
     size,
@@ -141,22 +150,22 @@ function scopeOf(base: BaseLoss): Scope {
   return looksAcrossChannels(base) ? "pixel" : "element";
 }
 
-function defaultRule(ignoreIndex: number | undefined): Rule {
-  return ignoreIndex === undefined ? DEFAULT_RULE : { ...DEFAULT_RULE, nodata: [ignoreIndex] };
-}
-
 /** What a prepared target holds, where it goes with the criterion. */
-function checkPrepared(target: PreparedTarget, { base, layout, rule }: Settings, mask: unknown) {
-  if (base.kind === "labels") throw new TypeError(`"target": expected class labels, got ${kindOf(target)}`);
+function checkPrepared(target: PreparedTarget, settings: Settings, mask: unknown) {
+  const { base, layout, rule } = settings;
+  const isLabels = base.kind === "labels";
+  if (isLabels !== target.labels) {
+    const what = (labels: boolean) => (labels ? "class labels" : "an image");
+    throw new TypeError(`"target": expected ${what(isLabels)}, got ${kindOf(target)} of ${what(target.labels)}`);
+  }
   if (mask !== undefined) {
     throw new TypeError(`"mask": expected none with a prepared target, which has its own, got ${kindOf(mask)}`);
   }
-  if (rule && !sameRule(rule, target.rule)) {
-    throw new RangeError(
-      `"target": expected one prepared with the criterion's rule for valid pixels, got another rule`,
-    );
+  if ((rule || isLabels) && !sameRule(ruleOf(settings), target.rule)) {
+    const what = isLabels ? "ignoreIndex" : "rule for valid pixels";
+    throw new RangeError(`"target": expected one prepared with the criterion's ${what}, got another`);
   }
-  if (target.shape.length > 2 && layout !== target.layout) {
+  if (!isLabels && target.shape.length > 2 && layout !== target.layout) {
     throw new RangeError(`"target": expected one prepared for layout ${layout}, got ${target.layout}`);
   }
   const { fullMask, counts, scale, offset } = target;

@@ -1,19 +1,24 @@
-import { checkPixels, dense, prepare } from "./arrays.ts";
-import { checkOptions } from "./check.ts";
+import { checkLabels, checkPixels, dense, prepare, ruleOf } from "./arrays.ts";
+import { type Checked, checkOptions, kindOf } from "./check.ts";
 import { type Counts, writePrepared } from "./compute.ts";
 import { checkSettings, type RuleOptions } from "./criterion.ts";
 import { heap } from "./kernels.ts";
 import { baseLoss } from "./losses/BaseLoss.ts";
+import { crossEntropy } from "./losses/pixel.ts";
 import { dimensions, type Layout } from "./plan.ts";
-import { DEFAULT_RULE, type Rule } from "./rule.ts";
-import { type Calibration, type ImageLike, type Tensor, type TensorLike, zeros } from "./tensor.ts";
+import type { Rule } from "./rule.ts";
+import { type PixelData, type Tensor, type TensorLike, zeros } from "./tensor.ts";
 
 /** Options of `prepareTarget`. `threshold: x` is short for `valid: { above: x }`: one of the two at most. */
 export type PrepareOptions = RuleOptions & {
   /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
   mask?: TensorLike<Uint8Array>;
-  /** Order of the dimensions: `"NCHW"` (default) or `"NHWC"`. */
+  /** Order of the dimensions: `"NCHW"` (default) or `"NHWC"`; class labels have no channels, and go with both. */
   layout?: Layout;
+  /** Whether the target holds class labels, for `crossEntropy`: an `Int32Array` does, other arrays hold images by default. */
+  labels?: boolean;
+  /** Of class labels: the `ignoreIndex` that `crossEntropy` will have. Labels have no `valid` and no `threshold`. */
+  ignoreIndex?: number;
 };
 
 /**
@@ -30,20 +35,26 @@ export class PreparedTarget implements Disposable {
   readonly tensor: Tensor;
   /** @internal */
   readonly rule: Rule;
+  /** @internal Whether it holds class labels. */
+  readonly labels: boolean;
   /** @internal Whether it had no mask, or one of its own shape: that decides how it is cut into tiles, and so its bits. */
   readonly fullMask: boolean;
   /** @internal */
   readonly counts = new Map<string, Counts>();
 
   /** @internal Use `prepareTarget`. */
-  constructor(tensor: Tensor, { scale, offset }: Required<Calibration>, layout: Layout, rule: Rule, fullMask: boolean) {
+  constructor(
+    tensor: Tensor,
+    of: Pick<PreparedTarget, "scale" | "offset" | "layout" | "rule" | "labels" | "fullMask">,
+  ) {
     this.tensor = tensor;
-    this.scale = scale;
-    this.offset = offset;
     this.shape = tensor.shape;
-    this.layout = layout;
-    this.rule = rule;
-    this.fullMask = fullMask;
+    this.scale = of.scale;
+    this.offset = of.offset;
+    this.layout = of.layout;
+    this.rule = of.rule;
+    this.labels = of.labels;
+    this.fullMask = of.fullMask;
   }
 
   /** Frees the memory. Any later use throws; a second call does nothing. */
@@ -63,32 +74,53 @@ const copy = baseLoss("prepareTarget", "elementwise", "Mse");
  * wherever a target is, gives the same bits, and brings `valueAndGrad` to one pass. It takes as much memory as the target in
  * float32, until `dispose()`.
  *
- * @param target float32 or integers, `[B, C, H, W]` (`[B, H, W, C]` for layout `"NHWC"`), `[C, H, W]` or `[H, W]`
- * @param options `mask`, `valid` or `threshold`, `layout`, as the criterion would have them
+ * @param target float32 or integers, `[B, C, H, W]` (`[B, H, W, C]` for layout `"NHWC"`), `[C, H, W]` or `[H, W]`; class labels
+ *   `[B, H, W]` or `[H, W]`
+ * @param options `mask`, `valid` or `threshold`, `layout`, `labels`, `ignoreIndex`, as the criterion would have them
  * @throws TypeError, RangeError where shapes, kinds or options do not fit, or the kernels' memory is full
  * @example
  * ```ts
  * using target = prepareTarget(scene, { mask: clouds });
  * for (let epoch = 0; epoch < 100; epoch++) criterion.valueAndGrad(pred, target, { out: grad });
+ * using classes = prepareTarget(tensor(new Int32Array(64 * 64), [64, 64]), { ignoreIndex: 255 });
  * ```
  */
-export function prepareTarget(target: ImageLike, options: PrepareOptions = {}): PreparedTarget {
-  checkOptions("options", options, ["threshold", "valid", "mask", "layout"]);
-  const { mask, ...rest } = options;
-  const settings = checkSettings(copy, rest as RuleOptions, "sample");
-  const checked = checkPixels("target", target);
-  const { shape } = checked;
+export function prepareTarget(
+  target: TensorLike<PixelData | Int32Array>,
+  options: PrepareOptions = {},
+): PreparedTarget {
+  checkOptions("options", options, ["threshold", "valid", "mask", "layout", "labels", "ignoreIndex"]);
+  const { mask, labels: given, ignoreIndex, ...rest } = options;
+  const labels = given ?? (target as Partial<TensorLike> | null)?.data instanceof Int32Array;
+  if (typeof labels !== "boolean") throw new TypeError(`"labels": expected a boolean, got ${kindOf(labels)}`);
+  if (!labels && ignoreIndex !== undefined) {
+    throw new TypeError(`"ignoreIndex": expected it with class labels alone, got it with an image`);
+  }
+  // Labels are checked as crossEntropy checks them; from there on they are an image that their own rule goes for.
+  const base = labels ? crossEntropy(ignoreIndex === undefined ? {} : { ignoreIndex }) : copy;
+  const settings = checkSettings(base, rest as RuleOptions, "sample");
+  const rule = ruleOf(settings);
+  const image = labels ? labelImage(target) : checkPixels("target", target);
+  const { shape } = image;
+  const size = { ...settings, base: copy, rule };
   dimensions(shape, settings.layout, "target");
   // Seen as its own prediction, the target is checked against its mask, and cut as the criteria will cut it.
-  const { fullMask } = prepare(settings, target, target, mask);
+  const { fullMask } = prepare(size, image, image, mask);
   const tensor = zeros(shape);
   try {
     const out = { data: tensor.data, shape: tensor.shape, scale: 1, offset: 0 };
-    const { call } = prepare(settings, target, target, mask, out);
+    const { call } = prepare(size, image, image, mask, out);
     writePrepared(heap(), call, dense("setGrad", heap(), out, call.pred.strides));
   } catch (error) {
     tensor.dispose();
     throw error;
   }
-  return new PreparedTarget(tensor, checked, settings.layout, settings.rule ?? DEFAULT_RULE, fullMask);
+  const { scale, offset } = image;
+  return new PreparedTarget(tensor, { scale, offset, layout: settings.layout, rule, labels, fullMask });
+}
+
+/** Class labels as float32, which holds all that a class can be. */
+function labelImage(target: unknown): Checked<Float32Array> {
+  const labels = checkLabels("target", target);
+  return { ...labels, data: Float32Array.from(labels.data) };
 }

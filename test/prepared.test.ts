@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   CombinedLoss,
+  crossEntropy,
   custom,
   FlexibleWeightedLoss,
   type ImageLike,
@@ -234,6 +235,49 @@ describe("counts are kept", () => {
   });
 });
 
+describe("class labels", () => {
+  const [samples, classes, height, width] = [2, 5, 9, 7];
+  const random = seeded(3);
+  const logits = tensor(
+    Float32Array.from({ length: samples * classes * height * width }, () => 4 * random() - 2),
+    [samples, classes, height, width],
+  );
+  const plane = samples * height * width;
+  const numbers = Array.from({ length: plane }, () => Math.floor(random() * (classes + 1)));
+  const mask = tensor(
+    Uint8Array.from({ length: plane }, () => (random() < 0.3 ? 0 : 1)),
+    [samples, height, width],
+  );
+  const ignoreIndex = classes;
+  const criterion = new FlexibleWeightedLoss(crossEntropy({ ignoreIndex }));
+
+  test.each([Int32Array, Uint8Array, Float32Array])("%o: the same bits as unprepared", (Type) => {
+    const labels = tensor(Type.from(numbers), [samples, height, width]);
+    for (const given of [{}, { mask }]) {
+      using prepared = prepareTarget(labels, { labels: true, ignoreIndex, ...given });
+      const want = criterion.valueAndGrad(logits, labels, given);
+      expectSameBits(Type.name, criterion.valueAndGrad(logits, prepared), want);
+      expectSameBits(Type.name, criterion.valueAndGrad(logits, prepared), want);
+      expect(criterion.forward(logits, prepared).value).toBe(criterion.forward(logits, labels, given).value);
+    }
+  });
+
+  test("go with a criterion of their ignoreIndex, and with no image's", () => {
+    using prepared = prepareTarget(tensor(Int32Array.from(numbers), [samples, height, width]), { ignoreIndex });
+    const others = new FlexibleWeightedLoss(crossEntropy());
+    expect(() => others.forward(logits, prepared)).toThrow(/"target".*ignoreIndex/);
+    expect(() => new FlexibleWeightedLoss(mse()).forward(logits, prepared)).toThrow(/"target".*an image.*class labels/);
+    using image = prepareTarget(tensor(new Float32Array(plane), [samples, height, width]));
+    expect(() => others.forward(logits, image)).toThrow(/"target".*class labels.*an image/);
+  });
+
+  test("that are no class are found as without preparing", () => {
+    const labels = tensor(Int32Array.from(numbers).fill(classes + 2, 10, 11), [samples, height, width]);
+    using prepared = prepareTarget(labels, { ignoreIndex });
+    expect(() => criterion.forward(logits, prepared)).toThrow(/"target".*got 7/);
+  });
+});
+
 describe("errors", () => {
   const shape = [1, 2, 2, 2];
   const target = tensor(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8), shape);
@@ -287,7 +331,20 @@ describe("errors", () => {
     ["unknown option", () => prepareTarget(target, { groupBy: "sample" } as Any), TypeError, /groupBy/],
     ["two rules", () => prepareTarget(target, { threshold: 1, valid: {} } as Any), TypeError, /"threshold"/],
     ["layout", () => prepareTarget(target, { layout: "CHWN" as Any }), RangeError, /"layout".*CHWN/],
-    ["kind of target", () => prepareTarget(tensor(new Int32Array(8), shape) as Any), TypeError, /"target".*Int32Array/],
+    [
+      "kind of target",
+      () => prepareTarget({ data: new Float64Array(8), shape } as Any),
+      TypeError,
+      /"target".*Float64Array/,
+    ],
+    [
+      "rule for labels",
+      () => prepareTarget(tensor(new Int32Array(8), shape), { threshold: 1 }),
+      TypeError,
+      /"threshold"/,
+    ],
+    ["ignoreIndex for an image", () => prepareTarget(target, { ignoreIndex: 1 }), TypeError, /"ignoreIndex".*image/],
+    ["labels", () => prepareTarget(target, { labels: 1 as Any }), TypeError, /"labels".*number/],
     ["no target", () => prepareTarget(undefined as Any), TypeError, /"target"/],
     ["dimensions", () => prepareTarget(tensor(new Float32Array(8), [8])), RangeError, /"target".*\[8\]/],
     [
