@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { CombinedLoss } from "../src/index.ts";
+import { CombinedLoss, tensor } from "../src/index.ts";
 import { criterionOf, memories, place, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
 import { bases, inLayout, invalidOf, layouts, problemOf } from "./support/data.ts";
@@ -76,6 +76,59 @@ describe("CombinedLoss", () => {
         "",
         "",
       ]);
+    }
+  });
+
+  // Terms of the same groups share their counts, and terms of the same tiles their passes; others go alone, in between.
+  test("what terms share changes no bit of any", () => {
+    const all: Term[] = [
+      { weight: 0.5, base: { name: "mse" }, settings: { groupBy: "channel" } },
+      { weight: 2, base: { name: "rmse" }, settings: { groupBy: "channel", weighting: "uniform" } },
+      { weight: -1, base: { name: "huber", params: { delta: 0.1 } }, settings: { groupBy: "channel" } },
+      { weight: 0.25, base: { name: "sam" }, settings: {} },
+      { weight: 3, base: { name: "vectorAngle" }, settings: { groupBy: "channel" } },
+      { weight: 1, base: { name: "mae" }, settings: { groupBy: "channel", valid: { min: 0.2 } } },
+      { weight: 1, base: { name: "ssim", params: { dataRange: 1 } }, settings: { groupBy: "channel" } },
+      { weight: 0.125, base: { name: "charbonnier" }, settings: { groupBy: "sample" } },
+      { weight: 4, base: { name: "dice" }, settings: { groupBy: "sample" } },
+    ];
+    // More than a tile a plane, and a tail.
+    const wide = problemOf({ name: "mse" }, [2, 3, 131, 127], 94);
+    const bytes = Uint8Array.from({ length: 2 * 131 * 127 }, (_, i) => (i % 5 === 0 ? 0 : 1));
+    for (const layout of layouts) {
+      const mask = tensor(bytes, layout === "NCHW" ? [2, 1, 131, 127] : [2, 131, 127, 1]);
+      for (const memory of memories) {
+        const { pred, target } = tensorsOf(inLayout(wide, layout), layout, memory);
+        for (const given of [{}, { mask }]) {
+          const terms = all.map((term) => ({ ...term, settings: { ...term.settings, layout } }));
+          const alone = terms.map(({ weight, base, settings }) =>
+            criterionOf(base, settings).valueAndGrad(pred, target, { ...given, gradOutput: weight }),
+          );
+          const got = criterion(terms).valueAndGrad(pred, target, given);
+          const grad = new Float32Array(pred.data.length);
+          for (const [k, one] of alone.entries())
+            one.grad.data.forEach((g, i) => {
+              grad[i] = k === 0 ? g : at(grad, i) + g;
+            });
+          const where = [layout, memory, given];
+          expect([...where, bitsError(got.grad.data, grad)]).toEqual([...where, ""]);
+          for (const { terms: parts } of [got, criterion(terms).forward(pred, target, given)]) {
+            const bits = parts.map(({ value, groups }) => [
+              value,
+              ...groups.loss,
+              ...groups.weight,
+              ...groups.validCount,
+            ]);
+            const want = alone.map(({ value, groups }) => [
+              value,
+              ...groups.loss,
+              ...groups.weight,
+              ...groups.validCount,
+            ]);
+            expect([...where, bits]).toEqual([...where, want]);
+          }
+        }
+      }
     }
   });
 
