@@ -1,8 +1,10 @@
 // npm run bench -- [LOSS …] [--size 64K …] [--pass value|gradient] [--variant "in place" …] [--rounds 3] [--json FILE]
 // npm run bench -- ssim-masking
+// npm run bench -- evaluate [--side 10000]
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { evaluateArchive } from "./archive.mjs";
 import { makeScene, SCENES } from "./data.mjs";
 import { LOSSES } from "./losses.mjs";
 import { measure } from "./measure.mjs";
@@ -22,11 +24,14 @@ const { positionals, values } = parseArgs({
     variant: { type: "string", multiple: true },
     rounds: { type: "string", default: "3" },
     json: { type: "string" },
+    side: { type: "string", default: "10000" },
   },
 });
 
 if (positionals[0] === "ssim-masking") {
   ssimMasking(await import("../dist/index.js"));
+} else if (positionals[0] === "evaluate") {
+  await evaluateArchive(Number(values.side));
 } else {
   await bench({
     losses: choose("loss", positionals, Object.keys(LOSSES)),

@@ -1,0 +1,94 @@
+// npm run bench -- evaluate [--side 10000]: what the command takes for a pair of large rasters, and where its time goes.
+//
+// Time and memory are those of the command's whole process. The shares come from the same steps in this process: a pass that
+// reads and decodes every strip and drops it, and one that also gathers the metrics.
+
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { smoothField, uniform } from "./data.mjs";
+
+const BANDS = 3;
+const TILE = 512;
+const COMMAND = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+
+/** Tells, as the process ends, how much memory it had at most (KiB). */
+const PEAK = `data:text/javascript,process.on("exit",()=>console.error("peak "+process.resourceUsage().maxRSS))`;
+
+export async function evaluateArchive(side) {
+  const folder = mkdtempSync(join(tmpdir(), "valid-pixel-loss-"));
+  try {
+    const [pred, target] = ["pred.tif", "target.tif"].map((name) => join(folder, name));
+    await writePair(pred, target, side);
+    const megabytes = (statSync(pred).size + statSync(target).size) / 1e6;
+    console.log(
+      `${side} × ${side} × ${BANDS} uint16, deflate, ${TILE}-pixel tiles: ${megabytes.toFixed(0)} MB in two files\n`,
+    );
+    const runs = Array.from({ length: 3 }, () => runCommand(pred, target));
+    const best = runs.toSorted((a, b) => a.seconds - b.seconds)[0];
+    const read = await time(pred, target, async (pair, { readStrips }) => {
+      for await (const _ of readStrips(pair, 0));
+    });
+    const whole = await time(pred, target, (pair, { measurePair }) => measurePair(pair, {}));
+    const row = (what, value) => console.log(`${what.padEnd(52)} ${value}`);
+    row("evaluate, whole process", `${best.seconds.toFixed(1)} s, at most ${best.megabytes.toFixed(0)} MB`);
+    row("reading and decoding alone", `${read.toFixed(1)} s`);
+    row("reading, decoding and metrics", `${whole.toFixed(1)} s`);
+    row("share of decoding", `${((100 * read) / whole).toFixed(0)} %`);
+    row("share of the kernels, SSIM among them", `${(100 * (1 - read / whole)).toFixed(0)} %`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function runCommand(pred, target) {
+  const start = performance.now();
+  const { status, stderr } = spawnSync(process.execPath, ["--import", PEAK, COMMAND, "evaluate", pred, target], {
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(stderr);
+  return { seconds: (performance.now() - start) / 1e3, megabytes: Number(/peak (\d+)/.exec(stderr)[1]) / 1024 };
+}
+
+async function time(pred, target, work) {
+  const [{ Pair }, strips, measure] = await Promise.all(
+    ["Pair", "strips", "measure"].map((name) => import(`../dist/cli/${name}.js`)),
+  );
+  const pair = await Pair.open(pred, target, {});
+  const start = performance.now();
+  await work(pair, { ...strips, ...measure });
+  const seconds = (performance.now() - start) / 1e3;
+  await pair.close();
+  return seconds;
+}
+
+/** Relief with noise, clouds of nodata in the target: digital numbers that compress about as well as a real scene's. */
+async function writePair(pred, target, side) {
+  const { GeoTiffWriter } = await import("../dist/raster/index.js");
+  const random = uniform(1);
+  const coarse = Math.ceil(side / 8);
+  const relief = smoothField(random, coarse, coarse, 12);
+  const clouds = smoothField(random, coarse, coarse, 48);
+  const description = { width: side, height: side, nodata: 0, tile: TILE, interleave: "pixel" };
+  const writers = [];
+  for (const path of [pred, target]) writers.push(await GeoTiffWriter.create(path, "u16", BANDS, description));
+  const rows = 64;
+  for (let top = 0; top < side; top += rows) {
+    const count = Math.min(rows, side - top);
+    const images = writers.map(() => Array.from({ length: BANDS }, () => new Uint16Array(count * side)));
+    for (let y = 0; y < count; y++) {
+      for (let x = 0; x < side; x++) {
+        const at = ((top + y) >> 3) * coarse + (x >> 3);
+        for (let band = 0; band < BANDS; band++) {
+          const truth = 1500 + 700 * band + 3000 * relief[at] + 60 * random();
+          images[0][band][y * side + x] = truth + 80 * (random() - 0.45);
+          images[1][band][y * side + x] = clouds[at] < 0.35 ? 0 : truth;
+        }
+      }
+    }
+    for (const [k, writer] of writers.entries()) await writer.write(images[k]);
+  }
+  for (const writer of writers) await writer.finish();
+}
