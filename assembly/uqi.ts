@@ -7,9 +7,10 @@
 //
 // in terms that do not cancel where the images agree, as in ssim.ts. A quotient 0/0 is none: A or B is 0 then.
 //
-// Rows of sums over 8 pixels of a column, then sums over 8 of these: nothing is carried from window to window, so no rounding is.
+// Sums over 8 rows and 8 columns are made in three steps, of neighbours 1, 2 and 4 apart: 3 additions in place of 7, and nothing is
+// carried from window to window, so no rounding is.
 
-import { low, sumLanes } from "./lanes";
+import { low, lowMask, sumLanes } from "./lanes";
 
 const SIDE: i32 = 8;
 
@@ -19,57 +20,78 @@ const LEAST: f64 = 32;
 /** A variance below this share of the mean square is rounding. */
 const ROUNDING: f64 = 5.7e-14;
 
-// Maps of a row of column sums, one after the other: x, d, x² + y², d², valid.
-const MAPS: i32 = 5;
+/** Columns that are worked on together, so that the rows of their windows stay in the near caches. */
+const COLUMNS: i32 = 128;
 
-/** Bytes of a map: the columns, and what the loops run over the end. */
-function pitch(width: i32): usize {
-  return <usize>((width + SIDE + 7) & ~3) * 8;
+/** Maps of a row, one after the other: x, d, x² + y², d², valid. */
+const MAPS: usize = 5;
+
+/** Bytes of a map: the columns, the windows' reach, and what the loops run over the end. */
+const PITCH: usize = <usize>(COLUMNS + SIDE + 8) * 8;
+const RECORD: usize = MAPS * PITCH;
+
+// In scratch: the sums of columns, the rows that wait to be added to one 1, 2 and 4 rows further down, the sums of windows.
+const WAIT1: usize = 1;
+const WAIT2: usize = 2;
+const WAIT4: usize = 4;
+const WINDOWS: usize = 8;
+
+/** Bytes of scratch. */
+const SCRATCH: usize = 9 * RECORD;
+
+export function uqiScratchBytes(): u32 {
+  return <u32>SCRATCH;
 }
 
-/** Bytes of scratch for rows of `width` pixels. */
-export function uqiScratchBytes(width: u32): u32 {
-  return <u32>pitch(width) * MAPS;
+/** What stood at `place` and `v` together, which takes its place. */
+function delayed(place: usize, v: v128): v128 {
+  const sum = f64x2.add(v128.load(place), v);
+  v128.store(place, v);
+  return sum;
 }
 
-/** Sums over 8 rows of each column, from `row` on. */
-function columnSums(pred: usize, target: usize, width: i32, scratch: usize): void {
-  const map = pitch(width);
+/** Sums over the 8 rows of each of n columns that end with `row`, once seven have gone before. */
+function columnSums(pred: usize, target: usize, n: i32, row: i32, scratch: usize): void {
   const one = f64x2.splat(1);
-  for (let i = 0; i < width; i += 2) {
-    let x = f64x2.splat(0);
-    let d = x;
-    let s = x;
-    let q = x;
-    let m = x;
-    let at = <usize>i * 4;
-    for (let k = 0; k < SIDE; k++) {
-      const stored = v128.load64_zero(target + at);
-      const valid = f32x4.eq(stored, stored);
-      const t = low(v128.and(stored, valid));
-      const p = low(v128.and(v128.load64_zero(pred + at), valid));
-      const e = f64x2.sub(p, t);
-      x = f64x2.add(x, p);
-      d = f64x2.add(d, e);
-      s = f64x2.add(s, f64x2.add(f64x2.mul(p, p), f64x2.mul(t, t)));
-      q = f64x2.add(q, f64x2.mul(e, e));
-      m = f64x2.add(m, v128.and(one, i64x2.extend_low_i32x4_s(valid)));
-      at += <usize>width * 4;
-    }
-    const to = scratch + <usize>i * 8;
-    v128.store(to, x);
-    v128.store(to + map, d);
-    v128.store(to + 2 * map, s);
-    v128.store(to + 3 * map, q);
-    v128.store(to + 4 * map, m);
+  const wait1 = scratch + WAIT1 * RECORD;
+  const wait2 = scratch + (WAIT2 + (row & 1)) * RECORD;
+  const wait4 = scratch + (WAIT4 + (row & 3)) * RECORD;
+  for (let i: usize = 0; i < <usize>n; i += 2) {
+    const stored = v128.load64_zero(target + (i << 2));
+    const valid = f32x4.eq(stored, stored);
+    const t = low(v128.and(stored, valid));
+    const p = low(v128.and(v128.load64_zero(pred + (i << 2)), valid));
+    const d = f64x2.sub(p, t);
+    const s = f64x2.add(f64x2.mul(p, p), f64x2.mul(t, t));
+    const m = v128.and(one, lowMask(valid));
+    let k = i << 3;
+    v128.store(scratch + k, delayed(wait4 + k, delayed(wait2 + k, delayed(wait1 + k, p))));
+    k += PITCH;
+    v128.store(scratch + k, delayed(wait4 + k, delayed(wait2 + k, delayed(wait1 + k, d))));
+    k += PITCH;
+    v128.store(scratch + k, delayed(wait4 + k, delayed(wait2 + k, delayed(wait1 + k, s))));
+    k += PITCH;
+    v128.store(scratch + k, delayed(wait4 + k, delayed(wait2 + k, delayed(wait1 + k, f64x2.mul(d, d)))));
+    k += PITCH;
+    v128.store(scratch + k, delayed(wait4 + k, delayed(wait2 + k, delayed(wait1 + k, m))));
   }
 }
 
-/** The sums of two neighbouring windows. */
-function along(at: usize): v128 {
-  let sum = v128.load(at);
-  for (let k = 1; k < SIDE; k++) sum = f64x2.add(sum, v128.load(at + (k << 3)));
-  return sum;
+/** `into[i] = Σ from[i … i + 7]` for i < n; up to one more is written. */
+function sumAlong(from: usize, into: usize, n: i32): void {
+  let twos = f64x2.add(v128.load(from, 32), v128.load(from, 40));
+  let middle = f64x2.add(v128.load(from, 16), v128.load(from, 24));
+  let fours = f64x2.add(f64x2.add(v128.load(from), v128.load(from, 8)), middle);
+  let nextFours = f64x2.add(middle, twos);
+  for (const end = into + ((<usize>n) << 3); into < end; into += 16, from += 16) {
+    // Of columns i + 6 and i + 7, then with the two before them, then with the four before these.
+    middle = f64x2.add(v128.load(from, 48), v128.load(from, 56));
+    const latest = f64x2.add(twos, middle);
+    v128.store(into, f64x2.add(fours, latest));
+    twos = middle;
+    fours = nextFours;
+    nextFours = latest;
+  }
 }
 
 /**
@@ -87,41 +109,47 @@ export function uqi(
   scratch: usize,
   sums: usize,
 ): void {
-  const map = pitch(width);
   const zero = f64x2.splat(0);
   const one = f64x2.splat(1);
-  for (let row = 0; row < rows; row++) {
-    columnSums(pred, target, width, scratch);
-    pred += <usize>width * 4;
-    target += <usize>width * 4;
-    let total = zero;
-    let windows = zero;
-    for (let i = column0; i < column1; i += 2) {
-      const at = scratch + <usize>i * 8;
-      const n = along(at + 4 * map);
-      let counts = f64x2.ge(n, f64x2.splat(LEAST));
-      if (i + 1 == column1) counts = i64x2.replace_lane(counts, 1, 0);
-      if (!v128.any_true(counts)) continue;
-      const muX = f64x2.div(along(at), n);
-      const muD = f64x2.div(along(at + map), n);
-      const muY = f64x2.sub(muX, muD);
-      const square = f64x2.div(along(at + 2 * map), n);
-      const muD2 = f64x2.mul(muD, muD);
-      const luminance = f64x2.add(f64x2.mul(muX, muX), f64x2.mul(muY, muY));
-      let varS = f64x2.sub(square, luminance);
-      varS = v128.andnot(varS, f64x2.le(varS, f64x2.mul(square, f64x2.splat(ROUNDING))));
-      // Rounding may leave σd² outside of its bounds, 0 and 2 (σx² + σy²). NaN passes.
-      const varD = f64x2.pmin(
-        f64x2.pmax(f64x2.sub(f64x2.div(along(at + 3 * map), n), muD2), zero),
-        f64x2.add(varS, varS),
-      );
-      const a = v128.andnot(f64x2.div(muD2, luminance), f64x2.eq(luminance, zero));
-      const b = v128.andnot(f64x2.div(varD, varS), f64x2.eq(varS, zero));
-      const quality = f64x2.mul(f64x2.sub(one, a), f64x2.sub(one, b));
-      total = f64x2.add(total, v128.and(quality, counts));
-      windows = f64x2.add(windows, v128.and(one, counts));
+  let total = zero;
+  let windows = zero;
+  for (let left = column0; left < column1; left += COLUMNS) {
+    const n = min(COLUMNS, column1 - left);
+    memory.fill(scratch, 0, SCRATCH);
+    let at = <usize>left * 4;
+    for (let row = 0; row < rows + SIDE - 1; row++, at += <usize>width * 4) {
+      columnSums(pred + at, target + at, n + SIDE - 1, row, scratch);
+      if (row < SIDE - 1) continue;
+      const summed = scratch + WINDOWS * RECORD;
+      for (let k: usize = 0; k < MAPS; k++) sumAlong(scratch + k * PITCH, summed + k * PITCH, n);
+      for (let i = 0; i < n; i += 2) {
+        const x = summed + ((<usize>i) << 3);
+        const weight = v128.load(x, 4 * PITCH);
+        let counts = f64x2.ge(weight, f64x2.splat(LEAST));
+        if (i + 1 == n) counts = i64x2.replace_lane(counts, 1, 0);
+        if (!v128.any_true(counts)) continue;
+        const share = f64x2.div(one, weight);
+        const muX = f64x2.mul(v128.load(x), share);
+        const muD = f64x2.mul(v128.load(x, PITCH), share);
+        const muY = f64x2.sub(muX, muD);
+        const square = f64x2.mul(v128.load(x, 2 * PITCH), share);
+        const muD2 = f64x2.mul(muD, muD);
+        const luminance = f64x2.add(f64x2.mul(muX, muX), f64x2.mul(muY, muY));
+        let varS = f64x2.sub(square, luminance);
+        varS = v128.andnot(varS, f64x2.le(varS, f64x2.mul(square, f64x2.splat(ROUNDING))));
+        // Rounding may leave σd² outside of its bounds, 0 and 2 (σx² + σy²). NaN passes.
+        const varD = f64x2.pmin(
+          f64x2.pmax(f64x2.sub(f64x2.mul(v128.load(x, 3 * PITCH), share), muD2), zero),
+          f64x2.add(varS, varS),
+        );
+        const a = v128.andnot(f64x2.div(muD2, luminance), f64x2.eq(luminance, zero));
+        const b = v128.andnot(f64x2.div(varD, varS), f64x2.eq(varS, zero));
+        const quality = f64x2.mul(f64x2.sub(one, a), f64x2.sub(one, b));
+        total = f64x2.add(total, v128.and(quality, counts));
+        windows = f64x2.add(windows, v128.and(one, counts));
+      }
     }
-    store<f64>(sums, load<f64>(sums) + sumLanes(total));
-    store<f64>(sums + 8, load<f64>(sums + 8) + sumLanes(windows));
   }
+  store<f64>(sums, load<f64>(sums) + sumLanes(total));
+  store<f64>(sums + 8, load<f64>(sums + 8) + sumLanes(windows));
 }

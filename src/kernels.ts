@@ -73,7 +73,7 @@ export interface Exports {
     target: number,
     mask: number,
   ): void;
-  uqiScratchBytes(width: number): number;
+  uqiScratchBytes(): number;
   uqi(
     pred: number,
     target: number,

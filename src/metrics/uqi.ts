@@ -27,7 +27,7 @@ export function uqiSums(prepared: Prepared, { left, right, top, bottom }: Sides)
   if (rows.first < rows.last && columns.first < columns.last) {
     Workspace.use(kernels, (workspace) => {
       const { exports } = kernels;
-      const scratch = workspace.area("uqi scratch", exports.uqiScratchBytes(width));
+      const scratch = workspace.area("uqi scratch", exports.uqiScratchBytes());
       const room = workspace.area("uqi sums", 2 * 8);
       const strips = new Strips(workspace, prepared);
       const around = { ...rows, below: SIDE - 1 };
