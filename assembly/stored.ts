@@ -50,13 +50,24 @@ function gatherAs<S extends number>(from: usize, stride: usize, to: usize, n: u3
   for (const end = to + n * 4; to < end; to += 4, from += stride) store<f32>(to, <f32>load<S>(from));
 }
 
-/** scale · v + offset of n consecutive elements, a multiple of 4. */
+/** scale · v + offset of n consecutive elements. */
 function calibrateAs<S extends number>(from: usize, to: usize, n: u32, scale0: f32, offset0: f32): void {
   const scale = f32x4.splat(scale0);
   const offset = f32x4.splat(offset0);
-  for (const end = to + n * 4; to < end; to += 16, from += 4 * sizeof<S>()) {
+  const step: usize = 4 * sizeof<S>();
+  for (const end = to + n * 4; to < end; to += 64, from += 4 * step) {
     v128.store(to, f32x4.add(f32x4.mul(read4<S>(from), scale), offset));
+    v128.store(to, f32x4.add(f32x4.mul(read4<S>(from + step), scale), offset), 16);
+    v128.store(to, f32x4.add(f32x4.mul(read4<S>(from + 2 * step), scale), offset), 32);
+    v128.store(to, f32x4.add(f32x4.mul(read4<S>(from + 3 * step), scale), offset), 48);
   }
+}
+
+/** Where four stored numbers do not count: all ones, which is NaN, in their lanes. */
+function unwanted(v: v128, lo: v128, hi: v128, nodata: usize, nodataEnd: usize): v128 {
+  let valid = v128.and(f32x4.ge(v, lo), f32x4.le(v, hi));
+  for (let at = nodata; at < nodataEnd; at += 4) valid = v128.and(valid, f32x4.ne(v, v128.load32_splat(at)));
+  return v128.not(valid);
 }
 
 /**
@@ -79,17 +90,20 @@ function selectAs<S extends number>(
   const offset = f32x4.splat(offset0);
   const lo = f32x4.splat(min);
   const hi = f32x4.splat(max);
-  const nan = f32x4.splat(NaN);
-  for (const end = to + n * 4; to < end; to += 16, from += 4 * sizeof<S>()) {
-    const v = read4<S>(from);
-    let valid = v128.and(f32x4.ge(v, lo), f32x4.le(v, hi));
-    for (let at = nodata; at < nodataEnd; at += 4) valid = v128.and(valid, f32x4.ne(v, v128.load32_splat(at)));
+  const step: usize = 4 * sizeof<S>();
+  for (const end = to + n * 4; to < end; to += 32, from += 2 * step) {
+    const v0 = read4<S>(from);
+    const v1 = read4<S>(from + step);
+    let out0 = unwanted(v0, lo, hi, nodata, nodataEnd);
+    let out1 = unwanted(v1, lo, hi, nodata, nodataEnd);
     if (mask) {
-      const bytes = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(mask)));
-      valid = v128.and(valid, i32x4.ne(bytes, i32x4.splat(0)));
-      mask += 4;
+      const masked = i16x8.eq(i16x8.extend_low_i8x16_u(v128.load64_zero(mask)), i16x8.splat(0));
+      out0 = v128.or(out0, i32x4.extend_low_i16x8_s(masked));
+      out1 = v128.or(out1, i32x4.extend_high_i16x8_s(masked));
+      mask += 8;
     }
-    v128.store(to, v128.bitselect(f32x4.add(f32x4.mul(v, scale), offset), nan, valid));
+    v128.store(to, v128.or(out0, f32x4.add(f32x4.mul(v0, scale), offset)));
+    v128.store(to, v128.or(out1, f32x4.add(f32x4.mul(v1, scale), offset)), 16);
   }
 }
 
@@ -107,7 +121,7 @@ export function gatherStored(from: usize, stride: usize, type: Type, to: usize, 
   else gatherAs<i32>(from, stride, to, n);
 }
 
-/** Values of n consecutive stored numbers of `type`, n rounded up to a multiple of 4. */
+/** Values of n consecutive stored numbers of `type`, n rounded up to a multiple of 16. */
 export function calibrate(scale: f32, offset: f32, from: usize, type: Type, to: usize, n: u32): void {
   if (type == Type.F32) calibrateAs<f32>(from, to, n, scale, offset);
   else if (type == Type.U8) calibrateAs<u8>(from, to, n, scale, offset);

@@ -226,19 +226,20 @@ class Computation {
     const asStored = late
       ? !(target.array instanceof Uint8Array || target.array instanceof Int16Array)
       : plain && isFloat(target);
-    const least = asStored && !mask ? leastOf(call) : undefined;
-    this.#setRule(late, least);
+    this.#setRule(late, asStored && !mask);
     exports.clearGroups(job);
     this.#targets = mask ? [call.target, mask] : [call.target];
     this.#inputs = [call.pred, ...this.#targets];
   }
 
-  /** `late`: stored numbers are scaled after they are compared. `least`: target ≥ that is the whole rule. */
-  #setRule(late: boolean, least: number | undefined): void {
+  /** `late`: stored numbers are scaled after they are compared. `asStored`: they can be compared where they lie. */
+  #setRule(late: boolean, asStored: boolean): void {
     const { kernels, job } = this.#workspace;
     const { rule, mask, geometry } = this.#call;
-    const simple = least === undefined ? 0 : 1;
-    kernels.exports.setRule(job, simple, least ?? rule.min, rule.max, this.#nodata, rule.nodata.length);
+    const least = leastOf(this.#call);
+    const simple = asStored && least !== undefined ? 1 : 0;
+    const nodataCount = least === undefined ? rule.nodata.length : 0;
+    kernels.exports.setRule(job, simple, least ?? rule.min, rule.max, this.#nodata, nodataCount);
     if (mask) kernels.exports.setMaskRows(job, geometry.width, mask.row);
     if (late) kernels.exports.setIntegers(job);
   }
@@ -287,7 +288,7 @@ class Computation {
 
   prepare(to: Operand): Step {
     // Integers stay as they are stored, for the losses that scale late.
-    this.#setRule(true, undefined);
+    this.#setRule(true, false);
     return this.#step("Prepare", [...this.#targets, to], { collect: false });
   }
 

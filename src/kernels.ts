@@ -3,8 +3,11 @@ import { kernelsHex, memoryFlagOffset } from "./module.ts";
 
 const PAGE = 65536;
 
+/** What loops read past the end of an array, in whole steps: it has to be memory. */
+const SLACK = 64;
+
 /** The kernels' loops compare addresses with the end of their range, which therefore must not be 2³². */
-const LAST_ADDRESS = 2 ** 32 - 64;
+const LAST_ADDRESS = 2 ** 32 - SLACK;
 
 /** What assembly/index.ts exports. Pointers, counts and sizes are u32: read back through `>>> 0`. */
 export interface Exports {
@@ -192,7 +195,7 @@ export class Kernels {
           "free tensors with dispose(), or pass ordinary Float32Arrays, which are staged piece by piece",
       );
     if (end > LAST_ADDRESS) throw full(LAST_ADDRESS);
-    const missing = Math.ceil((end - this.memory.buffer.byteLength) / PAGE);
+    const missing = Math.ceil((end + SLACK - this.memory.buffer.byteLength) / PAGE);
     if (missing > 0) {
       try {
         this.memory.grow(missing);
@@ -201,7 +204,7 @@ export class Kernels {
       }
       this.#look();
     }
-    return Math.min(this.memory.buffer.byteLength, LAST_ADDRESS);
+    return this.memory.buffer.byteLength - SLACK;
   }
 
   #look(): void {
