@@ -49,7 +49,7 @@ describe("the report", () => {
   });
 
   const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
-  if (!chromium) console.warn("the report in a browser: skipped, Chromium is not installed (apt-get install chromium)");
+  if (!chromium) console.warn("the report in a browser: skipped, Chromium is not installed (test/install-tools.sh)");
 
   /** What a page says on its console, and what it asks the network for, by Chromium's own log. */
   function open(name: string): { console: string[]; requests: string[] } {

@@ -12,13 +12,13 @@ import {
 import { sampleArrays, samplesFromBytes } from "../../src/raster/samples.ts";
 import { temporaryFolder } from "./folder.ts";
 
-/** GDAL writes what we read, and reads what we write. `install-gdal.sh` installs it. */
+/** GDAL writes what we read, and reads what we write. `test/install-tools.sh` installs it. */
 const present = (() => {
   try {
     execFileSync("gdalinfo", ["--version"], { stdio: "ignore" });
     return true;
   } catch {
-    console.warn("GDAL: skipped, gdalinfo is not installed (test/raster/install-gdal.sh)");
+    console.warn("GDAL: skipped, gdalinfo is not installed (test/install-tools.sh)");
     return false;
   }
 })();

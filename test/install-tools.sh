@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# What some tests need besides npm packages, and skip without: GDAL's command line, and Chromium to look at pages.
+# Debian, Ubuntu; needs root.
+set -euo pipefail
+apt-get update -qq
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gdal-bin chromium >/dev/null
+gdalinfo --version
+chromium --version
