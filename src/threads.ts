@@ -143,9 +143,7 @@ export class Pool {
 
   static async start(kernels: Kernels, count: number): Promise<Pool> {
     const made = new Pool(kernels, count);
-    const indices = Array.from({ length: count }, (_, i) => i + 1);
-    const hands = await Promise.all(indices.map((index) => made.#hire(index)));
-    made.#hands = hands.filter((hand) => hand !== undefined);
+    await Promise.all(Array.from({ length: count }, (_, i) => made.#hire(i + 1)));
     return made;
   }
 
@@ -222,17 +220,17 @@ export class Pool {
     Atomics.store(this.#at, BUSY + hand.index, 0);
   }
 
-  /** Starts a worker; `undefined` where the host has none, or will not run it. */
-  async #hire(index: number): Promise<Hand | undefined> {
+  /** Starts a worker, where the host has any and will run it. */
+  async #hire(index: number): Promise<void> {
     const data = { module: this.#kernels.module, memory: this.#kernels.memory, control: this.#control, index };
     const gone = () => {
       this.#hands = this.#hands.filter((hand) => hand.index !== index);
       Atomics.store(this.#at, BUSY + index, 0);
     };
     try {
-      return await (isNode() ? hireNode(data, gone) : hireWeb(data, gone));
+      this.#hands.push(await (isNode() ? hireNode(data, gone) : hireWeb(data, gone)));
     } catch {
-      return undefined;
+      // The others go on without it.
     }
   }
 }
@@ -257,6 +255,7 @@ async function hireNode(data: WorkerData, gone: () => void): Promise<Hand> {
   await new Promise<void>((resolve, reject) => {
     worker.once("message", () => resolve());
     worker.once("error", reject);
+    worker.once("exit", reject);
   });
   worker.on("error", gone);
   worker.on("exit", gone);
@@ -265,8 +264,8 @@ async function hireNode(data: WorkerData, gone: () => void): Promise<Hand> {
 
 async function hireWeb(data: WorkerData, gone: () => void): Promise<Hand> {
   const url = URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }));
+  const worker = new Worker(url);
   try {
-    const worker = new Worker(url);
     await new Promise<void>((resolve, reject) => {
       worker.onmessage = () => resolve();
       worker.onerror = reject;
@@ -274,6 +273,10 @@ async function hireWeb(data: WorkerData, gone: () => void): Promise<Hand> {
     });
     worker.onerror = gone;
     return { index: data.index, terminate: () => worker.terminate() };
+  } catch (error) {
+    // A page that is not cross-origin isolated cannot send the memory: the worker would wait for it forever.
+    worker.terminate();
+    throw error;
   } finally {
     URL.revokeObjectURL(url);
   }

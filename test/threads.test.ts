@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { createContext, runInContext } from "node:vm";
 import { Worker } from "node:worker_threads";
-import { buildSync } from "esbuild";
+import { type BuildOptions, buildSync } from "esbuild";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   CombinedLoss,
@@ -236,19 +237,49 @@ test("a clock that jumps, as when a process is stopped and goes on, costs no wor
   target.dispose();
 });
 
-describe("a process of its own", () => {
-  // Bundled from the sources, as the suite runs them.
-  const { outputFiles } = buildSync({
-    entryPoints: [fileURLToPath(new URL("../src/index.ts", import.meta.url))],
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    write: false,
+/** The sources that the suite runs, as one script. */
+function bundle(options: BuildOptions): string {
+  const entryPoints = [fileURLToPath(new URL("../src/index.ts", import.meta.url))];
+  return buildSync({ ...options, entryPoints, bundle: true, write: false }).outputFiles?.[0]?.text ?? "";
+}
+
+describe("workers that do not start", () => {
+  test("because they end at once: fewer threads, no hang", async () => {
+    vi.spyOn(Worker.prototype, "unref").mockImplementation(function (this: Worker) {
+      workers.push(this);
+      if (workers.length !== 2) void this.terminate();
+    });
+    expect(await setThreads(4)).toBe(2);
+    expect(await setThreads(1)).toBe(1);
+    await vi.waitFor(() => expect(alive()).toBe(0));
   });
+
+  test("because a page that is not cross-origin isolated cannot send them memory: none is left waiting", async () => {
+    const running = new Set<object>();
+    class PageWorker {
+      constructor() {
+        running.add(this);
+      }
+      postMessage() {
+        throw new Error("DataCloneError");
+      }
+      terminate() {
+        running.delete(this);
+      }
+    }
+    const page = createContext({ Worker: PageWorker, URL, Blob });
+    runInContext(bundle({ platform: "browser", format: "iife", globalName: "loss" }), page);
+    expect(await runInContext("loss.setThreads(3)", page)).toBe(1);
+    expect(running.size).toBe(0);
+  });
+});
+
+describe("a process of its own", () => {
+  const script = bundle({ platform: "node", format: "esm" });
 
   test("exits by itself with workers idle", async () => {
     const child = promisify(execFile)(process.execPath, ["--input-type=module"], { timeout: 20_000 });
-    child.child.stdin?.end(`${outputFiles[0]?.text}
+    child.child.stdin?.end(`${script}
       const pred = zeros([4, 3, 256, 256]);
       const target = zeros([4, 3, 256, 256]);
       pred.data.fill(0.5);
