@@ -59,6 +59,9 @@ export interface MaskStrides extends Strides {
 /** Elements of a tile: two of them and the gradient's fit any second-level cache. */
 export const TILE = 16384;
 
+/** Pixels of a unit plane: the kernels count them, up to the end of the last tile, in 32 bits. */
+const MAX_PIXELS = 2 ** 32 - TILE;
+
 /** Tiles are whole numbers of kernel steps. */
 const STEP = 16;
 
@@ -69,9 +72,14 @@ export function dimensions(shape: readonly number[], layout: Layout, name: strin
     throw new RangeError(`"${name}": expected shape ${full} or [H, W], got ${showShape(shape)}`);
   }
   const [samples, a, b, c] = fourOf(shape, layout);
-  return layout === "NCHW"
-    ? { samples, channels: a, height: b, width: c }
-    : { samples, channels: c, height: a, width: b };
+  const size =
+    layout === "NCHW" ? { samples, channels: a, height: b, width: c } : { samples, channels: c, height: a, width: b };
+  if (size.height * size.width > MAX_PIXELS) {
+    throw new RangeError(
+      `"${name}": expected planes of at most ${MAX_PIXELS} pixels, got ${size.height}×${size.width}`,
+    );
+  }
+  return size;
 }
 
 function fourOf(shape: readonly number[], layout: Layout): [number, number, number, number] {
@@ -125,7 +133,9 @@ export function geometry(
       rows,
     };
   };
-  if (scope === "element" && bySample && fullMask) return view(image, 1, 1, 1, { sample: image, channel: 0, pixel: 1 });
+  if (scope === "element" && bySample && fullMask && image <= MAX_PIXELS) {
+    return view(image, 1, 1, 1, { sample: image, channel: 0, pixel: 1 });
+  }
   if (layout === "NHWC" && channels !== 1) {
     return view(plane, channels, 1, bySample ? channels : 1, { sample: image, channel: 1, pixel: channels });
   }
