@@ -162,25 +162,32 @@ export interface Ids {
 export class Kernels {
   readonly exports: Exports;
   readonly allocator: Allocator;
-  readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
   readonly shared: boolean;
   readonly ids: Ids;
+  // Private, so that no declaration speaks of WebAssembly: the types of a project without "dom" do not have it.
+  readonly #module: WebAssembly.Module;
+  readonly #memory: WebAssembly.Memory;
   /** Every buffer object that the memory has shown itself as: a shared one gets a new object when it grows. */
   readonly #buffers = new WeakSet<ArrayBufferLike>();
   f32!: Float32Array;
   f64!: Float64Array;
   u8!: Uint8Array;
 
-  constructor(memory: WebAssembly.Memory, shared: boolean) {
-    this.memory = memory;
-    this.shared = shared;
-    this.module = compile(shared);
-    const instance = new WebAssembly.Instance(this.module, { env: { memory } });
+  /** `memory`: pages to begin with, pages at most, and whether other threads can see it. */
+  constructor(memory: { initial: number; maximum: number; shared?: true }) {
+    this.#memory = new WebAssembly.Memory(memory);
+    this.shared = memory.shared ?? false;
+    this.#module = compile(this.shared);
+    const instance = new WebAssembly.Instance(this.#module, { env: { memory: this.#memory } });
     this.exports = instance.exports as unknown as Exports;
     this.ids = enumsOf(instance.exports);
     this.allocator = new Allocator(this.exports.heapStart(), (end) => this.#grow(end));
     this.#look();
+  }
+
+  /** What a worker makes an instance of: `{ module, memory }`. */
+  get parts(): object {
+    return { module: this.#module, memory: this.#memory };
   }
 
   /** Whether `buffer` is this memory. */
@@ -195,20 +202,20 @@ export class Kernels {
           "free tensors with dispose(), or pass ordinary Float32Arrays, which are staged piece by piece",
       );
     if (end > LAST_ADDRESS) throw full(LAST_ADDRESS);
-    const missing = Math.ceil((end + SLACK - this.memory.buffer.byteLength) / PAGE);
+    const missing = Math.ceil((end + SLACK - this.#memory.buffer.byteLength) / PAGE);
     if (missing > 0) {
       try {
-        this.memory.grow(missing);
+        this.#memory.grow(missing);
       } catch {
-        throw full(this.memory.buffer.byteLength);
+        throw full(this.#memory.buffer.byteLength);
       }
       this.#look();
     }
-    return this.memory.buffer.byteLength - SLACK;
+    return this.#memory.buffer.byteLength - SLACK;
   }
 
   #look(): void {
-    const { buffer } = this.memory;
+    const { buffer } = this.#memory;
     this.#buffers.add(buffer);
     this.f32 = new Float32Array(buffer);
     this.f64 = new Float64Array(buffer);
@@ -234,7 +241,7 @@ export function heap(): Kernels {
  * element by element, which takes twice the time.
  */
 export function staging(): Kernels {
-  stagingKernels ??= new Kernels(new WebAssembly.Memory({ initial: 1, maximum: PAGE }), false);
+  stagingKernels ??= new Kernels({ initial: 1, maximum: PAGE });
   return stagingKernels;
 }
 
@@ -246,7 +253,7 @@ export function inHeap(buffer: ArrayBufferLike): boolean {
 function shared(): Kernels | undefined {
   for (let maximum = PAGE; maximum >= PAGE / 16; maximum /= 2) {
     try {
-      return new Kernels(new WebAssembly.Memory({ initial: 1, maximum, shared: true }), true);
+      return new Kernels({ initial: 1, maximum, shared: true });
     } catch {
       // Address space that large, or shared memory at all, is not to be had.
     }
@@ -257,7 +264,7 @@ function shared(): Kernels | undefined {
 function reserved(): Kernels {
   for (let size = PAGE / 2; ; size /= 2) {
     try {
-      return new Kernels(new WebAssembly.Memory({ initial: size, maximum: size }), false);
+      return new Kernels({ initial: size, maximum: size });
     } catch (error) {
       if (size <= 256) throw error;
     }

@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import { checkCalibration, checkChoice, checkOptions, checkShape, elements, kindOf, show, showShape } from "./check.ts";
 import { heap } from "./kernels.ts";
 import type { PreparedTarget } from "./prepareTarget.ts";

@@ -41,7 +41,7 @@ export class LostWorker extends Error {}
 
 /** What every worker runs: plain JavaScript, as it is handed over as text. */
 const workerSource = `
-const start = ({ module, memory, control, index }) => {
+const start = ({ parts: { module, memory }, control, index }) => {
   const { run } = new WebAssembly.Instance(module, { env: { memory } }).exports;
   const at = new Int32Array(memory.buffer, control, ${BUSY + MAX_THREADS});
   let round = 0;
@@ -222,7 +222,7 @@ export class Pool {
 
   /** Starts a worker, where the host has any and will run it. */
   async #hire(index: number): Promise<void> {
-    const data = { module: this.#kernels.module, memory: this.#kernels.memory, control: this.#control, index };
+    const data = { parts: this.#kernels.parts, control: this.#control, index };
     const gone = () => {
       this.#hands = this.#hands.filter((hand) => hand.index !== index);
       Atomics.store(this.#at, BUSY + index, 0);
@@ -236,8 +236,7 @@ export class Pool {
 }
 
 interface WorkerData {
-  readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
+  readonly parts: object;
   readonly control: number;
   readonly index: number;
 }
