@@ -57,6 +57,11 @@ export class PreparedTarget implements Disposable {
     this.fullMask = of.fullMask;
   }
 
+  /** @internal What `tensor`, a part of this one's, is as a prepared target. */
+  with(tensor: Tensor): PreparedTarget {
+    return new PreparedTarget(tensor, this, this.layout, this.rule, this.fullMask);
+  }
+
   /** Frees the memory. Any later use throws; a second call does nothing. */
   dispose(): void {
     this.tensor.dispose();

@@ -1,14 +1,17 @@
 import { describe, expect, test } from "vitest";
 import {
+  BandMetrics,
   CombinedLoss,
   crossEntropy,
   custom,
   FlexibleWeightedLoss,
   type ImageLike,
+  LossAccumulator,
   mse,
   type PreparedTarget,
   type PrepareOptions,
   prepareTarget,
+  ssim,
   tensor,
   zeros,
 } from "../src/index.ts";
@@ -173,6 +176,36 @@ describe("the same bits as the plain target", () => {
     );
     expectSameBits("custom", half.valueAndGrad(pred, prepared), half.valueAndGrad(pred, target, { mask }));
   });
+});
+
+test("as a window whose halo is cut off, stored integers included", () => {
+  const shape = [2, 20, 24];
+  const stored = Uint16Array.from({ length: 960 }, (_, i) => (i * 7919) % 10007);
+  const calibration = { scale: 1e-4, offset: -0.1 };
+  const valid = { min: 1000, nodata: 7919 };
+  const pred = tensor(
+    Float32Array.from(stored, (v) => v / 9000),
+    shape,
+  );
+  const mask = tensor(maskOf([1, 1, 20, 24], "NCHW").data, [20, 24]);
+  const target = tensor(stored, shape, calibration);
+  using prepared = prepareTarget(target, { valid, mask });
+  const window = { sample: "scene", halo: { top: 5, left: 3 } };
+  const loss = (given: ImageLike | PreparedTarget, options: { mask?: typeof mask }) =>
+    new LossAccumulator(
+      new CombinedLoss(
+        [mse(), ssim({ dataRange: 1 })].map((base) => ({ weight: 1, loss: new FlexibleWeightedLoss(base, { valid }) })),
+      ),
+    )
+      .add(pred, given, { ...window, ...options })
+      .finish();
+  expect(loss(prepared, {})).toEqual(loss(target, { mask }));
+  const figures = (given: ImageLike | PreparedTarget, options: { mask?: typeof mask }) => {
+    const metrics = new BandMetrics({ bands: ["B02", "B03"], dataRange: 1, valid });
+    metrics.update(pred, given, { ...window, ...options });
+    return metrics.compute();
+  };
+  expect(figures(prepared, {})).toEqual(figures(target, { mask }));
 });
 
 describe("counts are kept", () => {

@@ -2,7 +2,8 @@
 
 import { type Checked, checkOptions, checkTensor, elements, kindOf, show } from "../check.ts";
 import type { Dimensions, Layout } from "../plan.ts";
-import type { PixelData } from "../tensor.ts";
+import { PreparedTarget } from "../prepareTarget.ts";
+import { type PixelData, tensor } from "../tensor.ts";
 
 /**
  * Pixels that a window needs from its neighbours on each side for SSIM to come out as if the image had been whole, or all there are
@@ -51,10 +52,13 @@ type Copyable = ArrayBufferView & {
   subarray(start: number, end: number): Copyable;
 };
 
+type Data = PixelData | Int32Array;
+
 const KINDS = [Float32Array, Uint8Array, Int16Array, Uint16Array, Int32Array];
 
 /**
- * The core of an array of a window, copied. A mask stays broadcast along the dimensions that it is.
+ * The core of an array of a window, copied. A mask stays broadcast along the dimensions that it is, and a prepared target is
+ * prepared.
  *
  * @param rank number of dimensions of the image: [H, W] has no channels in either layout
  */
@@ -63,11 +67,21 @@ export function coreOf(
   array: unknown,
   rank: number,
   layout: Layout,
+  sides: Sides,
+): Checked<Data> | PreparedTarget {
+  if (!(array instanceof PreparedTarget)) return crop(checkTensor<Data>(name, array, ...KINDS), rank, layout, sides);
+  const { data, shape } = crop(checkTensor<Float32Array>(name, array.tensor, Float32Array), rank, layout, sides);
+  return array.with(tensor(data, shape));
+}
+
+function crop<D extends Data>(
+  array: Checked<D>,
+  rank: number,
+  layout: Layout,
   { left, right, top, bottom }: Sides,
-): Checked<PixelData | Int32Array> {
-  const tensor = checkTensor<PixelData | Int32Array>(name, array, ...KINDS);
+): Checked<D> {
   // Dimensions are counted from the last one, as broadcasting does.
-  const { shape } = tensor;
+  const { shape } = array;
   const x = shape.length - (layout === "NHWC" && rank > 2 ? 2 : 1);
   const y = x - 1;
   const cut = (axis: number, before: number, after: number) => {
@@ -80,7 +94,7 @@ export function coreOf(
   const planes = elements(shape.slice(0, Math.max(y, 0)));
   const run = columns.count * perPixel;
 
-  const source = tensor.data as unknown as Copyable;
+  const source = array.data as unknown as Copyable;
   const data = new source.constructor(planes * rows.count * run);
   for (let plane = 0; plane < planes; plane++) {
     for (let row = 0; row < rows.count; row++) {
@@ -89,5 +103,5 @@ export function coreOf(
     }
   }
   const cropped = shape.map((size, axis) => (axis === y ? rows.count : axis === x ? columns.count : size));
-  return { ...tensor, data: data as unknown as Checked<PixelData>["data"], shape: cropped };
+  return { ...array, data: data as unknown as Checked<D>["data"], shape: cropped };
 }
