@@ -1,0 +1,31 @@
+/** What the package weighs over the wire, kernels included: one minified bundle for browsers, compressed with brotli. */
+import { brotliCompressSync } from "node:zlib";
+import { build } from "esbuild";
+import { expect, test } from "vitest";
+
+const losses =
+  "FlexibleWeightedLoss, mse, mae, rmse, huber, smoothL1, charbonnier, logCosh, pinball, bce, bceWithLogits, poissonNLL, " +
+  "crossEntropy, dice, vectorAngle, sam, ssim, custom";
+
+test.each([
+  // The kernels alone are 19.5 kB.
+  { entry: "FlexibleWeightedLoss and the base losses", exported: `{ ${losses} }`, limit: 31_000 },
+  { entry: "everything", exported: "*", limit: 40_000 },
+])("$entry: at most $limit bytes, and nothing of Node", async ({ entry, exported, limit }) => {
+  // A bundle with warnings, or with an import that a browser has not, fails.
+  const { outputFiles, metafile, warnings } = await build({
+    stdin: { contents: `export ${exported} from "./src/index.ts"`, resolveDir: "." },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "browser",
+    write: false,
+    metafile: true,
+  });
+  const bytes = brotliCompressSync(outputFiles[0]?.contents ?? "").length;
+  console.log(`${entry}: ${bytes} bytes`);
+  expect(warnings).toEqual([]);
+  expect(Object.keys(metafile.inputs).filter((file) => /node_modules|src\/(cli|raster)/.test(file))).toEqual([]);
+  expect(bytes).toBeGreaterThan(20_000);
+  expect(bytes).toBeLessThan(limit);
+});
