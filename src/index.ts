@@ -1,4 +1,10 @@
-export { type CombinedGradientResult, CombinedLoss, type CombinedResult, type Term } from "./CombinedLoss.ts";
+export {
+  type CombinedGradientOptions,
+  type CombinedGradientResult,
+  CombinedLoss,
+  type CombinedResult,
+  type Term,
+} from "./CombinedLoss.ts";
 export type { Groups } from "./compute.ts";
 export type {
   ForwardOptions,
@@ -7,6 +13,8 @@ export type {
   LossOptions,
   LossResult,
   Reduction,
+  RuleOptions,
+  ValueOf,
   Weighting,
 } from "./criterion.ts";
 export { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
@@ -44,6 +52,7 @@ export {
   type PixelData,
   type TargetLike,
   Tensor,
+  type TensorData,
   type TensorLike,
   type TensorView,
   tensor,

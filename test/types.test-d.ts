@@ -1,5 +1,6 @@
 /** What the types allow and what they refuse: checked by tsc, never run. */
 import {
+  type CombinedGradientOptions,
   CombinedLoss,
   crossEntropy,
   custom,
@@ -7,11 +8,15 @@ import {
   huber,
   mse,
   prepareTarget,
+  type Reduction,
+  type RuleOptions,
   sam,
   setThreads,
   ssim,
   type Tensor,
+  type TensorData,
   tensor,
+  type ValueOf,
   validPixelWeightedLoss,
   zeros,
 } from "../src/index.ts";
@@ -116,6 +121,13 @@ same<number>()(validPixelWeightedLoss(pred, target, mse(), { groupBy: "channel" 
 same<number>()(validPixelWeightedLoss(pred, target, (p) => p.length));
 same<Promise<number>>()(setThreads(2));
 
+// What the signatures speak of can be spoken of.
+const reduce = <R extends Reduction>(loss: CombinedLoss<R>, options: CombinedGradientOptions<R>): ValueOf<R> =>
+  loss.valueAndGrad(pred, target, options).value;
+same<number>()(reduce(combined, { normalizer: [1, 2] }));
+const rule: RuleOptions = { threshold: 0 };
+const { data }: Tensor<TensorData> = zeros([2, 2], { type: "int16" });
+
 // SSIM.
 new FlexibleWeightedLoss(ssim({ dataRange: 1, invalid: "erode" }));
 // @ts-expect-error the data range has no default
@@ -144,4 +156,4 @@ mean.forward(ready, stored);
 prepareTarget(stored, { threshold: 1, valid: {} });
 ready.dispose();
 
-export const used = [vector, notVector, notNumber, floats, term];
+export const used = [vector, notVector, notNumber, floats, term, rule, data];
