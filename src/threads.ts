@@ -228,7 +228,8 @@ export class Pool {
       Atomics.store(this.#at, BUSY + index, 0);
     };
     try {
-      this.#hands.push(await (isNode() ? hireNode(data, gone) : hireWeb(data, gone)));
+      const threads = nodeThreads();
+      this.#hands.push(await (threads ? hireNode(threads, data, gone) : hireWeb(data, gone)));
     } catch {
       // The others go on without it.
     }
@@ -241,14 +242,14 @@ interface WorkerData {
   readonly index: number;
 }
 
-function isNode(): boolean {
-  return typeof process === "object" && typeof process.versions?.node === "string";
+type NodeThreads = typeof import("node:worker_threads");
+
+/** Node's own workers, and those of engines that have its modules; asked for in a way that no bundler follows. */
+function nodeThreads(): NodeThreads | undefined {
+  return typeof process === "object" ? process.getBuiltinModule?.("node:worker_threads") : undefined;
 }
 
-async function hireNode(data: WorkerData, gone: () => void): Promise<Hand> {
-  // A name that bundlers for browsers do not follow.
-  const name = "node:worker_threads";
-  const { Worker } = (await import(/* @vite-ignore */ name)) as typeof import("node:worker_threads");
+async function hireNode({ Worker }: NodeThreads, data: WorkerData, gone: () => void): Promise<Hand> {
   const worker = new Worker(workerSource, { eval: true, workerData: data, execArgv: [] });
   worker.unref();
   await new Promise<void>((resolve, reject) => {
