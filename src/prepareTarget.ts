@@ -59,7 +59,7 @@ export class PreparedTarget implements Disposable {
 
   /** @internal What `tensor`, a part of this one's, is as a prepared target. */
   with(tensor: Tensor): PreparedTarget {
-    return new PreparedTarget(tensor, this, this.layout, this.rule, this.fullMask);
+    return new PreparedTarget(tensor, this);
   }
 
   /** Frees the memory. Any later use throws; a second call does nothing. */
