@@ -74,6 +74,8 @@ export function atan2Scalar(y: f64, x: f64): f64 {
 
 /** θ in radians; 0 where both vectors are zero, π/2 where one is. `zeroTarget` tells whether t is zero. */
 export function angle(pp: f64, rr: f64, rp: f64, alpha: f64, zeroTarget: bool): f64 {
+  // Squares of float32 never reach Infinity: p has NaN or Infinity, at no angle to anything.
+  if (!(pp < Infinity)) return NaN;
   const zeroPred = pp == 0;
   if (zeroPred || zeroTarget) return zeroPred && zeroTarget ? 0 : HALF_PI;
   return atan2Scalar(Math.sqrt(gram(pp, rr, rp)), alpha * pp + rp);

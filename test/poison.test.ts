@@ -113,6 +113,16 @@ describe("what stands at a valid pixel is not hidden", () => {
       }
   });
 
+  test.each(everyBase)("$name: nor where the target is all zeros", (base) => {
+    const problem = problemOf(base, shape, 55, 0);
+    const target = problem.target.map(() => 0);
+    for (const x of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const pred = problem.pred.slice();
+      pred[0] = x;
+      expect([x, Number.isFinite(run(base, { ...problem, pred, target }, {}).value as number)]).toEqual([x, false]);
+    }
+  });
+
   test("one NaN stays in its group", () => {
     for (const base of everyBase.filter((b) => !perPixel(b))) {
       const problem = problemOf(base, shape, 61, 0);

@@ -172,9 +172,10 @@ export function sam(
       total = f64x2.add(total, f64x2.add(low(angle), high(angle)));
     } else {
       const right = f64x2.splat(HALF_PI);
-      // Exactly one of the vectors is zero where p and t differ in being so.
-      const odd0 = v128.xor(f64x2.ne(pp0, none), lowMask(nonzero));
-      const odd1 = v128.xor(f64x2.ne(pp1, none), highMask(nonzero));
+      // Exactly one of the vectors is zero where p and t differ in being so; NaN and Infinity of p are no such case.
+      const most = f64x2.splat(Infinity);
+      const odd0 = v128.and(v128.xor(f64x2.ne(pp0, none), lowMask(nonzero)), f64x2.lt(pp0, most));
+      const odd1 = v128.and(v128.xor(f64x2.ne(pp1, none), highMask(nonzero)), f64x2.lt(pp1, most));
       const angle0 = v128.bitselect(right, atan2<f64>(f64x2.sqrt(nn0), cos0), odd0);
       const angle1 = v128.bitselect(right, atan2<f64>(f64x2.sqrt(nn1), cos1), odd1);
       total = f64x2.add(total, v128.and(lowMask(valid), angle0));
