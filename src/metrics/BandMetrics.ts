@@ -112,8 +112,10 @@ export class BandMetrics {
    */
   update(pred: ImageLike, target: TargetLike, options: UpdateOptions = {}): void {
     checkOptions("update options", options, ["mask", "sample", "halo"]);
-    const { samples, total, sam } = this.#measure(pred, target, options);
-    this.#scene = joinScenes(this.#scene, { ...NOTHING, total, sam });
+    const { samples, total, angles } = this.#measure(pred, target, options);
+    // Sample by sample, as all sums are, so that how they are split into batches changes no bit.
+    const sam = angles.reduce(joinMeans, this.#scene.sam);
+    this.#scene = { ...this.#scene, total: this.#scene.total + total, sam };
     for (const planes of samples) {
       this.#bands = this.#bands.map((band, c) => joinBands(band, { ...NO_BAND, ...(planes[c] as Plane).band }));
       const sample = planes.map(({ ofSample }) => ofSample);
@@ -259,7 +261,7 @@ export class BandMetrics {
     const uqi = uqiSums(whole, sides);
     return {
       total: samples * (height - sides.top - sides.bottom) * (width - sides.left - sides.right),
-      sam: angles.reduce(joinMeans, NO_MEAN),
+      angles,
       samples: Array.from({ length: samples }, (_, b) =>
         bands.map((_, c): Plane => {
           const plane = b * channels + c;

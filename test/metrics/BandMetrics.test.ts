@@ -107,6 +107,18 @@ describe("batch by batch", () => {
     );
   });
 
+  test("also where angles are float64 and their sums round: of dark pixels", () => {
+    const { shape, pred, target } = problemOf({ name: "mse" }, [5, 3, 12, 12], 7);
+    const dark = (values: ArrayLike<number>) => Float32Array.from(values, (x) => 1e-5 * x);
+    const problem: Problem = { shape, pred: dark(pred), target: dark(target) };
+    for (let split = 1; split < 5; split++) {
+      const metrics = new BandMetrics(options);
+      feed(metrics, batchOf(problem, 0, split));
+      feed(metrics, batchOf(problem, split, 5));
+      expect(metrics.compute()).toEqual(whole(problem));
+    }
+  });
+
   test("in any order, over any number of accumulators, merged in any order: the same figures", () => {
     const splits = fc.record({ owner: fc.array(fc.nat(3), { minLength: 6, maxLength: 6 }), order: fc.nat(1e6) });
     fc.assert(
