@@ -12,6 +12,11 @@ export interface SsimOptions {
   invalid?: (typeof INVALID)[number];
 }
 
+/** Accepts a data range whose fourth power, which SSIM divides by, float64 holds. */
+export function checkDataRange(dataRange: unknown): number {
+  return checkNumber("dataRange", dataRange, { min: 1e-60, max: 1e60 });
+}
+
 /**
  * Structural similarity as a loss: 1 − SSIM, averaged over the valid centres of a group that lie at least 5 pixels from the border.
  * Gaussian window of 11×11, σ = 1.5, K1 = 0.01, K2 = 0.03, population covariance (Wang et al. 2004; for a full mask scikit-image's
@@ -31,7 +36,7 @@ export interface SsimOptions {
  */
 export function ssim(options: SsimOptions): BaseLoss {
   checkOptions("ssim options", options, ["dataRange", "invalid"]);
-  const dataRange = checkNumber("dataRange", options.dataRange, { min: 1e-60, max: 1e60 });
+  const dataRange = checkDataRange(options.dataRange);
   const invalid = checkChoice("invalid", options.invalid ?? "normalize", INVALID);
   return baseLoss("ssim", "window", "Ssim", { a: dataRange, b: INVALID.indexOf(invalid) });
 }

@@ -5,7 +5,7 @@ import { checkSettings } from "../criterion.ts";
 import { staging } from "../kernels.ts";
 import type { BaseLoss } from "../losses/BaseLoss.ts";
 import { sam } from "../losses/pixel.ts";
-import { ssim } from "../losses/ssim.ts";
+import { checkDataRange, ssim } from "../losses/ssim.ts";
 import type { Layout } from "../plan.ts";
 import { compileRule, DEFAULT_RULE, sameRule, type ValidRule } from "../rule.ts";
 import type { ImageLike, TargetLike, TensorLike } from "../tensor.ts";
@@ -28,7 +28,7 @@ import { uqiSums } from "./uqi.ts";
 export interface MetricsOptions {
   /** Names of the bands, one per channel. */
   bands: readonly string[];
-  /** Largest possible value minus smallest, in the units of the images: 1 for reflectance. */
+  /** Largest possible value minus smallest, in the units of the images: 1 for reflectance. From 1e-60 to 1e60. */
   dataRange: number;
   /** Which target values count; `{ min: 0 }` by default. */
   valid?: ValidRule;
@@ -92,14 +92,14 @@ export class BandMetrics {
   constructor(options: MetricsOptions) {
     checkOptions("options", options, ["bands", "dataRange", "valid", "layout", "ratio"]);
     const { bands, valid, layout = "NCHW", ratio = 1 } = options;
+    if (valid !== undefined) compileRule("valid", valid);
     this.#options = Object.freeze({
       bands: Object.freeze([...checkBands(bands)]),
-      dataRange: checkNumber("dataRange", options.dataRange, { above: 0 }),
+      dataRange: checkDataRange(options.dataRange),
       layout: checkChoice("layout", layout, ["NCHW", "NHWC"]),
       ratio: checkNumber("ratio", ratio, { above: 0 }),
       ...(valid && { valid: structuredClone(valid) }),
     });
-    if (valid !== undefined) compileRule("valid", valid);
     this.#bands = bands.map(() => NO_BAND);
   }
 
@@ -354,8 +354,9 @@ function means({ kernels, call }: Prepared, of: (count: number, first: number, s
 
 function checkBands(bands: unknown): readonly string[] {
   if (!Array.isArray(bands)) throw new TypeError(`"bands": expected an array of names, got ${kindOf(bands)}`);
-  const odd = bands.find((name) => typeof name !== "string");
-  if (odd !== undefined) throw new TypeError(`"bands": expected names, got ${kindOf(odd)} among them`);
+  for (const name of bands) {
+    if (typeof name !== "string") throw new TypeError(`"bands": expected names, got ${kindOf(name)} among them`);
+  }
   if (new Set(bands).size !== bands.length) {
     throw new RangeError(`"bands": expected different names, got ${bands.join(", ")}`);
   }

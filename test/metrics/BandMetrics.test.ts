@@ -384,6 +384,20 @@ describe("errors", () => {
     expect(metrics.compute().bands.red?.validCount).toBe(2 * (whole(image).bands.red?.validCount ?? 0));
   });
 
+  test.each<[string, object, string]>([
+    ["a band without a name", { bands: ["red", undefined] }, '"bands": expected names, got undefined among them'],
+    ["a gap among the bands", { bands: new Array(3) }, '"bands": expected names, got undefined among them'],
+    [
+      "a range that SSIM cannot do with",
+      { dataRange: 1e-70 },
+      '"dataRange": expected a finite number, of at least 1e-60',
+    ],
+    ["a function for a rule", { valid: () => true }, '"valid": expected an object of options, got a function'],
+    ["a function for a bound", { valid: { min: () => 0 } }, '"valid.min": expected a number, got a function'],
+  ])("%s is refused at once", (_, wrong, message) => {
+    expect(() => new BandMetrics({ ...options, ...wrong })).toThrow(message);
+  });
+
   test("a window is one image, with a core", () => {
     const metrics = new BandMetrics({ bands: ["a"], dataRange: 1 });
     const batch = place(new Float32Array(8), shapeIn([2, 1, 2, 2], "NCHW"));

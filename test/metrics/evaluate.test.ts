@@ -249,7 +249,9 @@ test("errors name the argument, what was expected and what came", () => {
   const image = place(new Float32Array(32), [2, 4, 4]);
   const run = (options: object) => () => evaluate(image, image, options as { dataRange: number });
   expect(run({})).toThrow('"dataRange": expected a number, got undefined');
-  expect(run({ dataRange: 0 })).toThrow('"dataRange": expected a finite number, above 0, got 0');
+  expect(run({ dataRange: 0 })).toThrow(
+    '"dataRange": expected a finite number, of at least 1e-60, of at most 1e+60, got 0',
+  );
   expect(run({ dataRange: 1, bands: ["a"] })).toThrow('"pred": expected 1 channels, one per band, got 2');
   expect(run({ dataRange: 1, bands: ["a", "a"] })).toThrow('"bands": expected different names, got a, a');
   expect(run({ dataRange: 1, bands: "ab" })).toThrow('"bands": expected an array of names, got a string');
