@@ -30,8 +30,9 @@ export const DEFAULT_RULE: Rule = { min: 0, max: Number.POSITIVE_INFINITY, nodat
 export const NAN_RULE: Rule = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY, nodata: [] };
 
 export function sameRule(a: Rule, b: Rule): boolean {
+  // To `includes` NaN is NaN, and -0 is 0, as it is to the comparison with a pixel.
   const within = (some: readonly number[], all: readonly number[]) => some.every((value) => all.includes(value));
-  const same = Object.is(a.min, b.min) && Object.is(a.max, b.max);
+  const same = within([a.min], [b.min]) && within([a.max], [b.max]);
   return same && within(a.nodata, b.nodata) && within(b.nodata, a.nodata);
 }
 

@@ -366,15 +366,17 @@ function checkBands(bands: unknown): readonly string[] {
 /** The layout is how arrays lie in memory and changes no figure: it may differ. */
 function checkSameOptions(own: MetricsOptions, other: MetricsOptions): void {
   const differs = (what: string, a: unknown, b: unknown) =>
-    new RangeError(`"other": expected the same ${what}, ${show(a)}, got ${show(b)}`);
-  if (own.bands.join("\n") !== other.bands.join("\n")) {
-    throw differs("bands", own.bands.join(", "), other.bands.join(", "));
+    new RangeError(
+      `"other": expected the same ${what}, ${JSON.stringify(encode(a))}, got ${JSON.stringify(encode(b))}`,
+    );
+  if (own.bands.length !== other.bands.length || own.bands.some((name, c) => name !== other.bands[c])) {
+    throw differs("bands", own.bands, other.bands);
   }
   for (const key of ["dataRange", "ratio"] as const) {
     if (own[key] !== other[key]) throw differs(key, own[key], other[key]);
   }
-  const rule = ({ valid }: MetricsOptions) => (valid === undefined ? DEFAULT_RULE : compileRule("valid", valid));
-  if (!sameRule(rule(own), rule(other))) {
-    throw differs("valid rule", JSON.stringify(encode(own.valid ?? {})), JSON.stringify(encode(other.valid ?? {})));
+  const rule = ({ valid = { min: DEFAULT_RULE.min } }: MetricsOptions) => valid;
+  if (!sameRule(compileRule("valid", rule(own)), compileRule("valid", rule(other)))) {
+    throw differs("valid rule", rule(own), rule(other));
   }
 }

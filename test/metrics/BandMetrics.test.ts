@@ -344,10 +344,16 @@ describe("errors", () => {
   const image = problemOf({ name: "mse" }, [1, 3, 14, 16], 1);
 
   test.each<[string, MetricsOptions, string]>([
-    ["bands", { ...options, bands: ["red", "green", "nir"] }, "bands"],
+    [
+      "bands",
+      { ...options, bands: ["red", "green", "nir"] },
+      'bands, ["red","green","blue"], got ["red","green","nir"]',
+    ],
+    ["number of bands", { ...options, bands: ["red\ngreen", "blue"] }, "bands"],
     ["dataRange", { ...options, dataRange: 2 }, "dataRange, 1, got 2"],
     ["ratio", { ...options, ratio: 0.25 }, "ratio, 1, got 0.25"],
-    ["rule", { ...options, valid: { above: 0 } }, "valid rule"],
+    ["rule", { ...options, valid: { above: 0 } }, 'valid rule, {"min":0}, got {"above":0}'],
+    ["absence of a rule", { ...options, valid: {} }, 'valid rule, {"min":0}, got {}'],
   ])("accumulators of different %s do not merge", (_, other, message) => {
     expect(() => new BandMetrics(options).merge(new BandMetrics(other))).toThrow(
       `"other": expected the same ${message}`,
@@ -357,6 +363,9 @@ describe("errors", () => {
   test("what gives the same figures merges: rules written differently, another layout", () => {
     const same = new BandMetrics({ ...options, valid: { min: 0 }, layout: "NHWC", ratio: 1 });
     expect(() => new BandMetrics(options).merge(same)).not.toThrow();
+    // JSON knows no -0.
+    const fromZero = new BandMetrics({ ...options, valid: { min: -0 } });
+    expect(() => stored(fromZero).merge(fromZero)).not.toThrow();
   });
 
   test("an accumulator does not merge with itself, or with what is none", () => {
