@@ -56,7 +56,7 @@ export function errorMap(pred: ImageLike, target: TargetLike, options: MapOption
 export function ssimMap(pred: ImageLike, target: TargetLike, options: MapOptions & SsimOptions): Tensor {
   checkOptions("options", options, [...MAP_OPTIONS, "dataRange", "invalid"]);
   const { dataRange, invalid, ...rest } = options;
-  const base = ssim({ dataRange, ...(invalid && { invalid }) });
+  const base = ssim({ dataRange, ...(invalid !== undefined && { invalid }) });
   const prepared = prepareMap(base, pred, target, rest);
   const { height, width } = prepared.size;
   return draw(prepared, false, RADIUS, (workspace, { row, rows, top, bottom }, pred, target, map) => {

@@ -148,6 +148,7 @@ test("errors name the argument", () => {
   const image = place(new Float32Array(100), [10, 10]);
   expect(() => ssimMap(image, image, { dataRange: 1 })).toThrow(RangeError);
   expect(() => ssimMap(image, image, {} as { dataRange: number })).toThrow('"dataRange": expected a number');
+  expect(() => ssimMap(image, image, { dataRange: 1, invalid: "" as "zero" })).toThrow('"invalid": expected');
   expect(() => angleMap(image, image, { pixels: "some" as "any" })).toThrow(
     '"pixels": expected "all" or "any", got "some"',
   );
