@@ -201,8 +201,8 @@ export class BandMetrics {
     });
     metrics.#bands = bands.map((band) => ({
       absError: band.at("absError").number(),
-      error: momentsAt(band.at("error")),
-      target: momentsAt(band.at("target")),
+      error: { ...momentsAt(band.at("error")), weight: band.at("error").at("weight").count() },
+      target: { ...momentsAt(band.at("target")), weight: band.at("target").at("weight").count() },
       ssim: meanAt(band.at("ssim")),
       sam: meanAt(band.at("sam")),
     }));

@@ -298,7 +298,8 @@ describe("the state", () => {
   });
 
   // biome-ignore lint/suspicious/noExplicitAny: the point is that it may be anything
-  test.each<[string, (state: any) => unknown, string]>([
+  type State = any;
+  test.each<[string, (state: State) => unknown, string]>([
     ["nothing", () => undefined, '"state": expected an object, got undefined'],
     ["a number", () => 3, '"state": expected an object, got a number'],
     [
@@ -317,6 +318,11 @@ describe("the state", () => {
       (s) => ({ ...s, scene: { ...s.scene, total: 0.5 } }),
       '"state.scene.total": expected a whole number',
     ],
+    ...["error", "target"].map((of): [string, (s: State) => unknown, string] => [
+      `pixels of ${of} less than none`,
+      (s) => ({ ...s, bands: s.bands.map((b: State) => ({ ...b, [of]: { ...b[of], weight: -3 } })) }),
+      `"state.bands[0].${of}.weight": expected a whole number`,
+    ]),
     [
       "text for a number",
       (s) => ({ ...s, bands: s.bands.map((b: object) => ({ ...b, absError: "1" })) }),
