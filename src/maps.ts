@@ -131,6 +131,6 @@ function draw(
 }
 
 function withOneChannel(shape: readonly number[], { channels }: Dimensions, { pixel }: Strides): readonly number[] {
-  const axis = pixel > 1 ? shape.length - 1 : shape.length - 3;
+  const axis = pixel === 1 ? shape.length - 3 : shape.length - 1;
   return channels === 1 ? shape : shape.map((size, i) => (i === axis ? 1 : size));
 }

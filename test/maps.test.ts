@@ -109,6 +109,13 @@ test("spectra of at least two valid channels have an angle where any will do", (
   expect(Array.from(angleMap(pred, target).data)).toEqual([Number.NaN, Number.NaN]);
 });
 
+test("images without a channel have a map of angles in either layout", () => {
+  const none = (shape: number[]) => place(new Float32Array(0), shape);
+  const [first, last] = [none([1, 0, 3, 4]), none([1, 3, 4, 0])];
+  expect(angleMap(first, first).shape).toEqual([1, 1, 3, 4]);
+  expect(angleMap(last, last, { layout: "NHWC" }).shape).toEqual([1, 3, 4, 1]);
+});
+
 test("images of two dimensions have maps of two", () => {
   const image = place(new Float32Array(144), [12, 12]);
   const shapes = [errorMap(image, image), angleMap(image, image), ssimMap(image, image, { dataRange: 1 })];
