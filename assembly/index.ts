@@ -1,6 +1,6 @@
 // The exported surface: a job is described through the setters, then its passes are run over ranges of units.
 
-import { COEFFICIENTS, Job, JOB_BYTES, Loss, Operand, RECORD, Type } from "./job";
+import { COEFFICIENTS, Job, JOB_BYTES, Loss, Operand, RECORD, SHIFT, Type } from "./job";
 import { Pass } from "./pass";
 import { Reduction } from "./weights";
 
@@ -38,6 +38,10 @@ export function recordBytes(): u32 {
 
 export function coefficientBytes(): u32 {
   return COEFFICIENTS * 8;
+}
+
+export function shiftBytes(): u32 {
+  return SHIFT;
 }
 
 export function setLoss(job: Job, loss: Loss, scale: f64, a: f64, b: f64): void {
@@ -115,6 +119,12 @@ export function setMemory(
   job.weights = weights;
   job.gradOutputs = gradOutputs;
   job.coefficients = coefficients;
+}
+
+/** Room for the shift of each plane, for SSIM; none is known yet. */
+export function setShifts(job: Job, shifts: usize): void {
+  job.shifts = shifts;
+  memory.fill(shifts, 0, job.groups * job.planesPerGroup * SHIFT);
 }
 
 export function setGathered(job: Job, pred: usize, target: usize): void {

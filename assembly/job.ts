@@ -51,6 +51,9 @@ export const RECORD: u32 = (1 + SUMS) * 8;
 /** float64 coefficients per group: `slope` of the elementwise and pixel losses; A, B, C of A·p + B·t + C of the moment losses. */
 export const COEFFICIENTS: u32 = 3;
 
+/** Bytes of a plane's shift. */
+export const SHIFT: u32 = 16;
+
 /**
  * An array and how to find element (b, c, i) of it. Strides are in bytes; addresses wrap at 2³², so that `base` may lie before
  * the memory where only a window of the array has been staged.
@@ -135,6 +138,8 @@ export class Job {
   weights: usize;
   gradOutputs: usize;
   coefficients: usize;
+  /** Of SSIM, two f64 per plane: what is subtracted from its pixels, and 1 where that is known. */
+  shifts: usize;
   /** Where the valid pixels of a tile are gathered for a custom loss, and its gradient is scattered from. */
   gatheredPred: usize;
   gatheredTarget: usize;
@@ -174,6 +179,11 @@ export class Job {
   setCoefficient(group: u32, k: u32, value: f64): void {
     store<f64>(this.coefficients + (group * COEFFICIENTS + k) * 8, value);
   }
+
+  @inline
+  shift(plane: u32): f64 {
+    return load<f64>(this.shifts + plane * SHIFT);
+  }
 }
 
 export const JOB_BYTES: u32 = offsetof<Job>() + 4 * offsetof<Operand>();
@@ -187,6 +197,11 @@ export class Record {
   @inline
   sum(k: u32): f64 {
     return load<f64>(changetype<usize>(this) + k * 8, 8);
+  }
+
+  @inline
+  set(k: u32, value: f64): void {
+    store<f64>(changetype<usize>(this) + k * 8, value, 8);
   }
 
   @inline

@@ -6,7 +6,7 @@
 //     Pass.Count       valid pixels                     centres    shift     1 where there is a shift
 //     other passes                    Σ (1 − SSIM)
 
-import { Job, RECORD, Record } from "./job";
+import { Job, RECORD, Record, SHIFT } from "./job";
 import { Pass } from "./pass";
 import { Invalid, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue, ssimValueAndGrad } from "./ssim";
 import { loadPred, loadTarget, padded, planar, storeGrad } from "./stage";
@@ -71,7 +71,8 @@ function band(
   const height = job.tilesPerPlane;
   const b = unitPlane / job.planes;
   const c = (unitPlane % job.planes) + channel;
-  const group = (unitPlane * job.channels + channel) / job.planesPerGroup;
+  const channelPlane = unitPlane * job.channels + channel;
+  const group = channelPlane / job.planesPerGroup;
   const rowBytes: usize = width * 4;
 
   const plane = changetype<SsimPlane>(scratch);
@@ -87,7 +88,7 @@ function band(
   plane.invalid = <Invalid>(<i32>job.b);
   plane.dataRange = job.a;
   plane.lo = job.tileMin;
-  plane.shift = job.coefficient(group, 1);
+  plane.shift = job.shift(channelPlane);
   plane.map = 0;
   plane.predStride = rowBytes;
   plane.targetStride = rowBytes;
@@ -115,8 +116,8 @@ function band(
       record.count = <f64>load<u32>(plane.counts + row * 8);
       record.add(1, <f64>load<u32>(plane.counts + row * 8, 4));
       if (row == row0 && !isNaN(shift)) {
-        record.add(2, shift);
-        record.add(3, 1);
+        record.set(2, shift);
+        record.set(3, 1);
       }
     }
     return;
@@ -136,13 +137,19 @@ function slotOf(job: Job, unitPlane: u32, channel: u32, row: u32): Record {
   return changetype<Record>(job.slots + (unit * job.channels + channel) * RECORD);
 }
 
-/** Brings the shift of a slot into that of its group: of the ranges of both together the number nearest to 0. */
-export function mergeShift(into: Record, slot: Record): void {
+/**
+ * Moves the shift of a slot into that of its plane: of the ranges of both together the number nearest to 0. Each plane has its own,
+ * since those of a group may lie far apart.
+ */
+export function mergeShift(job: Job, plane: u32, slot: Record): void {
   if (slot.sum(3) == 0) return;
   const own = slot.sum(2);
-  const other = into.sum(2);
+  slot.set(2, 0);
+  slot.set(3, 0);
+  const at = job.shifts + plane * SHIFT;
+  const other = job.shift(plane);
   let shift = own;
-  if (into.sum(3) > 0) shift = own > 0 == other > 0 ? (Math.abs(own) < Math.abs(other) ? own : other) : 0;
-  into.add(2, shift - other);
-  slot.add(2, -own);
+  if (load<f64>(at, 8) > 0) shift = own > 0 == other > 0 ? (Math.abs(own) < Math.abs(other) ? own : other) : 0;
+  store<f64>(at, shift);
+  store<f64>(at, 1, 8);
 }

@@ -241,8 +241,9 @@ export function collect(job: Job, first: u32, last: u32): void {
   for (let unit = first; unit < last; unit++) {
     const plane = unit / job.tilesPerPlane;
     for (let k: u32 = 0; k < job.channels; k++) {
-      const record = job.records + ((plane * job.channels + k) / job.planesPerGroup) * RECORD;
-      if (job.loss == Loss.Ssim) mergeShift(changetype<Record>(record), changetype<Record>(slot));
+      const channelPlane = plane * job.channels + k;
+      const record = job.records + (channelPlane / job.planesPerGroup) * RECORD;
+      if (job.loss == Loss.Ssim) mergeShift(job, channelPlane, changetype<Record>(slot));
       for (let at: usize = 0; at < RECORD; at += 8) {
         store<f64>(record + at, load<f64>(record + at) + load<f64>(slot + at));
       }

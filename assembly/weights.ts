@@ -177,7 +177,6 @@ export function coefficients(job: Job, reduction: Reduction): void {
     let a = 0.0;
     let b = 0.0;
     let c = 0.0;
-    if (job.loss == Loss.Ssim) b = record.sum(2); // The shift, which the value needs as well.
     if (outer == 0) {
       // Skipped, or nothing comes from upstream.
     } else if (job.loss == Loss.Custom) a = outer;

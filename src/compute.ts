@@ -209,12 +209,14 @@ class Computation {
     const upstreams = typeof upstream === "number" ? 1 : upstream.length;
     const nodata = workspace.area("nodata", rule.nodata.length * 4);
     const recordBytes = groups * exports.recordBytes();
-    this.#records = workspace.area("groups", recordBytes + groups * (16 + exports.coefficientBytes()) + upstreams * 8);
+    const perGroup = 16 + exports.coefficientBytes() + geometry.planesPerGroup * exports.shiftBytes();
+    this.#records = workspace.area("groups", recordBytes + groups * perGroup + upstreams * 8);
     this.#losses = this.#records + recordBytes;
     this.#weights = this.#losses + groups * 8;
     const gradOutputs = this.#weights + groups * 8;
     const coefficients = gradOutputs + upstreams * 8;
     exports.setMemory(job, slots, this.#records, this.#losses, this.#weights, gradOutputs, coefficients);
+    exports.setShifts(job, coefficients + groups * exports.coefficientBytes());
     if (typeof upstream === "number") kernels.f64[gradOutputs / 8] = upstream;
     else kernels.f64.set(upstream, gradOutputs / 8);
     kernels.f32.set(rule.nodata, nodata / 4);

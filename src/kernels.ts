@@ -15,6 +15,7 @@ export interface Exports {
   jobBytes(): number;
   recordBytes(): number;
   coefficientBytes(): number;
+  shiftBytes(): number;
   scratchBytes(loss: number, channels: number, tile: number, units: number): number;
   setLoss(job: number, loss: number, scale: number, a: number, b: number): void;
   setGeometry(
@@ -40,6 +41,7 @@ export interface Exports {
     gradOutputs: number,
     coefficients: number,
   ): void;
+  setShifts(job: number, shifts: number): void;
   setGathered(job: number, pred: number, target: number): void;
   setPass(job: number, pass: number, keep: number, next: number): void;
   setWindow(job: number, first: number, last: number): void;

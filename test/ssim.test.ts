@@ -331,6 +331,19 @@ describe("numbers", () => {
     }
   });
 
+  test("nor do channels far from each other in one group", () => {
+    const shape: Shape = [2, 2, 17, 19];
+    for (const hole of [none, scattered(0.3)]) {
+      const [near, far] = [scene(shape, hole), scene(shape, hole, { level: 1e6, range: 2 })];
+      const plane = 17 * 19;
+      const mixed = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+        Float32Array.from(a, (x, i) => (Math.floor(i / plane) % 2 === 0 ? x : at(b, i)));
+      const problem = { shape, pred: mixed(near.pred, far.pred), target: mixed(near.target, far.target) };
+      for (const groupBy of ["sample", "channel"] as const)
+        for (const layout of layouts) expectRight(plain, problem, { valid: {}, groupBy, layout });
+    }
+  });
+
   test("an image like itself: 0, and a gradient of 0", () => {
     for (const hole of [none, scattered(0.3)]) {
       const { shape, target } = scene([2, 2, 15, 16], hole);
