@@ -319,6 +319,20 @@ describe("validity", () => {
       await raster.close();
     }
   });
+
+  test("blocks left out hold the nearest number to nodata that their type has, as for GDAL", async () => {
+    for (const [nodata, format, filled] of [
+      ["-9999", 1, 0],
+      ["99999", 1, 65535],
+      ["-99999", 2, -32768],
+      ["nan", 2, 0],
+    ] as const) {
+      const tags = { 256: 2, 257: 1, 258: 16, 259: 1, 339: format, 278: 1, 42113: nodata };
+      const raster = await open([{ tags, blocks: [new Uint8Array()] }]);
+      expect(Array.from(await raster.readWindow(0, 0, 2, 1)), nodata).toEqual([filled, filled]);
+      await raster.close();
+    }
+  });
 });
 
 test("band names come from GDAL's metadata, the others are counted", async () => {

@@ -19,7 +19,7 @@ export async function openGeoTiff(file: RasterFile, options: OpenOptions, cacheB
   // Which stored sample each band is: all but an alpha band that serves as mask.
   const stored = Array.from({ length: layout.samplesPerPixel }, (_, index) => index).filter((index) => index !== alpha);
   if (stored.length === 0) throw file.error("holds an alpha band and nothing else");
-  const pixels = new BlockReader(blockGrid(layout, nodata ?? 0), cacheBytes);
+  const pixels = new BlockReader(blockGrid(layout, fillOf(layout, nodata ?? 0)), cacheBytes);
   const validity = mask && new BlockReader(blockGrid(mask, 0), cacheBytes / 8);
 
   return {
@@ -60,6 +60,13 @@ function blockGrid(layout: Layout, absent: number): BlockGrid {
     interleaved: layout.interleaved,
     load: (_, band, row, column) => decodeBlock(layout, band, row, column, absent),
   };
+}
+
+/** What blocks that the file leaves out are full of: nodata, or as GDAL has it the nearest number that the type can hold. */
+function fillOf({ type, bits }: Layout, nodata: number): number {
+  if (type.startsWith("f")) return nodata;
+  const [low, high] = type.startsWith("u") ? [0, 2 ** bits - 1] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
+  return Math.min(Math.max(Number.isNaN(nodata) ? 0 : nodata, low), high);
 }
 
 function nonZero(values: ArrayLike<number>): Uint8Array {
