@@ -37,7 +37,8 @@ async function readList(path: string): Promise<Job[]> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new DataError(`${path}: ${error.code === "ENOENT" ? "no such file" : error.message}`);
   });
-  const lines = parseCsv(text);
+  // Spreadsheets begin their files with a byte order mark.
+  const lines = parseCsv(text.replace(/^\uFEFF/, ""));
   if (lines[0]?.[0] === "pred" && lines[0][1] === "target") lines.shift();
   if (lines.length === 0) throw new DataError(`${path}: lists no pairs`);
   const fromList = (file: string) => (isAbsolute(file) ? file : join(dirname(path), file));

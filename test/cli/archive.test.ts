@@ -91,6 +91,15 @@ describe("many pairs", () => {
     expect((await runJson<Archive>(["merge", "both.json"], file(""))).total).toEqual(want);
   });
 
+  test("a list as spreadsheets write it: a byte order mark, quotes, both line breaks", async () => {
+    writeFileSync(
+      file("sheet.csv"),
+      '\uFEFF"pred/scene0.tif","target/scene0.tif"\r\n"pred/scene1.tif",target/scene1.tif\r\n',
+    );
+    const got = await archived("--pairs", "sheet.csv");
+    expect(got.pairs.map(({ pred }) => pred)).toEqual(["pred/scene0.tif", "pred/scene1.tif"]);
+  });
+
   test("a run that is killed goes on where it stood, and ends with the same figures", async () => {
     const want = await archived("pred", "target", "--resume", "whole.json");
     const text = readFileSync(file("whole.json"), "utf8");
