@@ -36,6 +36,9 @@ export class MaskFile {
       }
       const [difference] = placed ? compareGeoreference(refine(raster, x, y), image) : [];
       if (difference) throw new DataError(`${path} and ${image.path}: ${difference} (--ignore-georeference to go on)`);
+      if (raster.bands.length !== 1) {
+        throw new DataError(`${path}: expected a mask of one band, got ${raster.bands.length}`);
+      }
       if (raster.samples !== 1 && raster.samples !== image.samples) {
         throw new DataError(`${path}: expected 1 or ${image.samples} images, got ${raster.samples}`);
       }
@@ -56,7 +59,9 @@ export class MaskFile {
     const rows = Math.ceil((y + height) / down) - top;
     const values = await raster.readWindow(left, top, columns, rows, [0], raster.samples === 1 ? 0 : sample);
     const own = await raster.readMask(left, top, columns, rows);
-    const nodata = raster.bands[0]?.nodata ?? Number.NaN;
+    const tag = raster.bands[0]?.nodata ?? Number.NaN;
+    // The tag may say -9999.9 where float32 comes no closer than -9999.900390625.
+    const nodata = raster.type === "f32" ? Math.fround(tag) : tag;
     const coarse = Uint8Array.from(values, (value, i) =>
       own?.[i] === 0 || Number.isNaN(value) || value === nodata || !this.#counts(value) ? 0 : 1,
     );

@@ -127,8 +127,8 @@ export class Pair {
   async read(window: Window, sample = 0): Promise<Pixels> {
     const { width, height } = window;
     const [pred, target, mask] = await Promise.all([
-      this.#readSide(this.#sides.pred, window, sample),
-      this.#readSide(this.#sides.target, window, sample),
+      this.#readSide(this.#sides.pred, window, sample, [this.pred.bands[0]?.nodata ?? []].flat()),
+      this.#readSide(this.#sides.target, window, sample, this.#nodata),
       this.#readMask(window, sample),
     ]);
     const pixels = { pred, target, mask: mask && tensor(mask, [height, width]) };
@@ -161,10 +161,20 @@ export class Pair {
     for (const file of [this.pred, this.target, this.#mask]) await file?.close();
   }
 
-  async #readSide(side: Side, { x, y, width, height }: Window, n: number): Promise<Tensor<PixelData>> {
+  get #nodata(): number[] {
+    return [this.rule.nodata ?? []].flat();
+  }
+
+  async #readSide(
+    side: Side,
+    { x, y, width, height }: Window,
+    n: number,
+    nodata: readonly number[],
+  ): Promise<Tensor<PixelData>> {
     const { raster, bands, sample = 0 } = side;
-    const stored = pixelsOf(await raster.readWindow(x, y, width, height, bands, sample + n));
-    return tensor(stored, [bands.length, height, width], isFloat(raster) ? {} : this.#calibration);
+    const stored = await raster.readWindow(x, y, width, height, bands, sample + n);
+    if (/[ui]32/.test(raster.type)) checkExact(stored, nodata, raster.path);
+    return tensor(pixelsOf(stored), [bands.length, height, width], isFloat(raster) ? {} : this.#calibration);
   }
 
   async #readMask(window: Window, sample: number): Promise<Uint8Array | null> {
@@ -177,7 +187,7 @@ export class Pair {
 
   /** Labels with those that are nodata below 0, where cross entropy looks for them. */
   #labelsOf(stored: PixelData): Float32Array {
-    const nodata = [this.rule.nodata ?? []].flat();
+    const nodata = this.#nodata.map(Math.fround);
     return Float32Array.from(stored, (label) => (nodata.includes(label) ? -1 : label));
   }
 
@@ -204,6 +214,22 @@ const isFloat = ({ type }: Raster) => type.startsWith("f");
 function pixelsOf(stored: SampleArray): PixelData {
   if (stored instanceof Uint8Array || stored instanceof Int16Array || stored instanceof Uint16Array) return stored;
   return stored instanceof Int8Array ? new Int16Array(stored) : toFloat32(stored);
+}
+
+/**
+ * Whole numbers from 2²⁴ on may round to their neighbours in float32: figures would be those of other numbers, and pixels beside
+ * nodata missing. What is nodata is looked at as it is stored, and may be anything.
+ *
+ * @throws DataError where one is rounded
+ */
+function checkExact(stored: SampleArray, nodata: readonly number[], path: string): void {
+  const rounded = nodata.filter((value) => Math.fround(value) !== value).map(Math.fround);
+  for (const value of stored) {
+    if ((Math.fround(value) === value && !rounded.includes(value)) || nodata.includes(value)) continue;
+    throw new DataError(
+      `${path}: holds ${value}, which float32, in which all is computed, has no number of its own for`,
+    );
+  }
 }
 
 /** Which values of a mask file stand for pixels that count. */

@@ -90,6 +90,35 @@ describe("valid pixels", () => {
     }
   });
 
+  test("a mask's nodata is met as float32 has it, and more bands than one are no mask", async () => {
+    const mask = plane((i) => (i < width ? -9999.9 : 1));
+    await writeGeoTiff(file("float.tif"), { width, height, bands: [mask], nodata: -9999.9 });
+    const got = await evaluated("pred.tif", "target.tif", "--mask", "float.tif");
+    expect(counts(got)[0]).toBe(pixels - width);
+    // Of a batch, such a stack would be taken for the bands of one image.
+    const stack = await run(["evaluate", "pred.npy", "target.npy", "--mask", "target.npy"], file(""));
+    expect(stack).toMatchObject({ code: 1, stderr: "error: target.npy: expected a mask of one band, got 2\n" });
+  });
+
+  test("integers of 32 bits: nodata is met as it is stored, and what float32 would round is refused", async () => {
+    const ids = (...first: number[]) => Uint32Array.from({ length: pixels }, (_, i) => first[i] ?? 7);
+    const all = { width, height, nodata: 0xffffffff };
+    await writeGeoTiff(file("ids.tif"), { ...all, bands: [ids(0xffffffff, 16777216)] });
+    expect(counts(await evaluated("ids.tif", "ids.tif"))).toEqual([pixels - 1]);
+    for (const [value, nodata] of [
+      [16777217, 0xffffffff],
+      [0xfffffff0, 0xffffffff],
+      [16777216, 16777217],
+    ] as const) {
+      await writeGeoTiff(file("rounded.tif"), { width, height, nodata, bands: [ids(value)] });
+      const got = await run(["evaluate", "ids.tif", "rounded.tif"], file(""));
+      expect(got).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(`^error: rounded.tif: holds ${value}, .*\n$`),
+      });
+    }
+  });
+
   test("nothing valid: null in JSON, an empty field in CSV, a dash in the table", async () => {
     const words = ["evaluate", "pred.tif", "target.tif", "--above", "99"];
     const got = await evaluated(...words.slice(1));
