@@ -2,11 +2,11 @@ import { Command } from "commander";
 import { DataError, UsageError } from "./errors.ts";
 import { archiveText, evaluationText, formatOf } from "./evaluationText.ts";
 import { type JobList, listJobs } from "./jobs.ts";
-import { writeMaps } from "./maps.ts";
+import { mapFiles, writeMaps } from "./maps.ts";
 import { type Job, type Measured, type MeasureOptions, measurePair } from "./measure.ts";
 import { measureAll } from "./measureAll.ts";
 import { addOutputOptions, addPairOptions, checkOptions, deliver, type OutputOptions, warn } from "./options.ts";
-import { checkOutputFile, makeFolder, writeText } from "./outputFile.ts";
+import { checkApart, checkOutputFile, makeFolder, writeText } from "./outputFile.ts";
 import { Pair } from "./Pair.ts";
 import { Progress } from "./Progress.ts";
 import { archiveOf, keyOf } from "./archive.ts";
@@ -62,6 +62,15 @@ export function evaluateCommand(): Command {
     await checkOutputFile("--report", options.report);
     await checkOutputFile("--resume", options.resume);
     const list = await listJobs(pred, target, options.pairs);
+    const { output, report, resume, maps, mask, pairs } = options;
+    const written = [
+      ["--output", output],
+      ["--report", report],
+      ["--resume", resume],
+    ] as const;
+    const drawn = maps === undefined ? [] : mapFiles(maps).map((file) => ["--maps", file] as const);
+    const read = list.jobs.flatMap((job) => [job.pred, job.target]);
+    await checkApart([...written, ...drawn], [...read, mask, pairs]);
     const single = list.jobs.length === 1 && options.pairs === undefined && options.resume === undefined;
     if (options.maps !== undefined) {
       if (!single) throw new UsageError("--maps is for a single pair");

@@ -14,7 +14,7 @@ import { missingText } from "./evaluate.ts";
 import { countMissing } from "./validity.ts";
 import { writeGradient } from "./writeGradient.ts";
 import { addOutputOptions, addPairOptions, checkOptions, deliver, type OutputOptions, warn } from "./options.ts";
-import { checkOutputFile } from "./outputFile.ts";
+import { checkApart, checkOutputFile } from "./outputFile.ts";
 import { Pair, type PairOptions, readAll } from "./Pair.ts";
 import { type LossTerm, lossNames, parseLoss } from "./parseLoss.ts";
 import { type Column, formatCsv, formatJson, formatNumber, formatTable } from "./table.ts";
@@ -59,6 +59,11 @@ export function lossCommand(): Command {
   return command.action(async (predPath: string, targetPath: string, options: LossCommandOptions) => {
     await checkOptions(options);
     await checkOutputFile("--grad", options.grad);
+    const written = [
+      ["--output", options.output],
+      ["--grad", options.grad],
+    ] as const;
+    await checkApart(written, [predPath, targetPath, options.mask]);
     const terms = parseLoss(options.loss);
     // Built once before any file is opened, so that what is wrong with the options is said first.
     checkingUsage(() => criterion(terms, options, 1, givenRule(options)));

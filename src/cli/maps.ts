@@ -9,6 +9,12 @@ import { indicesOf } from "./report/pictures.ts";
 import { quantiles, rangeOf } from "./report/statistics.ts";
 import { validBy } from "./validity.ts";
 
+/** The GeoTIFFs of a folder of maps. */
+export const mapFiles = (folder: string): [error: string, angle: string] => [
+  join(folder, "error.tif"),
+  join(folder, "angle.tif"),
+];
+
 /**
  * Writes `error.tif`, |prediction − target| of each band, and `angle.tif`, the spectral angle in radians, as float32 with NaN
  * where a pixel is not valid, in the place of the target; and a PNG of each to look at. Of a batch, the first image.
@@ -17,15 +23,12 @@ export async function writeMaps(folder: string, pair: Pair): Promise<void> {
   const { width, height, bands } = pair;
   const { georeference } = pair.target;
   const description = { width, height, georeference, nodata: Number.NaN, tile: 256 };
-  const files = [
-    await GeoTiffWriter.create(join(folder, "error.tif"), "f32", bands.length, { ...description, bandNames: bands }),
-  ];
+  const [errorFile, angleFile] = mapFiles(folder);
+  const files = [await GeoTiffWriter.create(errorFile, "f32", bands.length, { ...description, bandNames: bands })];
   const preview = new Preview(pair);
   try {
     if (bands.length > 1) {
-      files.push(
-        await GeoTiffWriter.create(join(folder, "angle.tif"), "f32", 1, { ...description, bandNames: ["angle [rad]"] }),
-      );
+      files.push(await GeoTiffWriter.create(angleFile, "f32", 1, { ...description, bandNames: ["angle [rad]"] }));
     }
     for (const window of pair.windows()) {
       const pixels = await pair.read(window);

@@ -3,7 +3,7 @@ import { keyOf } from "./archive.ts";
 import { DataError } from "./errors.ts";
 import { deliverArchive } from "./evaluate.ts";
 import { addOutputOptions, checkOptions, type OutputOptions } from "./options.ts";
-import { checkOutputFile } from "./outputFile.ts";
+import { checkApart, checkOutputFile } from "./outputFile.ts";
 import { type PairState, readState, writeState } from "./StateFile.ts";
 
 interface MergeOptions extends OutputOptions {
@@ -35,6 +35,15 @@ export function mergeCommand(): Command {
     await checkOptions(options);
     await checkOutputFile("--report", options.report);
     await checkOutputFile("--state", options.state);
+    // A state file may well take in others: it is written when all have been read.
+    const { output, report, state } = options;
+    await checkApart(
+      [
+        ["--output", output],
+        ["--report", report],
+      ],
+      [...paths, state],
+    );
     const pairs = new Map<string, PairState>();
     let begun: { path: string; options: string } | undefined;
     for (const path of paths) {

@@ -72,10 +72,14 @@ export async function checkOptions({
   mask,
   maskValid,
   maskClasses,
+  bands,
   output,
 }: PairOptions & OutputOptions): Promise<void> {
   if (mask === undefined && (maskValid || maskClasses)) {
     throw new UsageError("--mask-valid and --mask-classes need --mask <file>");
+  }
+  if (bands && new Set(bands).size < bands.length) {
+    throw new UsageError(`--bands: expected different names, got ${bands.join(", ")}`);
   }
   await checkOutputFile("--output", output);
 }

@@ -1,5 +1,5 @@
 import { mkdir, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { writeAtomically } from "../raster/RasterFile.ts";
 import { UsageError } from "./errors.ts";
 
@@ -13,6 +13,31 @@ export async function checkOutputFile(option: string, path: string | undefined):
   if (there && !there.isFile()) throw new UsageError(`${option}: expected the name of a file, got ${path}`);
   const folder = await stat(dirname(path)).catch(() => undefined);
   if (!folder?.isDirectory()) throw new UsageError(`${option}: there is no folder ${dirname(path)}`);
+}
+
+/**
+ * Refuses, before any work, outputs that would replace what is read, or each other. Links to one file are that file.
+ *
+ * @param outputs paths by the options that name them; `undefined` where they are not given
+ */
+export async function checkApart(
+  outputs: readonly (readonly [option: string, path: string | undefined])[],
+  inputs: readonly (string | undefined)[],
+): Promise<void> {
+  const taken = new Map<string, string>();
+  for (const path of inputs) if (path !== undefined) taken.set(await identityOf(path), "is read, too");
+  for (const [option, path] of outputs) {
+    if (path === undefined) continue;
+    const identity = await identityOf(path);
+    const use = taken.get(identity);
+    if (use !== undefined) throw new UsageError(`${option}: ${path} ${use}`);
+    taken.set(identity, `is where ${option} is written`);
+  }
+}
+
+async function identityOf(path: string): Promise<string> {
+  const there = await stat(path).catch(() => undefined);
+  return there ? `${there.dev} ${there.ino}` : resolve(path);
 }
 
 /** Makes a folder for files to be written to, where it is not there yet. */

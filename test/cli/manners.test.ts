@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { epsgGeoreference, writeGeoTiff, writeNpy } from "../../src/raster/index.ts";
 import { temporaryFolder } from "../raster/folder.ts";
@@ -51,6 +51,7 @@ describe("usage: exit code 2, before any file is read", () => {
       /unknown option '--daat-range'.*--data-range/,
     ],
     ["a number that is none", ["evaluate", "no.tif", "no.tif", "--min", "low"], /--min.*Expected a number, got "low"/],
+    ["bands of one name", ["evaluate", "no.tif", "no.tif", "--bands", "red,red"], /--bands: expected different names/],
     ["a range of 0", ["evaluate", "no.tif", "no.tif", "--data-range", "0"], /--data-range.*above 0/],
     ["an unknown layout", ["evaluate", "no.tif", "no.tif", "--layout", "bip"], /--layout.*chw, hwc/],
     [
@@ -117,6 +118,49 @@ describe("data: exit code 1, naming the file", () => {
 
   test("labels and a loss that has none", () =>
     expectError(["loss", "a.tif", "one.tif", "--loss", "crossEntropy+mse"], 1, /"target"/));
+});
+
+describe("what is read is not written over", () => {
+  const contents = () => ["a.tif", "one.tif", "list.csv"].map((name) => readFileSync(file(name), "latin1"));
+  beforeAll(() => {
+    writeFileSync(file("list.csv"), "a.tif,a.tif\n");
+    mkdirSync(file("maps"));
+    symlinkSync(file("a.tif"), file("maps/error.tif"));
+  });
+
+  test.each<[string, string[], RegExp]>([
+    [
+      "figures over the prediction",
+      ["evaluate", "a.tif", "moved.tif", "--output", "./a.tif"],
+      /--output: .*a\.tif is read/,
+    ],
+    [
+      "a report over the mask",
+      ["evaluate", "a.tif", "a.tif", "--mask", "one.tif", "--report", "one.tif"],
+      /--report: one/,
+    ],
+    [
+      "a map over the file that a link leads to",
+      ["evaluate", "a.tif", "a.tif", "--maps", "maps"],
+      /--maps: maps.error\.tif/,
+    ],
+    [
+      "figures over the list",
+      ["evaluate", "--pairs", "list.csv", "--output", "list.csv"],
+      /--output: list\.csv is read/,
+    ],
+    ["a gradient over the target", ["loss", "moved.tif", "a.tif", "--grad", "a.tif"], /--grad: a\.tif is read/],
+    ["figures over a state", ["merge", "list.csv", "--output", "list.csv"], /--output: list\.csv is read/],
+    [
+      "two outputs of one name",
+      ["evaluate", "a.tif", "a.tif", "--output", "x", "--report", "x"],
+      /--report: x .*--output/,
+    ],
+  ])("%s", async (_, words, message) => {
+    const files = contents();
+    await expectError(words, 2, message);
+    expect(contents()).toEqual(files);
+  });
 });
 
 test("rasters in different places are compared where that is asked for", async () => {
