@@ -135,26 +135,38 @@ export class Pair {
     return this.#labels ? { ...pixels, target: tensor(this.#labelsOf(target.data), [height, width]) } : pixels;
   }
 
-  /** Windows of whole rows that cover the image, of as many as memory is well spent on, that decode no block twice. */
-  windows(): Window[] {
+  /**
+   * Columns and rows of the parts that an image is best read in, each column from the top down: as wide as the blocks of a row are kept
+   * meanwhile, so that none is decoded twice, and as high as memory is well spent on.
+   */
+  grid(): { readonly columns: readonly Span[]; readonly rows: readonly Span[] } {
     const { width, height } = this;
-    const wanted = Math.max(fewestRows, Math.floor(windowNumbers / (width * this.bands.length)));
-    const block = Math.max(this.pred.tile.height, this.target.tile.height);
-    const parts = Math.ceil(block / wanted);
-    // Blocks may be read in parts where those of a whole row are kept meanwhile.
-    const rows =
-      wanted >= block ? Math.floor(wanted / block) * block : this.#keepsBlockRow() ? Math.ceil(block / parts) : block;
-    const count = Math.ceil(height / rows);
-    return Array.from({ length: count }, (_, i) => {
-      return { x: 0, y: i * rows, width, height: Math.min(rows, height - i * rows) };
-    });
+    // Columns of the file that fewer can be kept of: strips beside tall tiles are decoded once for each of them.
+    const [{ kept, block }] = [this.pred, this.target]
+      .map((raster) => ({ kept: cacheBytes / (raster.tile.height * pixelBytes(raster)), block: raster.tile.width }))
+      .sort((a, b) => a.kept - b.kept) as [{ kept: number; block: number }];
+    const blocks = Math.max(Math.floor(kept / block), Math.ceil(fewest / block));
+    const columns = Math.min(width, blocks * block);
+    return { columns: spans(width, columns), rows: spans(height, this.#rowsAtOnce(columns, kept >= columns)) };
   }
 
-  #keepsBlockRow(): boolean {
-    return [this.pred, this.target].every(({ width, tile, bands, type }) => {
-      const columns = Math.ceil(width / tile.width) * tile.width;
-      return columns * tile.height * bands.length * (Number(type.slice(1)) / 8) <= cacheBytes;
-    });
+  /** Windows of whole rows that cover the image, of whole blocks. */
+  windows(): Window[] {
+    const { width, height } = this;
+    return spans(height, this.#rowsAtOnce(width, false)).map(({ start, size }) => ({
+      x: 0,
+      y: start,
+      width,
+      height: size,
+    }));
+  }
+
+  /** @param isKept whether blocks stay decoded until all of their rows have been read */
+  #rowsAtOnce(columns: number, isKept: boolean): number {
+    const block = Math.max(this.pred.tile.height, this.target.tile.height);
+    const wanted = Math.max(fewest, Math.floor(windowNumbers / (columns * this.bands.length)));
+    if (wanted >= block) return Math.floor(wanted / block) * block;
+    return isKept ? Math.ceil(block / Math.ceil(block / wanted)) : block;
   }
 
   async close(): Promise<void> {
@@ -202,11 +214,27 @@ export class Pair {
 /** Numbers of all bands that a window is to hold: 4 MB in 16 bits. */
 const windowNumbers = 2 ** 21;
 
-/** Memory for the decoded blocks of each file: a row of 256-pixel tiles of 20 000 × 3 in 16 bits fits. */
-const cacheBytes = 2 ** 25;
+/** Memory for the decoded blocks of each file: 10 tiles of 512² pixels of 3 bands in 16 bits. */
+const cacheBytes = 2 ** 24;
 
-/** So that windows with some rows of their neighbours have rows of their own. */
-const fewestRows = 32;
+/** So that parts with some pixels of their neighbours have more of their own. */
+const fewest = 32;
+
+/** A range of columns or rows. */
+interface Span {
+  readonly start: number;
+  readonly size: number;
+}
+
+/** What covers `length` in steps of `step`. */
+function spans(length: number, step: number): Span[] {
+  return Array.from({ length: Math.ceil(length / step) }, (_, i) => {
+    return { start: i * step, size: Math.min(step, length - i * step) };
+  });
+}
+
+/** Of all bands, for blocks may hold them all. */
+const pixelBytes = ({ bands, type }: Raster) => bands.length * (Number(type.slice(1)) / 8);
 
 const isFloat = ({ type }: Raster) => type.startsWith("f");
 

@@ -89,7 +89,7 @@ async function evaluateOne(job: Job, options: EvaluateOptions): Promise<void> {
     const progress = new Progress(width * height * samples * bands.length, "Mpx", 1e6, options.quiet);
     const measured = await measurePair(pair, options, ({ window, pixels, halo }, sample) => {
       if (sample === 0) preview?.add(window, pixels);
-      progress.add(width * (window.height - halo.top - halo.bottom) * bands.length);
+      progress.add((window.width - halo.left - halo.right) * (window.height - halo.top - halo.bottom) * bands.length);
     });
     progress.end();
     warnOfMissing({ ...job, ...measured }, options);

@@ -1,6 +1,6 @@
 import { BandMetrics } from "../index.ts";
 import { Pair, type PairOptions } from "./Pair.ts";
-import { type Strip, readStrips } from "./strips.ts";
+import { type Part, readParts } from "./parts.ts";
 import { countMissing } from "./validity.ts";
 
 /** A prediction and a target to be compared, by their paths. */
@@ -21,22 +21,22 @@ export interface Measured {
   readonly missing: number;
 }
 
-/** Gathers the metrics of a pair, strip by strip. `onStrip` sees the strips of all its images go by. */
+/** Gathers the metrics of a pair, part by part. `onPart` sees the parts of all its images go by. */
 export async function measurePair(
   pair: Pair,
   { ratio = 1 }: MeasureOptions,
-  onStrip: (strip: Strip, sample: number) => void = () => {},
+  onPart: (part: Part, sample: number) => void = () => {},
 ): Promise<Measured> {
   const { bands, dataRange, rule: valid } = pair;
   const metrics = new BandMetrics({ bands, dataRange, valid, ratio });
   let missing = 0;
   for (let sample = 0; sample < pair.samples; sample++) {
-    for await (const strip of readStrips(pair, sample)) {
-      const { pixels, halo } = strip;
+    for await (const part of readParts(pair, sample)) {
+      const { pixels, halo } = part;
       const mask = pixels.mask ? { mask: pixels.mask } : {};
       metrics.update(pixels.pred, pixels.target, { ...mask, sample: String(sample), halo });
       missing += countMissing(pixels, pair, halo);
-      onStrip(strip, sample);
+      onPart(part, sample);
     }
     metrics.close(String(sample));
   }

@@ -1,5 +1,6 @@
 import type { ValidRule } from "../index.ts";
 import type { Pair, Pixels } from "./Pair.ts";
+import type { Sides } from "./parts.ts";
 
 /** The kernels' rule on a single target value, for what is counted or drawn beside them. */
 export function validBy({ min, above, max, below, nodata = [] }: ValidRule): (target: number) => boolean {
@@ -16,13 +17,13 @@ export function validBy({ min, above, max, below, nodata = [] }: ValidRule): (ta
 }
 
 /**
- * Valid pixels where the prediction is NaN or its own nodata value: they count, and whoever reads the figures should know. Rows of the
+ * Valid pixels where the prediction is NaN or its own nodata value: they count, and whoever reads the figures should know. Pixels of the
  * halo belong to others.
  */
 export function countMissing(
   { pred, target, mask }: Pixels,
   { pred: { bands }, rule }: Pair,
-  halo: { readonly top: number; readonly bottom: number } = { top: 0, bottom: 0 },
+  halo: Sides = { left: 0, right: 0, top: 0, bottom: 0 },
 ): number {
   const isValid = validBy(rule);
   const marker = Math.fround(bands[0]?.nodata ?? Number.NaN);
@@ -31,10 +32,12 @@ export function countMissing(
   let count = 0;
   for (let p = 0; p * plane < pred.data.length; p++) {
     const maskStart = Math.floor(p / channels) * plane;
-    for (let i = halo.top * width; i < plane - halo.bottom * width; i++) {
-      const value = pred.data[p * plane + i] as number;
-      if (value !== marker && !Number.isNaN(value)) continue;
-      if (mask?.data[maskStart + i] !== 0 && isValid(target.data[p * plane + i] as number)) count++;
+    for (let row = halo.top; row < height - halo.bottom; row++) {
+      for (let i = row * width + halo.left; i < (row + 1) * width - halo.right; i++) {
+        const value = pred.data[p * plane + i] as number;
+        if (value !== marker && !Number.isNaN(value)) continue;
+        if (mask?.data[maskStart + i] !== 0 && isValid(target.data[p * plane + i] as number)) count++;
+      }
     }
   }
   return count;

@@ -5,7 +5,7 @@ import { evaluate, tensor } from "../../src/index.ts";
 import { writeGeoTiff, writeNpy } from "../../src/raster/index.ts";
 import { temporaryFolder } from "../raster/folder.ts";
 import { seeded } from "../support/data.ts";
-import { main, run, runJson } from "./run.ts";
+import { main, peakOf, run, runJson } from "./run.ts";
 
 const file = temporaryFolder();
 const bands = ["red", "nir"];
@@ -204,10 +204,14 @@ describe("broken pairs", () => {
   });
 });
 
-describe("an image larger than a strip", () => {
-  test("has the figures of the whole image: every sum, SSIM and UQI across the strips' edges", async () => {
-    // Rows of 66 000 numbers make strips of the fewest rows there may be, and a last one of 6.
-    const [width, height] = [33_000, 70];
+describe("an image larger than a part", () => {
+  test.each([
+    // Rows of 66 000 numbers make parts of the fewest rows there may be, and a last one of 6.
+    ["rows", [33_000, 70], 16],
+    // A row of tiles as large as these is too much to keep: a last column of 3.
+    ["columns and rows", [4_099, 300], 1024],
+  ] as const)("has the figures of the whole: every sum, SSIM and UQI across edges of %s", async (_, size, tile) => {
+    const [width, height] = size;
     const random = seeded(9);
     const stored = Uint16Array.from({ length: 2 * width * height }, (_, i) => {
       const row = Math.floor(i / width) % height;
@@ -217,7 +221,7 @@ describe("an image larger than a strip", () => {
     const image = { width, height, nodata: 0 };
     const planes = (data: Uint16Array) => [data.subarray(0, width * height), data.subarray(width * height)];
     await writeGeoTiff(file("large_pred.tif"), { ...image, bands: planes(predicted) });
-    await writeGeoTiff(file("large.tif"), { ...image, bands: planes(stored), tile: 16 });
+    await writeGeoTiff(file("large.tif"), { ...image, bands: planes(stored), tile });
     const got = await runJson<Archive["total"]>(
       ["evaluate", "large_pred.tif", "large.tif", "--data-range", "10000"],
       file(""),
@@ -235,4 +239,18 @@ describe("an image larger than a strip", () => {
     for (const [name, stats] of Object.entries(want.bands)) close(got.bands[name] as Stats, stats);
     close(got.scene, want.scene);
   });
+
+  test("takes memory that does not grow with it, nor with its tiles", async () => {
+    // A row of tiles is 86 MB in each file.
+    const [width, height] = [14_000, 1_100];
+    const plane = new Uint16Array(width * height).fill(1000);
+    await writeGeoTiff(file("wide.tif"), {
+      width,
+      height,
+      bands: [plane, plane, plane],
+      tile: 1024,
+      interleave: "pixel",
+    });
+    expect(await peakOf(["evaluate", "wide.tif", "wide.tif"], file(""))).toBeLessThan(300);
+  }, 60_000);
 });

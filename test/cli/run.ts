@@ -14,9 +14,9 @@ export interface Outcome {
 }
 
 /** Runs the command line and waits for its end; one that hangs is killed, which shows in `signal`. */
-export function run(words: readonly string[], cwd?: string): Promise<Outcome> {
+export function run(words: readonly string[], cwd?: string, nodeOptions: readonly string[] = []): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...words], {
+    const child = spawn(process.execPath, [...nodeOptions, main, ...words], {
       cwd,
       stdio: ["ignore", "pipe", "pipe"],
       timeout: 50_000,
@@ -38,4 +38,14 @@ export async function runJson<T>(words: readonly string[], cwd?: string): Promis
   const { code, stdout, stderr } = await run([...words, "--json"], cwd);
   if (code !== 0) throw new Error(`exit code ${code}: ${stderr}`);
   return JSON.parse(stdout);
+}
+
+/** The most memory that a run takes, in MB. */
+export async function peakOf(words: readonly string[], cwd?: string): Promise<number> {
+  const report = "process.on('exit', () => process.stderr.write('peak ' + process.resourceUsage().maxRSS))";
+  const { stderr } = await run([...words, "--quiet"], cwd, [
+    "--import",
+    `data:text/javascript,${encodeURIComponent(report)}`,
+  ]);
+  return Number(/peak (\d+)$/.exec(stderr)?.[1]) / 1000;
 }

@@ -1,0 +1,108 @@
+import { HALO, type PixelData, type Tensor, tensor } from "../index.ts";
+import type { Pair, Pixels, Window } from "./Pair.ts";
+
+/** Pixels on each side of a part that belong to its neighbours. */
+export interface Sides {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+/** A part of an image: a core, and the pixels around it that belong to its neighbours, which its metrics look at. */
+export interface Part {
+  /** Where `pixels` lie, neighbours included. */
+  readonly window: Window;
+  readonly halo: Sides;
+  readonly pixels: Pixels;
+}
+
+/**
+ * An image in columns of blocks, from the left, and each of these from the top down. Every pixel is read once: what the next part
+ * below or to the right shares with this one is carried over, and a core ends `HALO` pixels before what has been read.
+ */
+export async function* readParts(pair: Pair, sample: number): AsyncGenerator<Part> {
+  const { columns, rows } = pair.grid();
+  /** By rows, the end of what has been read to the left. */
+  const before: Pixels[] = [];
+  for (const [c, { start: x, size: width }] of columns.entries()) {
+    let above: Pixels | undefined;
+    for (const [r, { start: y, size: height }] of rows.entries()) {
+      const fresh = await pair.read({ x, y, width, height }, sample);
+      const wide = before[r] ? join(before[r], fresh, across) : fresh;
+      if (c < columns.length - 1) before[r] = end(wide, across);
+      const pixels = above ? join(above, wide, down) : wide;
+      above = r < rows.length - 1 ? end(pixels, down) : undefined;
+      const [h, w] = pixels.target.shape.slice(-2) as [number, number];
+      yield {
+        window: { x: x + width - w, y: y + height - h, width: w, height: h },
+        halo: {
+          left: c === 0 ? 0 : HALO,
+          right: c === columns.length - 1 ? 0 : HALO,
+          top: r === 0 ? 0 : HALO,
+          bottom: r === rows.length - 1 ? 0 : HALO,
+        },
+        pixels,
+      };
+    }
+  }
+}
+
+/** Dimensions counted from the last. */
+type Axis = 1 | 2;
+const across: Axis = 1;
+const down: Axis = 2;
+
+function join(a: Pixels, b: Pixels, axis: Axis): Pixels {
+  return {
+    pred: joined(a.pred, b.pred, axis),
+    target: joined(a.target, b.target, axis),
+    mask: a.mask && b.mask && joined(a.mask, b.mask, axis),
+  };
+}
+
+/** The last pixels along an axis that the next part shares. */
+function end({ pred, target, mask }: Pixels, axis: Axis): Pixels {
+  return { pred: cut(pred, axis), target: cut(target, axis), mask: mask && cut(mask, axis) };
+}
+
+/** Both, one behind the other along the axis. */
+function joined<Data extends PixelData>(first: Tensor<Data>, second: Tensor<Data>, axis: Axis): Tensor<Data> {
+  const [a, b] = [runOf(first, axis), runOf(second, axis)];
+  const data = sameType(first.data, first.data.length + second.data.length);
+  for (let run = 0; run * a < first.data.length; run++) {
+    data.set(first.data.subarray(run * a, (run + 1) * a), run * (a + b));
+    data.set(second.data.subarray(run * b, (run + 1) * b), run * (a + b) + a);
+  }
+  return resized(second, data, axis, sizeOf(first, axis) + sizeOf(second, axis));
+}
+
+/** Copied, so that the rest can be let go. */
+function cut<Data extends PixelData>(image: Tensor<Data>, axis: Axis): Tensor<Data> {
+  const size = 2 * HALO;
+  const run = runOf(image, axis);
+  const kept = (run / sizeOf(image, axis)) * size;
+  const runs = image.data.length / run;
+  const data = sameType(image.data, runs * kept);
+  for (let i = 0; i < runs; i++) data.set(image.data.subarray((i + 1) * run - kept, (i + 1) * run), i * kept);
+  return resized(image, data, axis, size);
+}
+
+const sizeOf = ({ shape }: Tensor<PixelData>, axis: Axis) => shape.at(-axis) as number;
+
+/** Numbers in a row that differ in nothing but their place along the axis and those behind it. */
+const runOf = ({ shape }: Tensor<PixelData>, axis: Axis) =>
+  shape.slice(-axis).reduce((product, size) => product * size);
+
+function sameType<Data extends PixelData>(like: Data, length: number): Data {
+  return new (like.constructor as new (length: number) => Data)(length);
+}
+
+function resized<Data extends PixelData>(
+  { shape, scale, offset }: Tensor<Data>,
+  data: Data,
+  axis: Axis,
+  size: number,
+): Tensor<Data> {
+  return tensor(data, shape.with(shape.length - axis, size), { scale, offset });
+}
