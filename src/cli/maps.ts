@@ -33,9 +33,13 @@ export async function writeMaps(folder: string, pair: Pair): Promise<void> {
     for (const window of pair.windows()) {
       const pixels = await pair.read(window);
       preview.add(window, pixels);
-      const [pred, target] = [validPlanes(pixels, "pred", pair), validPlanes(pixels, "target", pair)];
-      await files[0]?.write(pred.map((plane, b) => plane.map((p, i) => Math.abs(p - (target[b]?.[i] as number)))));
-      await files[1]?.write([spectralAngles(pred, target)]);
+      // A few rows at a time, for as float32 they take several times the memory.
+      for (let row = 0; row < window.height; row += rowsAtOnce) {
+        const span = [row * width, Math.min(row + rowsAtOnce, window.height) * width] as const;
+        const [pred, target] = [validPlanes(pixels, "pred", pair, span), validPlanes(pixels, "target", pair, span)];
+        await files[0]?.write(pred.map((plane, b) => plane.map((p, i) => Math.abs(p - (target[b]?.[i] as number)))));
+        await files[1]?.write([spectralAngles(pred, target)]);
+      }
     }
     for (const file of files) await file.finish();
   } catch (error) {
@@ -47,17 +51,27 @@ export async function writeMaps(folder: string, pair: Pair): Promise<void> {
   if (bands.length > 1) await writePicture(folder, "angle", preview.angles(), preview);
 }
 
-/** The bands of a side in the units of the images, NaN where they are not valid. */
-function validPlanes({ pred, target, mask }: Pixels, side: "pred" | "target", { bands, rule }: Pair): Float32Array[] {
+const rowsAtOnce = 32;
+
+/** The pixels [first, end) of a side's bands in the units of the images, NaN where they are not valid. */
+function validPlanes(
+  { pred, target, mask }: Pixels,
+  side: "pred" | "target",
+  { bands, rule }: Pair,
+  [first, end]: readonly [number, number],
+): Float32Array[] {
   const isValid = validBy(rule);
   const { data, scale, offset } = side === "pred" ? pred : target;
   const plane = data.length / bands.length;
-  return bands.map((_, b) =>
-    Float32Array.from({ length: plane }, (_, i) => {
-      const valid = mask?.data[i] !== 0 && isValid(target.data[b * plane + i] as number);
-      return valid ? (data[b * plane + i] as number) * scale + offset : Number.NaN;
-    }),
-  );
+  return bands.map((_, b) => {
+    const values = new Float32Array(end - first).fill(Number.NaN);
+    for (let i = first; i < end; i++) {
+      const at = b * plane + i;
+      if (mask?.data[i] === 0 || !isValid(target.data[at] as number)) continue;
+      values[i - first] = (data[at] as number) * scale + offset;
+    }
+    return values;
+  });
 }
 
 async function writePicture(
@@ -82,7 +96,7 @@ export function spectralAngles(pred: readonly Float32Array[], target: readonly F
     for (const band of bands) sum += (band[i] as number) ** 2;
     return Math.sqrt(sum);
   };
-  return Float32Array.from({ length: pred[0]?.length ?? 0 }, (_, i) => {
+  return new Float32Array(pred[0]?.length ?? 0).map((_, i) => {
     const [p, t] = [lengthAt(pred, i), lengthAt(target, i)];
     if (p === 0 || t === 0) return p === t ? 0 : Math.PI / 2 + 0 * (p + t);
     let [apart, together] = [0, 0];
