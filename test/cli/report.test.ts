@@ -134,3 +134,17 @@ test("a report of nothing valid is still a report", async () => {
   expect(readFileSync(file("none.html"), "utf8")).toMatch(/<td>–<\/td>/);
   expect(readFileSync(file("none.html"), "utf8")).not.toMatch(/NaN[^.]/);
 });
+
+test("names of bands are not cut off at the left of their bars, and a prediction beside the target's range is in sight", async () => {
+  const bright = pred.map((band) => band.map((value) => value + 5));
+  await writeGeoTiff(file("bright.tif"), { width, height, bands: bright });
+  const long = ["B05 vegetation red edge", "W".repeat(60)];
+  const words = ["evaluate", "bright.tif", "target.tif", "--bands", long.join(), "--report", "bright.html"];
+  expect(await run(words, file(""))).toMatchObject({ code: 0, stderr: "" });
+  const html = readFileSync(file("bright.html"), "utf8");
+  const labels = [...html.matchAll(/<text x="(\d+)" y="[^"]*" text-anchor="end">([^<]*)<\/text><rect class="ink"/g)];
+  expect(labels.map(([, , name]) => name)).toContain(long[0]);
+  for (const [, x, name = ""] of labels) expect(Number(x), name).toBeGreaterThan(6 * name.length);
+  // Both ends of the one range of pictures and scatter plot.
+  expect(html).toMatch(/≤ 0\.2\d*<[\s\S]*≥ 5\.\d+</);
+});

@@ -55,6 +55,10 @@ export function scatter(target: Float32Array, pred: Float32Array, range: Range):
   return frame(image + line, range, range, "target", "prediction");
 }
 
+/** Pixels that a character of a name takes at most, on average. */
+const characterWidth = 6.6;
+const longestName = 28;
+
 /** A bar per name, from zero, the longest as long as there is room. */
 export function bars(
   title: string,
@@ -63,20 +67,23 @@ export function bars(
   texts: readonly string[],
 ): string {
   const longest = Math.max(...values.map((value) => (Number.isFinite(value) ? Math.abs(value) : 0)));
-  const rows = names.map((name, i) => {
+  const shown = names.map((name) => (name.length > longestName ? `${name.slice(0, longestName - 1)}…` : name));
+  const start = Math.ceil(Math.max(...shown.map(({ length }) => length), 8) * characterWidth) + 6;
+  const rows = shown.map((name, i) => {
     const value = values[i] as number;
     const share =
       value === Number.POSITIVE_INFINITY ? 1 : Number.isFinite(value) && longest > 0 ? Math.abs(value) / longest : 0;
     const y = i * 18;
     const width = Math.max(share * 110, share > 0 ? 1 : 0);
     return (
-      `<text x="58" y="${y + 12}" text-anchor="end">${escapeHtml(name.length > 9 ? `${name.slice(0, 8)}…` : name)}</text>` +
-      `<rect class="ink" x="64" y="${y + 2}" width="${width.toFixed(2)}" height="13"/>` +
-      `<text x="${(68 + width).toFixed(2)}" y="${y + 12}">${escapeHtml(texts[i] as string)}</text>`
+      `<text x="${start - 6}" y="${y + 12}" text-anchor="end">${escapeHtml(name)}</text>` +
+      `<rect class="ink" x="${start}" y="${y + 2}" width="${width.toFixed(2)}" height="13"/>` +
+      `<text x="${(start + 4 + width).toFixed(2)}" y="${y + 12}">${escapeHtml(texts[i] as string)}</text>`
     );
   });
+  const [width, height] = [start + 168, names.length * 18 + 4];
   return (
-    `<figure><figcaption>${escapeHtml(title)}</figcaption>` +
-    `<svg class="bars" viewBox="0 0 232 ${names.length * 18 + 4}" role="img" aria-label="${escapeHtml(title)}">${rows.join("")}</svg></figure>\n`
+    `<figure style="width:${width}px"><figcaption>${escapeHtml(title)}</figcaption>` +
+    `<svg class="bars" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(title)}">${rows.join("")}</svg></figure>\n`
   );
 }

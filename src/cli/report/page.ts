@@ -145,8 +145,10 @@ function angleSection(preview: Preview): string {
 }
 
 function bandSection({ name, pred, target, error }: BandPreview, { width }: Preview): string {
-  const [lowest = 0, highest = 0] = quantiles(target, 0.01, 0.99);
-  const range = rangeOf(lowest, highest);
+  // One range for both, that neither of them lies beside.
+  const [pLow = 0, pHigh = 0] = quantiles(pred, 0.01, 0.99);
+  const [tLow = 0, tHigh = 0] = quantiles(target, 0.01, 0.99);
+  const range = rangeOf(Math.min(pLow, tLow), Math.max(pHigh, tHigh));
   const ends = [`≤ ${short(range.low)}`, `≥ ${short(range.high)}`] as const;
   const [largest = 0] = quantiles(error.map(Math.abs), 0.99);
   const { high } = rangeOf(0, largest);

@@ -6,7 +6,7 @@ export const style = `
 }
 @media print {
   :root { --ink: #000; --faint: #444; --line: #bbb; --paper: #fff; --accent: #2f6f9f; --guide: #c4432b; --hole: #eceff3; }
-  section, figure, tr { break-inside: avoid; }
+  section, figure, tr { break-inside: avoid; } h2 { break-after: avoid; }
 }
 * { box-sizing: border-box; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 body { margin: 0 auto; padding: 1.5rem; max-width: 76rem; color: var(--ink); background: var(--paper);
@@ -20,12 +20,13 @@ th { font-weight: 600; } th:first-child { text-align: left; padding-left: 0; }
 @media print { .scroll { overflow: visible; } table { font-size: 7pt; } th, td { padding: .1rem .2rem; }
   thead th { white-space: normal; vertical-align: bottom; overflow-wrap: normal; } body { padding: 0; } }
 .row { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); gap: 1rem; align-items: start; }
-.row.small { grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
+.row.small { display: flex; flex-wrap: wrap; } .row.small figure { max-width: 100%; }
+@media print { .row { grid-template-columns: repeat(3, 1fr); } }
 figure { margin: .5rem 0; } figcaption { color: var(--faint); font-size: .85rem; margin-bottom: .25rem; }
 img { display: block; width: 100%; height: auto; image-rendering: pixelated; border: 1px solid var(--line); background:
   repeating-linear-gradient(45deg, var(--hole) 0 6px, var(--paper) 6px 12px); }
 .bar { display: flex; gap: .5rem; align-items: center; font-size: .8rem; color: var(--faint); margin-top: .25rem; }
-.bar i { flex: 1; height: .6rem; border-radius: 2px; }
-svg { display: block; width: 100%; max-width: 22rem; height: auto; } svg text { font-size: 11px; fill: var(--faint); }
+.bar i { flex: 1; height: .6rem; border-radius: 2px; border: 1px solid var(--line); }
+svg { display: block; width: 100%; max-width: 22rem; height: auto; } svg.bars { max-width: 100%; } svg text { font-size: 11px; fill: var(--faint); }
 .frame { fill: none; stroke: var(--line); } .ink { fill: var(--accent); } .guide { stroke: var(--guide); stroke-width: 1.5; }
 `;
