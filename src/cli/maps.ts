@@ -46,8 +46,10 @@ export async function writeMaps(folder: string, pair: Pair): Promise<void> {
     for (const file of files) await file.discard();
     throw error;
   }
-  for (const { name, error } of preview.bands)
-    await writePicture(folder, `error_${name}`, error.map(Math.abs), preview);
+  const fileNames = pictureNames(bands);
+  for (const [b, { error }] of preview.bands.entries()) {
+    await writePicture(folder, `error_${fileNames[b]}`, error.map(Math.abs), preview);
+  }
   if (bands.length > 1) await writePicture(folder, "angle", preview.angles(), preview);
 }
 
@@ -82,8 +84,14 @@ async function writePicture(
 ): Promise<void> {
   const [top = 0] = quantiles(plane, 0.99);
   const image = { width, height, indices: indicesOf(plane, rangeOf(0, top)), palette: paletteOf(sequential) };
-  // A band's name may hold what a file's must not.
-  await writePng(join(folder, `${name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "_")}.png`), image);
+  await writePng(join(folder, `${name}.png`), image);
+}
+
+/** A band's name may hold what a file's must not. Those that are left alike, also to file systems without case, get their number. */
+function pictureNames(bands: readonly string[]): string[] {
+  const names = bands.map((name) => name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "_"));
+  const folded = names.map((name) => name.toLowerCase());
+  return names.map((name, b) => (folded.indexOf(folded[b] as string) === b ? name : `${name}-${b + 1}`));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { epsgGeoreference, openRaster, type Raster, writeGeoTiff } from "../../src/raster/index.ts";
 import { temporaryFolder } from "../raster/folder.ts";
@@ -147,4 +147,15 @@ test("names of bands are not cut off at the left of their bars, and a prediction
   for (const [, x, name = ""] of labels) expect(Number(x), name).toBeGreaterThan(6 * name.length);
   // Both ends of the one range of pictures and scatter plot.
   expect(html).toMatch(/≤ 0\.2\d*<[\s\S]*≥ 5\.\d+</);
+});
+
+test("maps of bands whose names are one as names of files", async () => {
+  const words = ["evaluate", "pred.tif", "target.tif", "--bands", "nir/red,NIR red", "--maps", "alike"];
+  expect(await run(words, file(""))).toMatchObject({ code: 0, stderr: "" });
+  const pictures = ["angle.png", "error_NIR_red-2.png", "error_nir_red.png"];
+  expect(
+    readdirSync(file("alike"))
+      .filter((name) => name.endsWith(".png"))
+      .sort(),
+  ).toEqual(pictures);
 });
