@@ -90,8 +90,7 @@ async function evaluateOne(job: Job, options: EvaluateOptions): Promise<void> {
     const measured = await measurePair(pair, options, ({ window, pixels, halo }, sample) => {
       if (sample === 0) preview?.add(window, pixels);
       progress.add((window.width - halo.left - halo.right) * (window.height - halo.top - halo.bottom) * bands.length);
-    });
-    progress.end();
+    }).finally(() => progress.end());
     warnOfMissing({ ...job, ...measured }, options);
     const evaluation = measured.metrics.compute();
     if (options.maps !== undefined) await writeMaps(options.maps, pair);

@@ -1,5 +1,5 @@
-import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { epsgGeoreference, writeGeoTiff, writeNpy } from "../../src/raster/index.ts";
 import { temporaryFolder } from "../raster/folder.ts";
@@ -193,6 +193,25 @@ test("a reader that stops early is no crash", async () => {
   const code = await new Promise((resolve) => child.on("close", resolve));
   expect([code, stderr]).toEqual([0, ""]);
 });
+
+test.skipIf(!existsSync("/usr/bin/script"))(
+  "an error has a line of its own on a terminal that shows progress",
+  async () => {
+    const [width, height] = [2000, 2000];
+    const noise = Uint8Array.from({ length: width * height }, (_, i) => (i * i) >> 3);
+    await writeGeoTiff(file("damaged.tif"), { width, height, bands: [noise] });
+    const bytes = readFileSync(file("damaged.tif"));
+    writeFileSync(
+      file("damaged.tif"),
+      bytes.fill(0xff, Math.floor(0.8 * bytes.length), Math.floor(0.9 * bytes.length)),
+    );
+    const command = `"${process.execPath}" "${main}" evaluate damaged.tif damaged.tif`;
+    const { stdout } = spawnSync("script", ["-qec", command, "/dev/null"], { cwd: file(""), encoding: "utf8" });
+    expect(stdout).toContain("Mpx/s");
+    // Back to the start of the line, and what stands there is cleared.
+    expect(stdout).toContain("\r\x1b[Kerror: damaged.tif: ");
+  },
+);
 
 test("the built file is a program", () => {
   expect(readFileSync(main, "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
