@@ -1,7 +1,7 @@
 // npm run bench -- evaluate [--side 10000]: what the command takes for a pair of large rasters, and where its time goes.
 //
 // Time and memory are those of the command's whole process. The shares come from the same steps in this process: a pass that
-// reads and decodes every strip and drops it, and one that also gathers the metrics.
+// reads and decodes every part and drops it, and one that also gathers the metrics.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
@@ -28,8 +28,8 @@ export async function evaluateArchive(side) {
     );
     const runs = Array.from({ length: 3 }, () => runCommand(pred, target));
     const best = runs.toSorted((a, b) => a.seconds - b.seconds)[0];
-    const read = await time(pred, target, async (pair, { readStrips }) => {
-      for await (const _ of readStrips(pair, 0));
+    const read = await time(pred, target, async (pair, { readParts }) => {
+      for await (const _ of readParts(pair, 0));
     });
     const whole = await time(pred, target, (pair, { measurePair }) => measurePair(pair, {}));
     const row = (what, value) => console.log(`${what.padEnd(52)} ${value}`);
@@ -53,12 +53,12 @@ function runCommand(pred, target) {
 }
 
 async function time(pred, target, work) {
-  const [{ Pair }, strips, measure] = await Promise.all(
-    ["Pair", "strips", "measure"].map((name) => import(`../dist/cli/${name}.js`)),
+  const [{ Pair }, parts, measure] = await Promise.all(
+    ["Pair", "parts", "measure"].map((name) => import(`../dist/cli/${name}.js`)),
   );
   const pair = await Pair.open(pred, target, {});
   const start = performance.now();
-  await work(pair, { ...strips, ...measure });
+  await work(pair, { ...parts, ...measure });
   const seconds = (performance.now() - start) / 1e3;
   await pair.close();
   return seconds;

@@ -21,6 +21,13 @@ const PROGRAMS = [
       ["native C, streaming stores", "stream"],
     ],
   },
+  {
+    source: "masked",
+    flags: LIKE_WASM,
+    loss: "mse",
+    value: [["native C, 128 bits", "value"]],
+    gradient: [["native C, 128 bits", "grad"]],
+  },
   { source: "ssim", flags: [...LIKE_WASM, "-DREAL=double"], loss: "ssim", value: [["native C", "value"]] },
   { source: "ssim", flags: [...LIKE_WASM, "-DREAL=float"], loss: "ssim", value: [["native C, float32", "value"]] },
   { source: "ssim", flags: [...WIDEST, "-DREAL=float"], loss: "ssim", value: [["native C, float32 widest", "value"]] },

@@ -1,5 +1,5 @@
 // The native yardstick of masked mean squared error: the passes of the package with the widest vectors of this
-// processor. Kernels: value, grad (ordinary stores), stream (stores past the caches).
+// processor, or with what WebAssembly has: 128 bits, no fused multiply-add (-msse4.1 -mno-avx). Kernels: value, grad (ordinary stores), stream (stores past the caches).
 #include "driver.h"
 #include <immintrin.h>
 #include <math.h>
@@ -59,8 +59,35 @@ static inline double sum(Vector v) {
   return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
 }
 #define ISA "AVX2"
+#elif defined(__SSE4_1__) && !defined(__AVX__)
+enum { LANES = 4 };
+typedef __m128 Vector;
+typedef __m128i Counter;
+static inline Vector load(const float *p) { return _mm_load_ps(p); }
+static inline Vector zero(void) { return _mm_setzero_ps(); }
+static inline Counter none(void) { return _mm_setzero_si128(); }
+static inline Vector valid(Vector t) { return _mm_cmpge_ps(t, zero()); }
+static inline Vector residual(Vector p, Vector t) { return _mm_and_ps(valid(t), _mm_sub_ps(p, t)); }
+static inline Counter count(Counter n, Vector t) { return _mm_sub_epi32(n, _mm_castps_si128(valid(t))); }
+static inline long total(Counter n) {
+  int lanes[LANES];
+  memcpy(lanes, &n, sizeof lanes);
+  return (long)lanes[0] + lanes[1] + lanes[2] + lanes[3];
+}
+static inline Vector fused(Vector a, Vector b, Vector c) { return _mm_add_ps(_mm_mul_ps(a, b), c); }
+static inline Vector add(Vector a, Vector b) { return _mm_add_ps(a, b); }
+static inline Vector scale(float a, Vector b) { return _mm_mul_ps(_mm_set1_ps(a), b); }
+static inline void store(float *p, Vector v) { _mm_store_ps(p, v); }
+static inline void stream(float *p, Vector v) { _mm_stream_ps(p, v); }
+static inline double sum(Vector v) {
+  __m128d wide = _mm_add_pd(_mm_cvtps_pd(v), _mm_cvtps_pd(_mm_movehl_ps(v, v)));
+  double lanes[2];
+  memcpy(lanes, &wide, sizeof lanes);
+  return lanes[0] + lanes[1];
+}
+#define ISA "128 bits"
 #else
-#error "needs AVX2 with FMA, or AVX-512"
+#error "needs SSE 4.1, AVX2 with FMA, or AVX-512"
 #endif
 
 // Float32 sums stay within a block of this many vectors, then they widen: as in the package's kernels.
