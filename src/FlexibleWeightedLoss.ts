@@ -12,9 +12,10 @@ import {
   type LossResult,
   type Reduction,
   type Settings,
+  type TargetOf,
 } from "./criterion.ts";
-import type { BaseLoss } from "./losses/BaseLoss.ts";
-import type { ImageLike, TargetLike } from "./tensor.ts";
+import type { BaseLoss, Kind } from "./losses/BaseLoss.ts";
+import type { ImageLike } from "./tensor.ts";
 
 /**
  * A base loss over the valid pixels of each group, the groups weighed by how much of them is valid:
@@ -31,12 +32,12 @@ import type { ImageLike, TargetLike } from "./tensor.ts";
  * const { value, grad } = criterion.valueAndGrad(pred, target, { mask });
  * ```
  */
-export class FlexibleWeightedLoss<R extends Reduction = "mean"> {
+export class FlexibleWeightedLoss<R extends Reduction = "mean", K extends Kind = Kind> {
   /** @internal */
   readonly settings: Settings;
 
-  constructor(base: BaseLoss, options: LossOptions<R> = {}) {
-    this.settings = checkSettings(base, options, "channel");
+  constructor(base: BaseLoss<K>, options: LossOptions<R, K> = {} as LossOptions<R, K>) {
+    this.settings = checkSettings(base, options as LossOptions<R>, "channel");
   }
 
   /**
@@ -46,7 +47,7 @@ export class FlexibleWeightedLoss<R extends Reduction = "mean"> {
    * @param target of pred's shape; class labels `[B, H, W]` for `crossEntropy`
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
    */
-  forward(pred: ImageLike, target: TargetLike, options: ForwardOptions = {}): LossResult<R> {
+  forward(pred: ImageLike, target: TargetOf<K>, options: ForwardOptions = {}): LossResult<R> {
     checkOptions("forward options", options, ["mask"]);
     const { kernels, call } = prepare(this.settings, pred, target, options.mask);
     return compute(kernels, call) as LossResult<R>;
@@ -60,7 +61,7 @@ export class FlexibleWeightedLoss<R extends Reduction = "mean"> {
    *
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
    */
-  valueAndGrad(pred: ImageLike, target: TargetLike, options: GradientOptions<R> = {}): GradientResult<R> {
+  valueAndGrad(pred: ImageLike, target: TargetOf<K>, options: GradientOptions<R> = {}): GradientResult<R> {
     checkOptions("valueAndGrad options", options, ["mask", "gradOutput", "normalizer", "out"]);
     const out = checkOut(options.out, pred);
     const prepared = prepare(this.settings, pred, target, options.mask, out);

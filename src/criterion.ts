@@ -2,10 +2,11 @@
 
 import { checkChoice, checkNumber, checkOptions, kindOf, show } from "./check.ts";
 import type { Groups } from "./compute.ts";
-import { type BaseLoss, isBaseLoss } from "./losses/BaseLoss.ts";
+import { type BaseLoss, isBaseLoss, type Kind } from "./losses/BaseLoss.ts";
 import type { GroupBy, Layout } from "./plan.ts";
 import { compileRule, type Rule, type ValidRule } from "./rule.ts";
-import type { Tensor, TensorLike } from "./tensor.ts";
+import type { PreparedTarget } from "./prepareTarget.ts";
+import type { ImageLike, TargetLike, Tensor, TensorLike } from "./tensor.ts";
 
 export type Reduction = "mean" | "sum" | "none";
 
@@ -13,8 +14,6 @@ export type Reduction = "mean" | "sum" | "none";
 export type Weighting = "sqrt" | "linear" | "uniform" | number;
 
 interface CommonOptions<R extends Reduction> {
-  /** What is weighed as one: a sample (all its elements) or a channel of a sample. */
-  groupBy?: GroupBy;
   /** `"sqrt"` by default. */
   weighting?: Weighting;
   /** `"mean"`: Σ wL / Σ w (default); `"sum"`: Σ wL; `"none"`: the vector of w·L. */
@@ -23,11 +22,28 @@ interface CommonOptions<R extends Reduction> {
   layout?: Layout;
 }
 
+/** What is weighed as one: a sample (all its elements) or a channel of a sample. */
+interface GroupOptions<G extends GroupBy = GroupBy> {
+  groupBy?: G;
+}
+
 /** Which target values count. `threshold: x` is short for `valid: { above: x }`: one of the two at most; `{ min: 0 }` by default. */
 export type RuleOptions = { threshold?: number; valid?: undefined } | { threshold?: undefined; valid?: ValidRule };
 
-/** Options of a criterion. */
-export type LossOptions<R extends Reduction = Reduction> = CommonOptions<R> & RuleOptions;
+/**
+ * Options of a criterion whose base loss is of kind K. The groups of what looks across the channels of a pixel are samples, and
+ * class labels have a rule of their own.
+ */
+export type LossOptions<R extends Reduction = Reduction, K extends Kind = Kind> = CommonOptions<R> &
+  ([K] extends ["pixel" | "labels"] ? GroupOptions<"sample"> : GroupOptions) &
+  ([K] extends ["labels"] ? { threshold?: undefined; valid?: undefined } : RuleOptions);
+
+/** Targets of a base loss of kind K: images, or class labels. */
+export type TargetOf<K extends Kind> = [K] extends ["labels"]
+  ? TensorLike<Int32Array | Uint8Array | Float32Array> | PreparedTarget
+  : [K] extends [Exclude<Kind, "labels">]
+    ? ImageLike | PreparedTarget
+    : TargetLike;
 
 export interface ForwardOptions {
   /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */

@@ -14,12 +14,13 @@ export type {
   LossResult,
   Reduction,
   RuleOptions,
+  TargetOf,
   ValueOf,
   Weighting,
 } from "./criterion.ts";
 export { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
 export { type AccumulatedLoss, type AccumulatedTerm, type AddOptions, LossAccumulator } from "./LossAccumulator.ts";
-export type { BaseLoss, CustomFunction } from "./losses/BaseLoss.ts";
+export type { BaseLoss, CustomFunction, Kind } from "./losses/BaseLoss.ts";
 export { custom } from "./losses/custom.ts";
 export {
   bce,

@@ -1,7 +1,7 @@
 import { checkOptions } from "./check.ts";
-import type { ForwardOptions, LossOptions, Reduction, ValueOf } from "./criterion.ts";
+import type { ForwardOptions, LossOptions, Reduction, TargetOf, ValueOf } from "./criterion.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
-import type { BaseLoss, CustomFunction } from "./losses/BaseLoss.ts";
+import type { BaseLoss, CustomFunction, Kind } from "./losses/BaseLoss.ts";
 import { custom } from "./losses/custom.ts";
 import type { ImageLike, TargetLike } from "./tensor.ts";
 
@@ -17,11 +17,11 @@ import type { ImageLike, TargetLike } from "./tensor.ts";
  * const loss = validPixelWeightedLoss(pred, target, mse());
  * ```
  */
-export function validPixelWeightedLoss<R extends Reduction = "mean">(
+export function validPixelWeightedLoss<R extends Reduction = "mean", K extends Kind = Kind>(
   pred: ImageLike,
-  target: TargetLike,
-  base: BaseLoss | CustomFunction,
-  options: LossOptions<R> & ForwardOptions = {},
+  target: TargetOf<K>,
+  base: BaseLoss<K> | CustomFunction,
+  options: LossOptions<R, K> & ForwardOptions = {} as LossOptions<R, K> & ForwardOptions,
 ): ValueOf<R> {
   checkOptions("options", options, ["groupBy", "threshold", "valid", "weighting", "reduction", "layout", "mask"]);
   const { mask, ...rest } = options;
@@ -29,5 +29,5 @@ export function validPixelWeightedLoss<R extends Reduction = "mean">(
     groupBy: "sample",
     ...rest,
   } as LossOptions<R>);
-  return criterion.forward(pred, target, mask === undefined ? {} : { mask }).value;
+  return criterion.forward(pred, target as TargetLike, mask === undefined ? {} : { mask }).value;
 }

@@ -77,6 +77,20 @@ new FlexibleWeightedLoss("mse");
 new FlexibleWeightedLoss(huber({ delta: 0.5 }), { valid: { min: 0, above: -1, max: 2, below: 3, nodata: [1, 2] } });
 new FlexibleWeightedLoss(mse(), { threshold: 0 });
 
+// What looks across channels has samples for groups; labels have a rule of their own.
+new FlexibleWeightedLoss(sam(), { groupBy: "sample", threshold: 0 });
+// @ts-expect-error sam looks across channels
+new FlexibleWeightedLoss(sam(), { groupBy: "channel" });
+// @ts-expect-error so does cross entropy
+new FlexibleWeightedLoss(crossEntropy(), { groupBy: "channel" });
+// @ts-expect-error classes have a rule of their own
+new FlexibleWeightedLoss(crossEntropy(), { valid: { min: 1 } });
+// @ts-expect-error both of two rules
+new FlexibleWeightedLoss(mse(), { threshold: 0, valid: { min: 0 } });
+// @ts-expect-error sam looks across channels here, too
+validPixelWeightedLoss(pred, target, sam(), { groupBy: "channel" });
+same<Float64Array>()(new FlexibleWeightedLoss(sam(), { reduction: "none" }).forward(pred, target).value);
+
 // Parameters.
 // @ts-expect-error unknown parameter
 huber({ beta: 1 });
@@ -103,6 +117,10 @@ mean.forward(new Float32Array(4), target);
 mean.forward({ data: new Float32Array(4), dims: [1, 1, 2, 2] }, { data: new Float32Array(4), shape: [1, 1, 2, 2] });
 const classes = tensor(new Int32Array(4), [1, 2, 2]);
 new FlexibleWeightedLoss(crossEntropy()).forward(tensor(new Float32Array(12), [1, 3, 2, 2]), classes);
+// @ts-expect-error int16 holds no classes
+new FlexibleWeightedLoss(crossEntropy()).forward(pred, tensor(new Int16Array(4), [1, 2, 2]));
+// @ts-expect-error int32 holds no image
+new FlexibleWeightedLoss(mse()).forward(pred, classes);
 target.dispose();
 target[Symbol.dispose]();
 

@@ -3,12 +3,12 @@ import type { LossName } from "../kernels.ts";
 /** What a loss looks at: single elements, a few sums of them, the channels of a pixel, the pixels around it. */
 export type Kind = "elementwise" | "moments" | "pixel" | "labels" | "window" | "custom";
 
-/** A base loss, made by `mse()`, `sam()` and the like, to be weighed and reduced by a criterion. */
-export interface BaseLoss {
+/** A base loss of kind K, made by `mse()`, `sam()` and the like, to be weighed and reduced by a criterion. */
+export interface BaseLoss<K extends Kind = Kind> {
   /** The maker's name. */
   readonly name: string;
-  /** @internal */
-  readonly kind: Kind;
+  /** What it looks at, which decides on its groups and targets. */
+  readonly kind: K;
   /** @internal The kernel that computes it. */
   readonly kernel: LossName;
   /** @internal What the mean over a group is multiplied by. */
@@ -35,13 +35,13 @@ export type CustomFunction = (
 const made = new WeakSet<BaseLoss>();
 
 /** @internal */
-export function baseLoss(
+export function baseLoss<K extends Kind>(
   name: string,
-  kind: Kind,
+  kind: K,
   kernel: LossName,
   rest: Partial<Pick<BaseLoss, "scale" | "a" | "b" | "fn" | "ignoreIndex">> = {},
-): BaseLoss {
-  const loss: BaseLoss = Object.freeze({ name, kind, kernel, scale: 1, a: 0, b: 0, ...rest });
+): BaseLoss<K> {
+  const loss: BaseLoss<K> = Object.freeze({ name, kind, kernel, scale: 1, a: 0, b: 0, ...rest });
   made.add(loss);
   return loss;
 }

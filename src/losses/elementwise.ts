@@ -12,17 +12,17 @@ import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
  * new FlexibleWeightedLoss(mse()).forward(pred, target).value;
  * ```
  */
-export function mse(): BaseLoss {
+export function mse(): BaseLoss<"elementwise"> {
   return baseLoss("mse", "elementwise", "Mse");
 }
 
 /** Mean absolute error: mean |d|. Its gradient at d = 0 is 0. */
-export function mae(): BaseLoss {
+export function mae(): BaseLoss<"elementwise"> {
   return baseLoss("mae", "elementwise", "Mae");
 }
 
 /** Root mean squared error: √(mean d²), the root taken per group. Its gradient is 0 where prediction and target are the same. */
-export function rmse(): BaseLoss {
+export function rmse(): BaseLoss<"elementwise"> {
   return baseLoss("rmse", "elementwise", "Rmse");
 }
 
@@ -32,7 +32,7 @@ export function rmse(): BaseLoss {
  * @param options.delta δ, above 0; 1 by default
  * @throws TypeError, RangeError for a `delta` that is no number above 0
  */
-export function huber(options: { delta?: number } = {}): BaseLoss {
+export function huber(options: { delta?: number } = {}): BaseLoss<"elementwise"> {
   checkOptions("huber options", options, ["delta"]);
   return baseLoss("huber", "elementwise", "Huber", huberOf(checkNumber("delta", options.delta ?? 1, { above: 0 }), 1));
 }
@@ -48,7 +48,7 @@ function huberOf(delta: number, scale: number) {
  * @param options.beta β, from 1e-300 on; 1 by default
  * @throws TypeError, RangeError for a `beta` that is no number from 1e-300 on
  */
-export function smoothL1(options: { beta?: number } = {}): BaseLoss {
+export function smoothL1(options: { beta?: number } = {}): BaseLoss<"elementwise"> {
   checkOptions("smoothL1 options", options, ["beta"]);
   const beta = checkNumber("beta", options.beta ?? 1, { min: 1e-300 });
   return baseLoss("smoothL1", "elementwise", "Huber", huberOf(beta, 1 / beta));
@@ -60,7 +60,7 @@ export function smoothL1(options: { beta?: number } = {}): BaseLoss {
  * @param options.eps ε, from 0 to 1e150, in the units of the images; 1e-3 by default
  * @throws TypeError, RangeError for an `eps` that is no number from 0 to 1e150
  */
-export function charbonnier(options: { eps?: number } = {}): BaseLoss {
+export function charbonnier(options: { eps?: number } = {}): BaseLoss<"elementwise"> {
   checkOptions("charbonnier options", options, ["eps"]);
   return baseLoss("charbonnier", "elementwise", "Charbonnier", {
     a: checkNumber("eps", options.eps ?? 1e-3, { min: 0, max: 1e150 }) ** 2,
@@ -68,7 +68,7 @@ export function charbonnier(options: { eps?: number } = {}): BaseLoss {
 }
 
 /** Log-cosh: mean log cosh d. Never overflows, and keeps its digits for small d. Its gradient is tanh d. */
-export function logCosh(): BaseLoss {
+export function logCosh(): BaseLoss<"elementwise"> {
   return baseLoss("logCosh", "elementwise", "LogCosh");
 }
 
@@ -78,7 +78,7 @@ export function logCosh(): BaseLoss {
  * @param options.q the quantile, from 0 to 1; 0.5 by default, which is half the mean absolute error
  * @throws TypeError, RangeError for a `q` that is no number from 0 to 1
  */
-export function pinball(options: { q?: number } = {}): BaseLoss {
+export function pinball(options: { q?: number } = {}): BaseLoss<"elementwise"> {
   checkOptions("pinball options", options, ["q"]);
   const q = checkNumber("q", options.q ?? 0.5, { min: 0, max: 1 });
   return baseLoss("pinball", "elementwise", "Pinball", { a: q, b: q - 1 });
@@ -89,12 +89,12 @@ export function pinball(options: { q?: number } = {}): BaseLoss {
  * the value is NaN. At p = 0 and p = 1 the gradient is (p − t)/1e-12: 0 where right, large and finite where wrong (PyTorch's
  * convention).
  */
-export function bce(): BaseLoss {
+export function bce(): BaseLoss<"elementwise"> {
   return baseLoss("bce", "elementwise", "Bce");
 }
 
 /** Binary cross entropy of logits: mean max(p, 0) − p·t + log(1 + e^−|p|). Never overflows. Its gradient is σ(p) − t. */
-export function bceWithLogits(): BaseLoss {
+export function bceWithLogits(): BaseLoss<"elementwise"> {
   return baseLoss("bceWithLogits", "elementwise", "BceWithLogits");
 }
 
@@ -106,7 +106,7 @@ export function bceWithLogits(): BaseLoss {
  * @param options.eps ε, from 0 on; 1e-8 by default
  * @throws TypeError, RangeError for options of the wrong kind or value
  */
-export function poissonNLL(options: { logInput?: boolean; eps?: number } = {}): BaseLoss {
+export function poissonNLL(options: { logInput?: boolean; eps?: number } = {}): BaseLoss<"elementwise"> {
   checkOptions("poissonNLL options", options, ["logInput", "eps"]);
   const { logInput = true } = options;
   if (typeof logInput !== "boolean") throw new TypeError(`"logInput": expected a boolean, got ${typeof logInput}`);

@@ -11,7 +11,7 @@ import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
  *
  * For the spectral angle per pixel across channels see `sam`.
  */
-export function vectorAngle(): BaseLoss {
+export function vectorAngle(): BaseLoss<"moments"> {
   return baseLoss("vectorAngle", "moments", "VectorAngle");
 }
 
@@ -21,7 +21,7 @@ export function vectorAngle(): BaseLoss {
  * @param options.smooth s, from 0 on; 1 by default
  * @throws TypeError, RangeError for a `smooth` that is no number from 0 on
  */
-export function dice(options: { smooth?: number } = {}): BaseLoss {
+export function dice(options: { smooth?: number } = {}): BaseLoss<"moments"> {
   checkOptions("dice options", options, ["smooth"]);
   return baseLoss("dice", "moments", "Dice", { a: checkNumber("smooth", options.smooth ?? 1, { min: 0 }) });
 }

@@ -16,7 +16,7 @@ import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
  * new FlexibleWeightedLoss(sam(), { groupBy: "sample" }).forward(pred, target).value; // radians
  * ```
  */
-export function sam(options: { pixels?: "all" | "any" } = {}): BaseLoss {
+export function sam(options: { pixels?: "all" | "any" } = {}): BaseLoss<"pixel"> {
   checkOptions("sam options", options, ["pixels"]);
   const pixels = checkChoice("pixels", options.pixels ?? "all", ["all", "any"]);
   // How many channels a pixel needs; "all" is known when the shape is.
@@ -31,7 +31,7 @@ export function sam(options: { pixels?: "all" | "any" } = {}): BaseLoss {
  * @param options.ignoreIndex a class that does not count; none by default
  * @throws TypeError, RangeError for an `ignoreIndex` that is no whole number of at most 2^24 in size, as float32 has it
  */
-export function crossEntropy(options: { ignoreIndex?: number } = {}): BaseLoss {
+export function crossEntropy(options: { ignoreIndex?: number } = {}): BaseLoss<"labels"> {
   checkOptions("crossEntropy options", options, ["ignoreIndex"]);
   const ignore = options.ignoreIndex;
   return baseLoss(

@@ -34,7 +34,7 @@ export function checkDataRange(dataRange: unknown): number {
  * new FlexibleWeightedLoss(ssim({ dataRange: 1 })).forward(pred, target).value;
  * ```
  */
-export function ssim(options: SsimOptions): BaseLoss {
+export function ssim(options: SsimOptions): BaseLoss<"window"> {
   checkOptions("ssim options", options, ["dataRange", "invalid"]);
   const dataRange = checkDataRange(options.dataRange);
   const invalid = checkChoice("invalid", options.invalid ?? "normalize", INVALID);

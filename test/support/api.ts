@@ -20,6 +20,7 @@ import {
   FlexibleWeightedLoss,
   type Reduction,
   type Tensor,
+  type TensorData,
   tensor,
   zeros,
 } from "../../src/index.ts";
@@ -89,7 +90,10 @@ export function tensorsOf(problem: Problem, layout: Layout = "NCHW", memory: Mem
   const classes = target.length !== sizeOf(problem.shape) || !(target instanceof Float32Array);
   return {
     pred: place(pred, shape, memory),
-    target: classes ? tensor(aligned ? target : misaligned(target), [B, H, W]) : place(target, shape, memory),
+    // Labels pass for an image, so that one variable goes with losses of both.
+    target: classes
+      ? (tensor(aligned ? target : misaligned(target), [B, H, W]) as Tensor<TensorData> as Tensor)
+      : place(target, shape, memory),
     given: mask ? { mask: tensor(aligned ? mask.data : misaligned(mask.data), [...mask.shape]) } : {},
   };
 }
