@@ -34,7 +34,9 @@ export function showShape(shape: readonly number[]): string {
 }
 
 export function elements(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+  let product = 1;
+  for (const size of shape) product *= size;
+  return product;
 }
 
 export function checkShape(name: string, shape: unknown): asserts shape is readonly number[] {
@@ -58,36 +60,48 @@ export function checkTensor<Data extends ArrayBufferView>(
   if (typeof value !== "object" || value === null) {
     throw new TypeError(`"${name}": expected a tensor or { data, shape }, got ${kindOf(value)}`);
   }
-  if (value instanceof Tensor && value.disposed) {
+  const made = value instanceof Tensor;
+  if (made && value.disposed) {
     throw new TypeError(
       `"${name}": expected a tensor in use, got one of shape ${showShape(value.shape)} after dispose()`,
     );
   }
   const { data, shape, dims, scale = 1, offset = 0 } = value as Record<string, unknown>;
-  if (!types.some((type) => data instanceof type)) {
+  if (!isOneOf(data, types)) {
     throw new TypeError(
       `"${name}": expected data to be a ${types.map((type) => type.name).join(" or ")}, got ${kindOf(data)}`,
     );
   }
   const given = shape ?? dims;
   if (given === undefined) throw new TypeError(`"${name}": expected a shape (or dims) beside data, got none`);
-  checkShape(`${name}.${shape === undefined ? "dims" : "shape"}`, given);
+  if (!made) checkShape(`${name}.${shape === undefined ? "dims" : "shape"}`, given);
+  const size = elements(given as readonly number[]);
   const array = data as Data & { readonly length: number };
-  checkCalibration(name, { scale, offset }, array);
-  if (array.length !== elements(given)) {
+  checkScale(name, scale, offset, array);
+  if (array.length !== size) {
     // A detached buffer shows as length 0.
     throw new RangeError(
-      `"${name}": expected ${elements(given)} elements for shape ${showShape(given)}, got ${array.length}` +
+      `"${name}": expected ${size} elements for shape ${showShape(given as readonly number[])}, got ${array.length}` +
         (array.length === 0 && array.byteLength === 0 ? " (is its buffer detached?)" : ""),
     );
   }
-  return { data: array, shape: given, scale: scale as number, offset: offset as number };
+  return { data: array, shape: given as readonly number[], scale: scale as number, offset: offset as number };
 }
 
-/** Accepts a scale and an offset, which only integers may have. */
+function isOneOf(data: unknown, types: readonly Constructor<ArrayBufferView>[]): boolean {
+  for (const type of types) if (data instanceof type) return true;
+  return false;
+}
+
+/** Accepts the options `scale` and `offset`, which only integers may have. */
 export function checkCalibration(name: string, calibration: unknown, data: ArrayBufferView): void {
   checkOptions(name, calibration, ["scale", "offset"]);
   const { scale = 1, offset = 0 } = calibration as Record<string, unknown>;
+  checkScale(name, scale, offset, data);
+}
+
+function checkScale(name: string, scale: unknown, offset: unknown, data: ArrayBufferView): void {
+  if (scale === 1 && offset === 0) return;
   checkNumber(`${name}.scale`, scale);
   checkNumber(`${name}.offset`, offset);
   const inFloat32 = (value: unknown) => Number.isFinite(Math.fround(value as number));
@@ -97,7 +111,7 @@ export function checkCalibration(name: string, calibration: unknown, data: Array
   if (!inFloat32(offset)) {
     throw new RangeError(`"${name}.offset": expected a number that float32 holds, got ${offset}`);
   }
-  if (data instanceof Float32Array && (scale !== 1 || offset !== 0)) {
+  if (data instanceof Float32Array) {
     throw new TypeError(`"${name}": expected scale and offset with integers alone, got them with a Float32Array`);
   }
 }

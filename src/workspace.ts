@@ -123,19 +123,20 @@ export class Workspace {
     const { kernels } = workspace;
     const { exports } = kernels;
     const { channels, pixels, tile, tilesPerPlane, rows } = geometry;
-    const jobs = steps.map((step) => step.workspace.job);
-    const [job] = jobs as [number];
     const foreign: Operand[] = [];
     let cost = 0;
-    steps.forEach((step, k) => {
-      exports.setPass(jobs[k] as number, step.pass, step.keep ? 1 : 0, jobs[k + 1] ?? 0);
+    let next = 0;
+    for (let k = steps.length - 1; k >= 0; k--) {
+      const step = steps[k] as Step;
+      exports.setPass(step.workspace.job, step.pass, step.keep ? 1 : 0, next);
+      next = step.workspace.job;
       cost += step.cost;
       for (const operand of step.operands) {
         if (kernels.owns(operand.array.buffer)) {
           step.workspace.#place(operand, operand.array.byteOffset, operand.strides);
         } else if (!foreign.some(({ role }) => role === operand.role)) foreign.push(operand);
       }
-    });
+    }
     const alone = foreign.length === 0;
     // Planes of a tile that are looked at together are staged plane by plane, unless whole samples fit.
     const apart = channels > 1 && geometry.strides.pixel === 1 && tilesPerPlane > 1;
@@ -154,15 +155,13 @@ export class Workspace {
         const { base, strides } = workspace.#stage(operand, geometry, units, apart, keep);
         for (const step of steps) step.workspace.#place(operand, base, strides);
       }
-      for (const each of jobs) exports.setWindow(each, from, to);
+      for (const step of steps) exports.setWindow(step.workspace.job, from, to);
       const threads = alone && (to - from) * tile * channels * cost > THREADED ? threadsFor(kernels) : undefined;
       if (threads) {
         const areas = workspace.area("thread scratch", threads.count * scratchBytes);
-        threads.run(job, areas, scratchBytes, from, to, rows ? STAGED_ROWS / 2 : 4);
-      } else exports.run(job, scratch, from, to);
-      steps.forEach(({ collect }, k) => {
-        if (collect) exports.collect(jobs[k] as number, from, to);
-      });
+        threads.run(workspace.job, areas, scratchBytes, from, to, rows ? STAGED_ROWS / 2 : 4);
+      } else exports.run(workspace.job, scratch, from, to);
+      for (const step of steps) if (step.collect) exports.collect(step.workspace.job, from, to);
       for (const operand of foreign) {
         if (operand.role === "setGrad") workspace.#unstage(operand, geometry, units, apart);
       }
