@@ -163,6 +163,22 @@ describe("parameters and upstream gradients of any size", () => {
   });
 });
 
+describe("charbonnier without an ε that counts", () => {
+  test.each([0, 1e-200, 1e-25])("eps %d", (eps) => {
+    const base: Base = { name: "charbonnier", params: { eps } };
+    const target = new Float32Array(32);
+    for (const size of [1e-45, 1e-30, 1e-23, 1e-22, 1e-20]) {
+      const pred = target.map((_, i) => (i % 3 ? size : -size));
+      expectRight(base, { shape: [1, 1, 4, 8], pred, target });
+      pred[7] = 1;
+      expectRight(base, { shape: [1, 1, 4, 8], pred, target });
+    }
+    const exact = run(base, { shape: [1, 1, 4, 8], pred: target, target });
+    expect(valueError(exact.value, eps)).toBe("");
+    expect(exact.grad.data.every((g) => Object.is(g, 0))).toBe(true);
+  });
+});
+
 describe("probabilities, logits, rates and classes at their ends", () => {
   test("bce: a probability of 1e-45, of 1 − 2⁻²⁴, logarithms clamped at −100", () => {
     const pred = Float32Array.of(1e-45, 1e-38, 1e-30, 1 - 2 ** -24, 0.5, 1, 0, 0);

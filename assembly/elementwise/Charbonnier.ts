@@ -1,7 +1,10 @@
 import { Elementwise } from "./Elementwise";
 
-// ρ  = √(d² + ε²)       d = p − t,  a = ε²
-// ρ′ = d / ρ, 0 at d = 0 (even where ε² is 0)
+// ρ  = √(d² + ε²)       d = p − t,  a = ε²,  b = ε
+// ρ′ = d / ρ, 0 at d = 0
+//
+// An ε whose square vanishes is out of float32's reach, and beside a d that is not 0 it vanishes, too: float64 takes the greater
+// of the root and ε.
 @unmanaged
 @final
 export class Charbonnier<T extends number> extends Elementwise {
@@ -13,7 +16,8 @@ export class Charbonnier<T extends number> extends Elementwise {
   @inline
   value(p: v128, t: v128, a: v128, b: v128): v128 {
     const d = v128.sub<T>(p, t);
-    return v128.sqrt<T>(v128.add<T>(v128.mul<T>(d, d), a));
+    const root = v128.sqrt<T>(v128.add<T>(v128.mul<T>(d, d), a));
+    return sizeof<T>() == 4 ? root : v128.max<T>(root, b);
   }
 
   @inline

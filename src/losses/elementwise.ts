@@ -55,16 +55,17 @@ export function smoothL1(options: { beta?: number } = {}): BaseLoss<"elementwise
 }
 
 /**
- * Charbonnier loss: mean √(d² + ε²), a smooth absolute error. (Charbonnier et al. 1994.)
+ * Charbonnier loss: mean √(d² + ε²), a smooth absolute error; for ε = 0 that itself. (Charbonnier et al. 1994.)
  *
  * @param options.eps ε, from 0 to 1e150, in the units of the images; 1e-3 by default
  * @throws TypeError, RangeError for an `eps` that is no number from 0 to 1e150
  */
 export function charbonnier(options: { eps?: number } = {}): BaseLoss<"elementwise"> {
   checkOptions("charbonnier options", options, ["eps"]);
-  return baseLoss("charbonnier", "elementwise", "Charbonnier", {
-    a: checkNumber("eps", options.eps ?? 1e-3, { min: 0, max: 1e150 }) ** 2,
-  });
+  const eps = checkNumber("eps", options.eps ?? 1e-3, { min: 0, max: 1e150 });
+  // Without ε there is nothing that the square of a small d could vanish beside: the root is |d|.
+  if (eps === 0) return baseLoss("charbonnier", "elementwise", "Mae");
+  return baseLoss("charbonnier", "elementwise", "Charbonnier", { a: eps ** 2, b: eps });
 }
 
 /** Log-cosh: mean log cosh d. Never overflows, and keeps its digits for small d. Its gradient is tanh d. */
