@@ -59,23 +59,24 @@ class ResidualProducts extends Moments {
   }
 }
 
-// Σp, Σt, Σpt of the overlap.
+// Σ(p + t), the overlap Σpt, and what is left beside it: Σ(p + t − 2pt) = Σ(p(1 − t) + t(1 − p)). Of numbers from 0 to 1 no part of
+// that is below 0, so that little is not lost where all else overlaps. x is 1.
 @unmanaged
 @final
 class Overlap extends Moments {
   @inline
   first(p: v128, t: v128, x: v128): v128 {
-    return p;
+    return f64x2.add(p, t);
   }
 
   @inline
   second(p: v128, t: v128, x: v128): v128 {
-    return t;
+    return f64x2.mul(p, t);
   }
 
   @inline
   third(p: v128, t: v128, x: v128): v128 {
-    return f64x2.mul(p, t);
+    return f64x2.add(f64x2.mul(p, f64x2.sub(x, t)), f64x2.mul(t, f64x2.sub(x, p)));
   }
 }
 
@@ -160,7 +161,7 @@ function sum<M extends Moments>(pred: usize, target: usize, n: u32, min: f32, x0
 export function momentSums(job: Job, pred: usize, target: usize, n: u32, min: f32, record: Record): void {
   switch (job.loss) {
     case Loss.Dice:
-      record.count += sum<Overlap>(pred, target, n, min, 0, record, 0);
+      record.count += sum<Overlap>(pred, target, n, min, 1, record, 0);
       return;
     case Loss.BandMoments:
       record.count += sum<Products>(pred, target, n, min, 0, record, 0);

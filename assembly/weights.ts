@@ -141,9 +141,8 @@ export function finish(job: Job): void {
       else if (job.loss == Loss.Ssim) loss = record.sum(0) / record.sum(1);
       else if (job.loss == Loss.Dice) {
         // 1 − (2Σpt + s) / (Σp + Σt + s), written without the subtraction from 1
-        const sizes = record.sum(0) + record.sum(1);
-        const smooth = job.a;
-        loss = sizes + smooth == 0 ? 0 : (sizes - 2 * record.sum(2)) / (sizes + smooth);
+        const size = record.sum(0) + job.a;
+        loss = size == 0 ? 0 : record.sum(2) / size;
       } else if (job.loss == Loss.VectorAngle) {
         const alpha = job.coefficient(g, 0);
         loss = angle(record.sum(0), record.sum(1), record.sum(2), alpha, alpha == 0 && record.sum(1) == 0);
@@ -186,10 +185,10 @@ export function coefficients(job: Job, reduction: Reduction): void {
       a = loss == 0 ? 0 : outer / (2 * record.count * loss);
     } else if (job.loss == Loss.Dice) {
       // ∂L/∂p = (2Σpt + s) / (Σp + Σt + s)² − 2t / (Σp + Σt + s)
-      const size = record.sum(0) + record.sum(1) + job.a;
+      const size = record.sum(0) + job.a;
       if (size != 0) {
         b = (-2 * outer) / size;
-        c = (outer * (2 * record.sum(2) + job.a)) / size / size;
+        c = (outer * (2 * record.sum(1) + job.a)) / size / size;
       }
     } else if (job.loss == Loss.VectorAngle) {
       // ∂θ/∂p = −(t − α′·p) / N, where α′ = Σpt / Σp²

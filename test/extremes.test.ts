@@ -271,6 +271,15 @@ describe("probabilities, logits, rates and classes at their ends", () => {
     }
   });
 
+  test("dice of all but certain probabilities", () => {
+    for (const rest of [1e-3, 1e-12, 1e-20, 1e-38]) {
+      const target = Float32Array.from({ length: 32 }, (_, i) => i % 2);
+      const pred = target.map((t) => t || rest);
+      const sum = 16 * Math.fround(rest);
+      expect(valueError(run({ name: "dice" }, { shape: [1, 1, 4, 8], pred, target }).value, sum / (33 + sum))).toBe("");
+    }
+  });
+
   test("dice of nothing but zeros is finite", () => {
     const zero: Problem = { shape: [1, 1, 2, 3], pred: new Float32Array(6), target: new Float32Array(6) };
     expect(run({ name: "dice" }, zero).value).toBe(0);
