@@ -256,6 +256,21 @@ describe("probabilities, logits, rates and classes at their ends", () => {
     expectRight(base, { shape: [1, 1, H, W], pred, target });
   });
 
+  test("crossEntropy: classes whose roundings pile up", () => {
+    for (const [classes, step] of [
+      [50, 0.01],
+      [200, 0.01],
+      [200, 0],
+      [1000, 0],
+    ] as const)
+      for (const height of [0.3, 0.7, 1.1, 1.9, 2.3]) {
+        const pred = Float32Array.from({ length: classes * 4 }, (_, i) =>
+          i < 4 ? height : step * Math.floor(i / 4) - (step ? 0 : height),
+        );
+        expectRight({ name: "crossEntropy" }, { shape: [1, classes, 2, 2], pred, target: new Int32Array(4) });
+      }
+  });
+
   test("crossEntropy: logits of any size, certain and wrong", () => {
     for (const scale of [1e-40, 1, 20, 100, 1e4, 1e20, 3e38])
       for (const k of [0, 1, 2]) {

@@ -11,6 +11,9 @@ import { exp, log1p } from "../approx";
 import { Job, Record } from "../job";
 import { comfortable, countLanes, sumLanes, trusted, widen } from "../lanes";
 
+/** Classes whose float32 are summed one after the other: of more, the parts are summed, so that roundings do not pile up. */
+const PART: usize = 16;
+
 /** Four float32 as they are, or the first two of them as float64. */
 function read<T extends number>(at: usize): v128 {
   return sizeof<T>() == 4 ? v128.load(at) : f64x2.promote_low_f32x4(v128.load64_zero(at));
@@ -61,16 +64,23 @@ function sum<T extends number>(
     const label = read<T>(labels);
     const valid = v128.ge<T>(label, zero);
     let m = read<T>(pred);
-    let s = zero;
     let own = m;
     for (let k: usize = 1; k < classes; k++) {
       const x = read<T>(pred + k * predStride);
-      const rise = v128.sub<T>(x, m);
-      const higher = v128.gt<T>(rise, zero);
-      const e = exp<T>(v128.neg<T>(v128.abs<T>(rise)));
-      s = v128.bitselect(v128.mul<T>(v128.add<T>(s, one), e), v128.add<T>(s, e), higher);
-      m = v128.bitselect(x, m, higher);
+      m = v128.pmax<T>(m, x);
       own = v128.bitselect(x, own, v128.eq<T>(label, v128.splat<T>(<T>k)));
+    }
+    let s = zero;
+    let seen = zero;
+    for (let k: usize = 0; k < classes; ) {
+      let part = zero;
+      for (const end = min(k + PART, classes); k < end; k++) {
+        const x = read<T>(pred + k * predStride);
+        const first = v128.andnot(v128.eq<T>(x, m), seen);
+        seen = v128.or(seen, first);
+        part = v128.add<T>(part, v128.andnot(exp<T>(v128.sub<T>(x, m)), first));
+      }
+      s = v128.add<T>(s, part);
     }
     const loss = v128.and(valid, v128.add<T>(v128.sub<T>(m, own), log1p<T>(s)));
     total = f64x2.add(total, sizeof<T>() == 4 ? widen(loss) : loss);
@@ -78,11 +88,15 @@ function sum<T extends number>(
     if (grad) {
       const scale = v128.div<T>(coef, v128.add<T>(one, s));
       let others = zero;
-      for (let k: usize = 0; k < classes; k++) {
-        const x = read<T>(pred + k * predStride);
-        const g = v128.and(valid, v128.mul<T>(scale, exp<T>(v128.sub<T>(x, m))));
-        others = v128.add<T>(others, v128.andnot(g, v128.eq<T>(label, v128.splat<T>(<T>k))));
-        write<T>(grad + k * gradStride, g);
+      for (let k: usize = 0; k < classes; ) {
+        let part = zero;
+        for (const end = min(k + PART, classes); k < end; k++) {
+          const x = read<T>(pred + k * predStride);
+          const g = v128.and(valid, v128.mul<T>(scale, exp<T>(v128.sub<T>(x, m))));
+          part = v128.add<T>(part, v128.andnot(g, v128.eq<T>(label, v128.splat<T>(<T>k))));
+          write<T>(grad + k * gradStride, g);
+        }
+        others = v128.add<T>(others, part);
       }
       others = v128.and(valid, v128.sub<T>(zero, others));
       for (let k: usize = 0; k < classes; k++) {
@@ -114,8 +128,12 @@ export function crossEntropy(
   const before = record.count;
   labelCount(job, labels, n, classes, record);
   const count = record.count - before;
-  const fits = grad == 0 || comfortable(coef);
-  let value = fits ? sum<f32>(pred, predStride, labels, grad, gradStride, classes, n, coef) : NaN;
-  if (!trusted(value, count)) value = sum<f64>(pred, predStride, labels, grad, gradStride, classes, n, coef);
+  let value = sum<f32>(pred, predStride, labels, comfortable(coef) ? grad : 0, gradStride, classes, n, coef);
+  const fits = trusted(value, count);
+  if (!fits || (grad && !comfortable(coef))) {
+    const wide = sum<f64>(pred, predStride, labels, grad, gradStride, classes, n, coef);
+    // Where it is the gradient alone that float32 does not hold, the value is the one that is given without it.
+    if (!fits) value = wide;
+  }
   record.add(0, value);
 }
