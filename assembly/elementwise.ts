@@ -122,9 +122,10 @@ function joined(x: v128, y: v128): v128 {
 
 /**
  * The fast way of losses of elementary functions: the usual terms, blocks where they are NaN again by `sumCareful`. Adds the
- * count to `record`; returns Σρ, NaN where what is left of a difference has too few digits.
+ * count to `record`; returns Σρ, NaN where what is left of a difference has too few digits. The gradient, where it is that which
+ * has too few, is written again by W, the loss in float64.
  */
-function sumElementary<L extends Elementary, G>(
+function sumElementary<L extends Elementary, W extends Elementwise, G>(
   pred: usize,
   target: usize,
   grad: usize,
@@ -137,6 +138,7 @@ function sumElementary<L extends Elementary, G>(
   const a = f32x4.splat(<f32>a0);
   const coef = f32x4.splat(<f32>coef0);
   const lo = f32x4.splat(least);
+  const size = n;
   let count = i32x4.splat(0);
   let total = f64x2.splat(0);
   let totalParts = f64x2.splat(0);
@@ -177,10 +179,10 @@ function sumElementary<L extends Elementary, G>(
         product = joined(product, joined(j0, j1));
       }
       if (changetype<L>(0).valueCancels()) {
-        const parts0 = v128.and(valid0, changetype<L>(0).valueParts(p0, t0, e0));
-        const parts1 = v128.and(valid1, changetype<L>(0).valueParts(p1, t1, e1));
-        const parts2 = v128.and(valid2, changetype<L>(0).valueParts(p2, t2, e2));
-        const parts3 = v128.and(valid3, changetype<L>(0).valueParts(p3, t3, e3));
+        const parts0 = f32x4.add(v128.and(valid0, changetype<L>(0).valuePart(p0, t0, e0)), f32x4.abs(value0));
+        const parts1 = f32x4.add(v128.and(valid1, changetype<L>(0).valuePart(p1, t1, e1)), f32x4.abs(value1));
+        const parts2 = f32x4.add(v128.and(valid2, changetype<L>(0).valuePart(p2, t2, e2)), f32x4.abs(value2));
+        const parts3 = f32x4.add(v128.and(valid3, changetype<L>(0).valuePart(p3, t3, e3)), f32x4.abs(value3));
         parts = f32x4.add(parts, f32x4.add(f32x4.add(parts0, parts1), f32x4.add(parts2, parts3)));
       }
       if (!isVoid<G>()) {
@@ -193,13 +195,13 @@ function sumElementary<L extends Elementary, G>(
         const slope3 = gradient(valid3, f32x4.mul(coef, changetype<L>(0).usualSlope(p3, t3, e3, a)));
         v128.store(grad + 48, slope3);
         if (changetype<L>(0).slopeCancels()) {
-          largestParts = f32x4.pmax(largestParts, v128.and(valid0, changetype<L>(0).slopeParts(p0, t0, e0)));
+          largestParts = f32x4.pmax(largestParts, v128.and(valid0, changetype<L>(0).slopePart(p0, t0, e0, a)));
           largestSlope = f32x4.pmax(largestSlope, f32x4.abs(slope0));
-          largestParts = f32x4.pmax(largestParts, v128.and(valid1, changetype<L>(0).slopeParts(p1, t1, e1)));
+          largestParts = f32x4.pmax(largestParts, v128.and(valid1, changetype<L>(0).slopePart(p1, t1, e1, a)));
           largestSlope = f32x4.pmax(largestSlope, f32x4.abs(slope1));
-          largestParts = f32x4.pmax(largestParts, v128.and(valid2, changetype<L>(0).slopeParts(p2, t2, e2)));
+          largestParts = f32x4.pmax(largestParts, v128.and(valid2, changetype<L>(0).slopePart(p2, t2, e2, a)));
           largestSlope = f32x4.pmax(largestSlope, f32x4.abs(slope2));
-          largestParts = f32x4.pmax(largestParts, v128.and(valid3, changetype<L>(0).slopeParts(p3, t3, e3)));
+          largestParts = f32x4.pmax(largestParts, v128.and(valid3, changetype<L>(0).slopePart(p3, t3, e3, a)));
           largestSlope = f32x4.pmax(largestSlope, f32x4.abs(slope3));
         }
         grad += 64;
@@ -218,13 +220,18 @@ function sumElementary<L extends Elementary, G>(
   }
   record.count += <f64>countLanes(count);
   const sum = sumLanes(total);
-  if (changetype<L>(0).valueCancels()) {
-    const parts = sumLanes(totalParts);
-    record.add(1, parts);
-    if (Math.abs(sum) < ENOUGH * parts) return NaN;
-  }
+  // Terms of one sign are the parts themselves.
+  const parts = changetype<L>(0).valueCancels() ? sumLanes(totalParts) : Math.abs(sum);
+  // NaN, where the sum is, does not pass.
+  if (!(Math.abs(sum) >= ENOUGH * parts && parts < Infinity)) return NaN;
+  record.add(1, parts);
   if (changetype<L>(0).slopeCancels() && !isVoid<G>()) {
-    if (maxLanes(largestSlope) < ENOUGH * maxLanes(largestParts) * Math.abs(coef0)) return NaN;
+    const largest = maxLanes(largestSlope);
+    if (largest < ENOUGH * maxLanes(largestParts) * Math.abs(coef0) || largest == Infinity) {
+      // The gradient alone: the value is the one that is given without it.
+      const bytes = size * 4;
+      sumWide<W, f32>(pred - bytes, target - bytes, grad - bytes, size, least, 1, a0, 0, coef0);
+    }
   }
   return sum;
 }
@@ -333,8 +340,8 @@ function addElementary<F extends Elementary, W extends Elementwise>(
   const count = record.count;
   const parts = record.sum(1);
   const sum = grad
-    ? sumElementary<F, bool>(pred, target, grad, n, least, job.a, coef, record)
-    : sumElementary<F, void>(pred, target, grad, n, least, job.a, coef, record);
+    ? sumElementary<F, W, bool>(pred, target, grad, n, least, job.a, coef, record)
+    : sumElementary<F, W, void>(pred, target, grad, n, least, job.a, coef, record);
   settle<W, f32>(job, pred, target, grad, n, least, coef, record, sum, record.count - count, record.sum(1) - parts);
 }
 

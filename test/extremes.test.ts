@@ -256,6 +256,84 @@ describe("probabilities, logits, rates and classes at their ends", () => {
     expectRight(base, { shape: [1, 1, H, W], pred, target });
   });
 
+  test("poissonNLL: logarithms of rates of either sign, whose parts t·p cancel", () => {
+    const random = seeded(31);
+    const pred = Float32Array.from({ length: 64 }, (_, i) => (i % 2 ? 1 : -1) * (1 + 0.01 * random()));
+    expectRight({ name: "poissonNLL" }, { shape: [1, 1, 8, 8], pred, target: pred.map(() => 1e4 + random()) });
+  });
+
+  test("poissonNLL: rates next to −eps, to 0 without eps, and to where the logarithm is 0", () => {
+    const base: Base = { name: "poissonNLL", params: { logInput: false } };
+    const target = Float32Array.of(1, 2, 3, 1, 2, 3);
+    const around = (x: number, steps: number) => {
+      const bits = new Int32Array(Float32Array.of(x).buffer);
+      bits[0] = at(bits, 0) + steps;
+      return new Float32Array(6).fill(at(new Float32Array(bits.buffer), 0));
+    };
+    for (const steps of [0, 1, 2, 10, 1000]) {
+      const problem: Problem = { shape: [1, 1, 2, 3], pred: around(-1e-8, -steps), target };
+      expect([steps, valueError(run(base, problem).value, reference(base, problem).value)]).toEqual([steps, ""]);
+    }
+    for (const size of [1e-45, 1e-40, 1e-38, 1e-31])
+      expectRight(
+        { name: "poissonNLL", params: { logInput: false, eps: 0 } },
+        {
+          shape: [1, 1, 2, 3],
+          pred: new Float32Array(6).fill(size),
+          target,
+        },
+      );
+    for (const p of [1 - 1e-3, 1 + 1e-3]) {
+      const pred = new Float32Array(6).fill(p);
+      expectRight(base, { shape: [1, 1, 2, 3], pred, target: pred.map((x) => (x / Math.log(x)) * (1 + 0.01 * x)) });
+    }
+  });
+
+  test("poissonNLL: a gradient that is all that is left of eps", () => {
+    const base: Base = { name: "poissonNLL", params: { logInput: false, eps: 0.3 } };
+    const target = Float32Array.from({ length: 40 }, (_, i) => 1 + Math.abs(Math.sin(i)));
+    expectRight(base, { shape: [1, 1, 5, 8], pred: target.map((t) => t - 0.3), target });
+  });
+
+  test("labels beyond 0 and 1: terms, halves and groups of either sign that all but cancel", () => {
+    const random = seeded(32);
+    for (const name of ["bce", "bceWithLogits"] as const)
+      for (const [n, samples] of [
+        [60, 1],
+        [60, 2],
+        [40000, 1],
+      ] as const) {
+        const shape: Problem["shape"] = [samples, 1, 1, n];
+        const half = (samples * n) / 2;
+        const pred = Float32Array.from({ length: samples * n }, () => (name === "bce" ? random() : 4 * random() - 1));
+        // The loss is linear in the label: the second half's are stretched until they balance the first's.
+        const labels = pred.map((_, i) => (i < half ? random() : 1 + random()));
+        const sumOf = (stretch: number) => {
+          const target = labels.map((t, i) => (i < half ? t : stretch * t));
+          return Number(reference({ name }, { shape, pred, target }, { reduction: "sum", groupBy: "sample" }).value);
+        };
+        const [flat, unit] = [sumOf(0), sumOf(1)];
+        const target = labels.map((t, i) => (i < half ? t : (1.003 * flat * t) / (flat - unit)));
+        expectRight({ name }, { shape, pred, target }, { reduction: "sum", groupBy: "sample" });
+      }
+  });
+
+  test("the value is the same with a gradient as without, also where the gradient has to be done again", () => {
+    const random = seeded(33);
+    const pred = Float32Array.from({ length: 48 }, () => 6 * random() - 3);
+    const met = [
+      { base: { name: "bceWithLogits" }, target: pred.map((p) => 1 / (1 + Math.exp(-p))) },
+      { base: { name: "poissonNLL" }, target: pred.map((p) => Math.exp(p)) },
+      { base: { name: "crossEntropy" }, target: new Int32Array(12) },
+    ] as const;
+    for (const { base, target } of met) {
+      const { pred: p, target: t } = tensorsOf({ shape: [1, 4, 3, 4], pred, target });
+      const criterion = criterionOf(base, { reduction: "sum" });
+      const { value } = criterion.forward(p, t);
+      for (const gradOutput of [1, 1e-35, 1e33]) expect(criterion.valueAndGrad(p, t, { gradOutput }).value).toBe(value);
+    }
+  });
+
   test("crossEntropy: classes whose roundings pile up", () => {
     for (const [classes, step] of [
       [50, 0.01],

@@ -3,6 +3,8 @@ import { Elementary } from "./Elementary";
 
 // ρ  = −[t·log p + (1 − t)·log(1 − p)], each log held at ≥ −100
 // ρ′ = (p − t) / (p(1 − p)), 0 at p = t; at p = 0 and p = 1 the divisor is 1e-12 (PyTorch's convention: large, and finite)
+//
+// Terms of labels from 0 to 1 are sums of what has one sign. Of others they are differences, for float64.
 @unmanaged
 @final
 export class Bce<T extends number> extends Elementary {
@@ -41,7 +43,7 @@ export class Bce<T extends number> extends Elementary {
     // ρ′ of a p as small as this leaves float32.
     if (sizeof<T>() == 4) {
       const tiny = v128.and(v128.gt<T>(p, v128.splat<T>(<T>0)), v128.lt<T>(p, v128.splat<T>(<T>1e-30)));
-      term = v128.or(term, tiny);
+      term = v128.or(term, v128.or(tiny, v128.lt<T>(v128.mul<T>(t, q), v128.splat<T>(<T>0))));
     }
     return term;
   }
@@ -63,9 +65,10 @@ export class Bce<T extends number> extends Elementary {
     const one = f32x4.splat(1);
     const logP = logPlain<f32>(p);
     const logQ = log1pPlain<f32>(f32x4.neg(p));
-    const term = f32x4.neg(f32x4.add(f32x4.mul(t, logP), f32x4.mul(f32x4.sub(one, t), logQ)));
+    const q = f32x4.sub(one, t);
+    const term = f32x4.neg(f32x4.add(f32x4.mul(t, logP), f32x4.mul(q, logQ)));
     const out = v128.or(f32x4.lt(p, f32x4.splat(1e-30)), f32x4.ge(p, one));
-    return v128.or(term, out);
+    return v128.or(term, v128.or(out, f32x4.lt(f32x4.mul(t, q), f32x4.splat(0))));
   }
 
   @inline
@@ -74,12 +77,12 @@ export class Bce<T extends number> extends Elementary {
   }
 
   @inline
-  valueParts(p: v128, t: v128, e: v128): v128 {
+  valuePart(p: v128, t: v128, e: v128): v128 {
     return v128.splat<f32>(0);
   }
 
   @inline
-  slopeParts(p: v128, t: v128, e: v128): v128 {
+  slopePart(p: v128, t: v128, e: v128, a: v128): v128 {
     return v128.splat<f32>(0);
   }
 }

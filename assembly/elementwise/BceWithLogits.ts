@@ -5,7 +5,8 @@ import { Elementary } from "./Elementary";
 // ρ′ = y − sign(p)·s          s = e / (1 + e)
 //
 // These are max(p, 0) − p·t + log(1 + e) and σ(p) − t without what cancels where σ(p) is all but the label 0 or 1. Between soft
-// labels and logits that meet them y − sign(p)·s cancels still: float32 is left where that is all there is.
+// labels and logits that meet them y − sign(p)·s cancels still, and p·y is below 0 for labels beyond 0 and 1: float32 is left where
+// that is all there is.
 @unmanaged
 @final
 export class BceWithLogits<T extends number> extends Elementary {
@@ -26,7 +27,7 @@ export class BceWithLogits<T extends number> extends Elementary {
 
   @inline
   valueCancels(): bool {
-    return false;
+    return true;
   }
 
   @inline
@@ -64,12 +65,12 @@ export class BceWithLogits<T extends number> extends Elementary {
   }
 
   @inline
-  valueParts(p: v128, t: v128, e: v128): v128 {
+  valuePart(p: v128, t: v128, e: v128): v128 {
     return v128.splat<f32>(0);
   }
 
   @inline
-  slopeParts(p: v128, t: v128, e: v128): v128 {
+  slopePart(p: v128, t: v128, e: v128, a: v128): v128 {
     return f32x4.abs(distance<f32>(p, t));
   }
 }

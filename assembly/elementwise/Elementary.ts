@@ -4,8 +4,8 @@ import { Elementwise } from "./Elementwise";
  * An elementwise loss of elementary functions. `value` and `slope` hold for every argument; beside them stand the usual ρ and ρ′:
  * float32, without a branch, and in parts, so that the loop computes once what they share.
  *
- * A usual term whose argument is out of reach is NaN: its block is done again by `value` and `slope`. A tile is done again in
- * float64 where ρ or ρ′ is the difference of parts so much greater that too few digits are left.
+ * A usual term whose argument is out of reach is NaN: its block is done again by `value` and `slope` where the loss is `partial`,
+ * else its tile in float64. So is a tile where ρ or ρ′ is the difference of parts so much greater that too few digits are left.
  */
 @unmanaged
 export abstract class Elementary extends Elementwise {
@@ -18,7 +18,7 @@ export abstract class Elementary extends Elementwise {
   /** The usual ρ′ */
   abstract usualSlope(p: v128, t: v128, e: v128, a: v128): v128;
 
-  /** Whether the usual ρ and ρ′ hold for some arguments alone. */
+  /** Whether the usual ρ and ρ′ hold for some arguments alone, and `value` and `slope` in float32 for more. */
   abstract partial(): bool;
 
   /** Whether log(1 + e), 0 ≤ e ≤ 1, is a part of ρ: the logarithm of a block's product is taken once. */
@@ -28,9 +28,9 @@ export abstract class Elementary extends Elementwise {
   abstract valueCancels(): bool;
   abstract slopeCancels(): bool;
 
-  /** The size, ≥ 0, of what ρ is a difference of. */
-  abstract valueParts(p: v128, t: v128, e: v128): v128;
+  /** The size, ≥ 0, of one of two parts that ρ is a difference of: the other is at most this and |ρ| together. */
+  abstract valuePart(p: v128, t: v128, e: v128): v128;
 
-  /** The size, ≥ 0, of what ρ′ is a difference of. */
-  abstract slopeParts(p: v128, t: v128, e: v128): v128;
+  /** The size, ≥ 0, of one of two parts that ρ′ is a difference of. */
+  abstract slopePart(p: v128, t: v128, e: v128, a: v128): v128;
 }

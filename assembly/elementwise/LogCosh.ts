@@ -59,12 +59,12 @@ export class LogCosh<T extends number> extends Elementary {
   }
 
   @inline
-  valueParts(p: v128, t: v128, e: v128): v128 {
+  valuePart(p: v128, t: v128, e: v128): v128 {
     return v128.splat<f32>(0);
   }
 
   @inline
-  slopeParts(p: v128, t: v128, e: v128): v128 {
+  slopePart(p: v128, t: v128, e: v128, a: v128): v128 {
     return v128.splat<f32>(0);
   }
 }

@@ -57,18 +57,20 @@ export class PoissonNLLLog<T extends number> extends Elementary {
   }
 
   @inline
-  valueParts(p: v128, t: v128, e: v128): v128 {
+  valuePart(p: v128, t: v128, e: v128): v128 {
     return e;
   }
 
   @inline
-  slopeParts(p: v128, t: v128, e: v128): v128 {
+  slopePart(p: v128, t: v128, e: v128, a: v128): v128 {
     return e;
   }
 }
 
 // ρ  = p − t·log(p + ε)       (pred is the rate),  a = ε
 // ρ′ = 1 − t / (p + ε)  =  ((p − t) + ε) / (p + ε)
+//
+// In float32, p + ε has its digits while p ≥ 0: between −ε and 0 it is all that is left of an ε that is rounded.
 @unmanaged
 @final
 export class PoissonNLL<T extends number> extends Elementary {
@@ -79,7 +81,7 @@ export class PoissonNLL<T extends number> extends Elementary {
 
   @inline
   partial(): bool {
-    return true;
+    return false;
   }
 
   @inline
@@ -94,7 +96,7 @@ export class PoissonNLL<T extends number> extends Elementary {
 
   @inline
   slopeCancels(): bool {
-    return false;
+    return true;
   }
 
   @inline
@@ -116,22 +118,29 @@ export class PoissonNLL<T extends number> extends Elementary {
   usual(p: v128, t: v128, e: v128, a: v128): v128 {
     const rate = f32x4.add(p, a);
     const term = f32x4.sub(p, f32x4.mul(t, logPlain<f32>(rate)));
-    const normal = v128.and(f32x4.ge(rate, i32x4.splat(0x00800000)), f32x4.lt(rate, f32x4.splat(Infinity)));
-    return v128.or(term, v128.not(normal));
+    const least = f32x4.pmax(a, f32x4.splat(1e-30));
+    const within = v128.and(f32x4.ge(rate, least), f32x4.lt(rate, f32x4.splat(1e30)));
+    return v128.or(term, v128.not(within));
   }
 
   @inline
   usualSlope(p: v128, t: v128, e: v128, a: v128): v128 {
-    return this.slope(p, t, a, a);
+    return f32x4.mul(f32x4.add(f32x4.sub(p, t), a), reciprocal(f32x4.add(p, a)));
   }
 
   @inline
-  valueParts(p: v128, t: v128, e: v128): v128 {
+  valuePart(p: v128, t: v128, e: v128): v128 {
+    // |p|, and |t| for the rounding of p + ε, which a logarithm near 0 does not make smaller.
     return f32x4.add(f32x4.abs(p), f32x4.abs(t));
   }
 
   @inline
-  slopeParts(p: v128, t: v128, e: v128): v128 {
-    return v128.splat<f32>(0);
+  slopePart(p: v128, t: v128, e: v128, a: v128): v128 {
+    return f32x4.abs(f32x4.mul(a, reciprocal(f32x4.add(p, a))));
   }
+}
+
+/** 1 / rate, which ρ′ and its part have in common. */
+function reciprocal(rate: v128): v128 {
+  return f32x4.div(f32x4.splat(1), rate);
 }
