@@ -24,12 +24,12 @@ export function gather(
   record.count += <f64>count;
 }
 
-/** grad ← coef · the next of the gathered gradients at valid pixels, +0 elsewhere. */
+/** grad ← coef · the next of the gathered gradients, float64, at valid pixels, +0 elsewhere. */
 export function scatter(target: usize, grad: usize, n: u32, min: f32, from: usize, coef: f64, record: Record): void {
   let count: u32 = 0;
   for (let i: u32 = 0; i < n; i++) {
     const valid = load<f32>(target + i * 4) >= min;
-    store<f32>(grad + i * 4, valid ? <f32>(coef * <f64>load<f32>(from + count * 4)) : 0);
+    store<f32>(grad + i * 4, valid ? <f32>(coef * load<f64>(from + count * 8)) : 0);
     count += valid ? 1 : 0;
   }
   record.count += <f64>count;

@@ -140,7 +140,7 @@ export class Job {
   coefficients: usize;
   /** Of SSIM, two f64 per plane: what is subtracted from its pixels, and 1 where that is known. */
   shifts: usize;
-  /** Where the valid pixels of a tile are gathered for a custom loss, and its gradient is scattered from. */
+  /** Where the valid pixels of a tile are gathered for a custom loss; its gradient, float64, is scattered from both together. */
   gatheredPred: usize;
   gatheredTarget: usize;
 

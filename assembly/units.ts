@@ -62,7 +62,7 @@ function planeTile(
 ): void {
   const pass = job.pass;
   // What is gathered of a channel starts at its own place, after what an earlier part of the unit has put there.
-  const at = (channel * job.tile + <u32>record.count) * 4;
+  const at = (channel * job.tile + <u32>record.count) * (pass == Pass.Scatter ? 8 : 4);
   // Of sums that are done once more, the second coefficient says whether in float64.
   const a = job.coefficient(group, job.wide ? 1 : 0);
   if (pass == Pass.Count) {

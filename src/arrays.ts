@@ -6,6 +6,7 @@ import { looksAcrossChannels, type Settings } from "./criterion.ts";
 import type { Kernels, ReductionName, TypeName } from "./kernels.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
 import {
+  checkBroadcast,
   type Dimensions,
   dimensions,
   type Geometry,
@@ -88,11 +89,14 @@ export function prepare(
     ready ?? (isLabels ? checkLabels("target", targetLike) : checkPixels("target", targetLike));
   const targetShape = isLabels ? withoutChannels(pred.shape, layout) : pred.shape;
   checkSameShape("target", target.shape, isLabels ? "pred without its channels" : "pred", targetShape);
-  const mask = maskLike === undefined ? undefined : uncalibrated("mask", checkTensor("mask", maskLike, Uint8Array));
-  const fullMask = ready ? ready.fullMask : mask === undefined || isFullMask(mask.shape, target.shape);
+  const given = maskLike === undefined ? undefined : uncalibrated("mask", checkTensor("mask", maskLike, Uint8Array));
+  // A custom loss gets a group's pixels in storage order: planes that alternate must not be told apart by a mask that they share.
+  const isCustom = base.kind === "custom";
+  const mask = given && isCustom ? broadcast(given, target.shape) : given;
+  const fullMask = isCustom || (ready ? ready.fullMask : mask === undefined || isFullMask(mask.shape, target.shape));
   const shape = geometry(size, layout, groupBy, scopeOf(base), fullMask);
 
-  const inputs = [pred.data, target.data, ...(mask ? [mask.data] : [])];
+  const inputs = [pred.data, target.data, ...(given ? [given.data] : [])];
   const kernels = kernelsFor(out ? [...inputs, out.data] : inputs);
   const plane = size.height * size.width;
   const labelStrides = { sample: plane, channel: 0, pixel: 1 };
@@ -205,6 +209,31 @@ function maskOperand(
     return { ...common, strides: flat, row: width, consecutive: true, linear: true, extent: data.length };
   const extent = (channels - 1) * channel + (height - 1) * row + (width - 1) * pixel + 1;
   return { ...common, strides, row, consecutive: full, linear: full || row === width * pixel, extent };
+}
+
+/** A mask with an element of its own for each of the target's. */
+function broadcast(mask: Checked<Uint8Array>, target: readonly number[]): Checked<Uint8Array> {
+  checkBroadcast(mask.shape, target);
+  if (isFullMask(mask.shape, target)) return mask;
+  let { data } = mask;
+  // From the last dimension on: what stands behind a dimension is a block, repeated where the mask has but one of it.
+  let block = 1;
+  for (let i = 1; i <= target.length; i++) {
+    const size = target[target.length - i] as number;
+    if ((mask.shape[mask.shape.length - i] ?? 1) !== size) data = repeated(data, block, size);
+    block *= size;
+  }
+  return { ...mask, data, shape: target };
+}
+
+/** Each block of `data`, `times` times. */
+function repeated(data: Uint8Array, block: number, times: number): Uint8Array {
+  const all = new Uint8Array(data.length * times);
+  for (let at = 0; at < all.length; at += block) {
+    const from = Math.floor(at / (block * times)) * block;
+    all.set(data.subarray(from, from + block), at);
+  }
+  return all;
 }
 
 function withoutChannels(shape: readonly number[], layout: Layout): readonly number[] {

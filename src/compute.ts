@@ -430,7 +430,7 @@ class Computation {
 
     const preds: Float32Array[] = [];
     const targets: Float32Array[] = [];
-    const grads: (Float32Array | undefined)[] = [];
+    const grads: (Float64Array | undefined)[] = [];
     walk("Gather", this.#inputs, none, (group, k, cursor, n) => {
       preds[group] ??= new Float32Array(counts[group] as number);
       targets[group] ??= new Float32Array(counts[group] as number);
@@ -458,7 +458,7 @@ class Computation {
       [...this.#targets, gradient.grad],
       (group, k, cursor, n) => {
         const grad = grads[group];
-        if (grad) kernels.f32.set(grad.subarray(cursor, cursor + n), (room + k * tile * 4) / 4);
+        if (grad) kernels.f64.set(grad.subarray(cursor, cursor + n), room / 8 + k * tile);
       },
       none,
     );
@@ -544,9 +544,9 @@ function ask({ fn }: BaseLoss, pred: Float32Array, target: Float32Array, wantsGr
       `"custom": expected grad to have ${pred.length} entries, one per valid pixel, got ${grad.length}`,
     );
   }
-  const numbers = Float32Array.from(grad);
-  if (!ArrayBuffer.isView(grad) && Array.from(grad).some((slope) => typeof slope !== "number")) {
-    throw new TypeError('"custom": expected numbers in grad, got something else among them');
-  }
-  return { value, grad: numbers };
+  // A typed array's elements are all of one kind.
+  const slopes: unknown[] = Array.from(ArrayBuffer.isView(grad) ? [grad[0]] : grad);
+  const wrong = slopes.findIndex((slope) => typeof slope !== "number");
+  if (wrong >= 0) throw new TypeError(`"custom": expected numbers in grad, got ${kindOf(slopes[wrong])} among them`);
+  return { value, grad: Float64Array.from(grad) };
 }

@@ -156,14 +156,7 @@ export function maskStrides(
   target: readonly number[],
   layout: Layout | undefined,
 ): MaskStrides {
-  const fits =
-    mask.length <= target.length &&
-    mask.every((size, i) => size === 1 || size === target[target.length - mask.length + i]);
-  if (!fits) {
-    throw new RangeError(
-      `"mask": expected shape ${showShape(target)} like target, or broadcastable to it, got ${showShape(mask)}`,
-    );
-  }
+  checkBroadcast(mask, target);
   const strides: number[] = [];
   let stride = 1;
   for (let i = 0; i < target.length; i++) {
@@ -178,6 +171,18 @@ export function maskStrides(
   if (layout === "NCHW" || target.length === 2)
     return { sample: last(4), channel: last(3), row: last(2), pixel: last(1) };
   return { sample: last(4), row: last(3), pixel: last(2), channel: last(1) };
+}
+
+/** Accepts the shape of a mask that is the target's, or can be broadcast to it. */
+export function checkBroadcast(mask: readonly number[], target: readonly number[]): void {
+  const fits =
+    mask.length <= target.length &&
+    mask.every((size, i) => size === 1 || size === target[target.length - mask.length + i]);
+  if (!fits) {
+    throw new RangeError(
+      `"mask": expected shape ${showShape(target)} like target, or broadcastable to it, got ${showShape(mask)}`,
+    );
+  }
 }
 
 /** Whether a mask of these dimensions has an element of its own for each of the target's. */

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { custom, FlexibleWeightedLoss, mse, type Tensor, tensor, validPixelWeightedLoss } from "../src/index.ts";
+import {
+  custom,
+  FlexibleWeightedLoss,
+  mse,
+  prepareTarget,
+  type Tensor,
+  tensor,
+  validPixelWeightedLoss,
+} from "../src/index.ts";
 import { memories, place, run, tensorsOf } from "./support/api.ts";
 import { bitsError, gradError, positiveZeroError, valueError } from "./support/compare.ts";
 import { inLayout, invalidOf, layouts, problemOf, reductions } from "./support/data.ts";
@@ -64,6 +72,52 @@ describe("custom", () => {
     expect(value).toBe(1.5);
   });
 
+  test("pixels come in storage order, and gradients go back to them, whatever shape the mask has", () => {
+    const [B, H, W, C] = [2, 5, 4, 3];
+    const shape = [B, H, W, C];
+    const pred = Float32Array.from({ length: B * H * W * C }, (_, i) => i + 1);
+    const target = pred.map((_, i) => (i % 7 ? 1 : Number.NaN));
+    const identity = custom((p) => ({ value: 0, grad: p }));
+    for (const of of [[1], [C], [W, 1], [H, 1, C], [B, 1, W, 1], [1, H, W, 1], shape])
+      for (const groupBy of ["sample", "channel"] as const) {
+        const data = new Uint8Array(of.reduce((n, size) => n * size, 1)).map((_, i) => (i % 4 === 1 ? 0 : 1));
+        const mask = tensor(data, of);
+        const seen: Float32Array[] = [];
+        const spy = custom((p) => {
+          seen.push(p);
+          return 0;
+        });
+        const settings = { layout: "NHWC", groupBy, reduction: "sum", weighting: "uniform" } as const;
+        const [p, t] = [tensor(pred, shape), tensor(target, shape)];
+        new FlexibleWeightedLoss(spy, settings).forward(p, t, { mask });
+        for (const numbers of seen) expect(Array.from(numbers)).toEqual(Array.from(numbers).sort((a, b) => a - b));
+        const { grad } = new FlexibleWeightedLoss(identity, settings).valueAndGrad(p, t, { mask });
+        const valid = new Set(seen.flatMap((numbers) => Array.from(numbers)));
+        expect(
+          bitsError(
+            grad.data,
+            pred.map((x) => (valid.has(x) ? x : 0)),
+          ),
+        ).toBe("");
+        using ready = prepareTarget(t, { mask, layout: "NHWC" });
+        const again = new FlexibleWeightedLoss(identity, settings).valueAndGrad(p, ready);
+        expect(bitsError(again.grad.data, grad.data)).toBe("");
+      }
+  });
+
+  test("gradients may leave float32 until they have been multiplied by what comes from above", () => {
+    const { pred, target } = tensorsOf(problem);
+    for (const [slope, gradOutput] of [
+      [1e39, 1e-3],
+      [1.23456e-42, 1e10],
+    ] as const) {
+      const given = custom((p) => ({ value: 1, grad: new Float64Array(p.length).fill(slope) }));
+      const settings = { reduction: "sum", weighting: "uniform" } as const;
+      const { grad } = new FlexibleWeightedLoss(given, settings).valueAndGrad(pred, target, { gradOutput });
+      expect(Math.max(...grad.data)).toBe(Math.fround(slope * gradOutput));
+    }
+  });
+
   test("a function that gives no gradient serves for values, and says so when a gradient is asked for", () => {
     const criterion = new FlexibleWeightedLoss(custom((pred) => pred.length));
     const { pred, target } = tensorsOf(problem);
@@ -95,6 +149,12 @@ describe("custom", () => {
       expect(returning(wrong)).toThrow(TypeError);
     for (const grad of [[1], new Float32Array(1), new Float64Array(99)])
       expect(returning({ value: 1, grad })).toThrow(RangeError);
+    for (const wrong of [1n, "1", undefined, Symbol("1")]) {
+      const answer = custom((p) => ({ value: 1, grad: Array(p.length).fill(wrong) }));
+      expect(() => new FlexibleWeightedLoss(answer).valueAndGrad(pred, target)).toThrow(/"custom": expected.*got/);
+    }
+    const big = custom((p) => ({ value: 1, grad: new BigInt64Array(p.length) as unknown as number[] }));
+    expect(() => new FlexibleWeightedLoss(big).valueAndGrad(pred, target)).toThrow(/"custom": expected.*got a bigint/);
   });
 
   test("the function may call the package itself, and may keep or spoil what it is given", () => {
