@@ -62,7 +62,8 @@ export class CombinedLoss<R extends Reduction = "mean"> {
     if (!Array.isArray(terms))
       throw new TypeError(`"terms": expected an array of { weight, loss }, got ${kindOf(terms)}`);
     if (terms.length === 0) throw new RangeError(`"terms": expected at least one { weight, loss }, got none`);
-    this.terms = terms.map((term, k) => {
+    // A hole is no term, which `map` alone would pass over.
+    this.terms = Array.from(terms, (term: Term<R>, k) => {
       checkOptions(`terms[${k}]`, term, ["weight", "loss"]);
       if (!(term.loss instanceof FlexibleWeightedLoss)) {
         throw new TypeError(`"terms[${k}].loss": expected a FlexibleWeightedLoss, got ${kindOf(term.loss)}`);
@@ -106,11 +107,7 @@ export class CombinedLoss<R extends Reduction = "mean"> {
     const [first] = prepared as [Prepared];
     if (out) checkApart(out, first.inputs);
     const { normalizer } = options;
-    if (normalizer !== undefined && (!Array.isArray(normalizer) || normalizer.length !== this.terms.length)) {
-      throw new RangeError(
-        `"normalizer": expected an array of ${this.terms.length} numbers, one per term, got ${kindOf(normalizer)}`,
-      );
-    }
+    if (normalizer !== undefined) checkLength(normalizer, this.terms.length);
     const upstreams = prepared.map(({ call }, k) => {
       const { weight, loss } = this.terms[k] as Term<R>;
       const { reduction } = loss.settings;
@@ -159,4 +156,10 @@ export class CombinedLoss<R extends Reduction = "mean"> {
       results.reduce((sum, { value }, k) => sum + weightOf(k) * ((value as Float64Array)[g] as number), 0),
     ) as ValueOf<R>;
   }
+}
+
+function checkLength(normalizer: unknown, terms: number): void {
+  const expected = `"normalizer": expected an array of ${terms} numbers, one per term`;
+  if (!Array.isArray(normalizer)) throw new TypeError(`${expected}, got ${kindOf(normalizer)}`);
+  if (normalizer.length !== terms) throw new RangeError(`${expected}, got ${normalizer.length}`);
 }

@@ -328,6 +328,7 @@ describe("parameters", () => {
 
 describe("gradOutput and normalizer", () => {
   const none = new FlexibleWeightedLoss(mse(), { reduction: "none" });
+  const combined = new CombinedLoss([{ weight: 1, loss: criterion }]);
   const call = (on: unknown, given: object) => () => (on as Any).valueAndGrad(pred, target, given);
   rows([
     ["a vector for a number", call(criterion, { gradOutput: [1, 2] }), TypeError, "gradOutput"],
@@ -339,6 +340,8 @@ describe("gradOutput and normalizer", () => {
     ["normalizer negative", call(criterion, { normalizer: -1 }), RangeError, "normalizer", /-1/],
     ["normalizer NaN", call(criterion, { normalizer: Number.NaN }), RangeError, "normalizer", /NaN/],
     ["normalizer of another kind", call(criterion, { normalizer: "1" }), TypeError, "normalizer"],
+    ["normalizer of a sum", call(combined, { normalizer: 1 }), TypeError, "normalizer", /a number/],
+    ["a normalizer too many", call(combined, { normalizer: [1, 1] }), RangeError, "normalizer", /2/],
   ]);
 });
 
@@ -420,6 +423,7 @@ describe("CombinedLoss and validPixelWeightedLoss", () => {
   const part = () => ({ weight: 1, loss: criterion });
   const combine = (terms: unknown) => () => new loose.CombinedLoss(terms);
   rows([
+    ["a hole for a term", combine(Array(2)), TypeError, "terms[0]", /undefined/],
     ["no list", combine(part()), TypeError, "terms"],
     ["no terms", combine([]), RangeError, "terms"],
     ["a term without a loss", combine([{ weight: 1 }]), TypeError, "terms[0].loss", /undefined/],
