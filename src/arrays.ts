@@ -180,11 +180,12 @@ function checkPrepared(target: PreparedTarget, settings: Settings, mask: unknown
 export function dense(
   role: Role,
   kernels: Kernels,
-  { data, scale, offset }: Checked<PixelData | LabelData>,
+  { data, scale, offset, owner }: Checked<PixelData | LabelData>,
   strides: Strides,
 ): Operand {
   const type = kernels.ids.Type[typeOf(data)];
-  return { role, array: data, type, scale, offset, strides, consecutive: true, linear: true, extent: data.length };
+  const extent = data.length;
+  return { role, array: data, owner, type, scale, offset, strides, consecutive: true, linear: true, extent };
 }
 
 function typeOf(data: PixelData | LabelData): TypeName {
@@ -196,7 +197,7 @@ function typeOf(data: PixelData | LabelData): TypeName {
 
 function maskOperand(
   kernels: Kernels,
-  { data, shape }: Checked<Uint8Array>,
+  { data, shape, owner }: Checked<Uint8Array>,
   targetShape: readonly number[],
   { channels, height, width }: Dimensions,
   layout: Layout | undefined,
@@ -204,7 +205,7 @@ function maskOperand(
 ): NonNullable<Call["mask"]> {
   const strides = maskStrides(shape, targetShape, layout);
   const { channel, row, pixel } = strides;
-  const common = { role: "setMask", array: data, type: kernels.ids.Type.U8, scale: 1, offset: 0 } as const;
+  const common = { role: "setMask", array: data, owner, type: kernels.ids.Type.U8, scale: 1, offset: 0 } as const;
   if (full && flat)
     return { ...common, strides: flat, row: width, consecutive: true, linear: true, extent: data.length };
   const extent = (channels - 1) * channel + (height - 1) * row + (width - 1) * pixel + 1;
@@ -266,6 +267,7 @@ export function gradTensor(outLike: unknown, out: Checked<Float32Array> | undefi
 }
 
 /** The gradient's side of a call. */
-export function gradOperand(kernels: Kernels, call: Call, { data, shape }: Tensor): Operand {
-  return dense("setGrad", kernels, { data, shape, scale: 1, offset: 0 }, call.pred.strides);
+export function gradOperand(kernels: Kernels, call: Call, owner: Tensor): Operand {
+  const { data, shape } = owner;
+  return dense("setGrad", kernels, { data, shape, scale: 1, offset: 0, owner }, call.pred.strides);
 }

@@ -11,6 +11,8 @@ export interface Checked<Data extends ArrayBufferView> {
   /** What stored integers v stand for: scale · v + offset. */
   readonly scale: number;
   readonly offset: number;
+  /** The tensor that may be disposed of, if it is one. */
+  readonly owner?: unknown;
 }
 
 /** "a string", "null", "a Float64Array": the kind of anything, for messages. */
@@ -51,6 +53,15 @@ export function checkShape(name: string, shape: unknown): asserts shape is reado
 
 type Constructor<Data> = { new (...args: never[]): Data; readonly name: string };
 
+/** Refuses a tensor that has been disposed of. */
+export function checkInUse(name: string, owner: unknown): void {
+  if (owner instanceof Tensor && owner.disposed) {
+    throw new TypeError(
+      `"${name}": expected a tensor in use, got one of shape ${showShape(owner.shape)} after dispose()`,
+    );
+  }
+}
+
 /** Accepts a tensor-like whose data is of one of `types`, of the length that its shape says. */
 export function checkTensor<Data extends ArrayBufferView>(
   name: string,
@@ -61,11 +72,7 @@ export function checkTensor<Data extends ArrayBufferView>(
     throw new TypeError(`"${name}": expected a tensor or { data, shape }, got ${kindOf(value)}`);
   }
   const made = value instanceof Tensor;
-  if (made && value.disposed) {
-    throw new TypeError(
-      `"${name}": expected a tensor in use, got one of shape ${showShape(value.shape)} after dispose()`,
-    );
-  }
+  checkInUse(name, value);
   const { data, shape, dims, scale = 1, offset = 0 } = value as Record<string, unknown>;
   if (!isOneOf(data, types)) {
     throw new TypeError(
@@ -85,7 +92,13 @@ export function checkTensor<Data extends ArrayBufferView>(
         (array.length === 0 && array.byteLength === 0 ? " (is its buffer detached?)" : ""),
     );
   }
-  return { data: array, shape: given as readonly number[], scale: scale as number, offset: offset as number };
+  return {
+    data: array,
+    shape: given as readonly number[],
+    scale: scale as number,
+    offset: offset as number,
+    owner: value,
+  };
 }
 
 function isOneOf(data: unknown, types: readonly Constructor<ArrayBufferView>[]): boolean {

@@ -3,7 +3,7 @@
 // A loss is a generator of the passes that it needs, and resumes when its pass has been run. So those of a CombinedLoss go through
 // their arrays together: where two ask for passes over the same tiles, these are run tile by tile, one loss after the other.
 
-import { kindOf } from "./check.ts";
+import { checkInUse, kindOf } from "./check.ts";
 import { heap, inHeap, type Kernels, type LossName, type PassName, type ReductionName, staging } from "./kernels.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
 import type { Geometry } from "./plan.ts";
@@ -449,6 +449,11 @@ class Computation {
       grads[group] = grad;
       return value;
     });
+    // The memory of what the function has disposed of may be another tensor's by now.
+    const { pred, target, mask } = this.#call;
+    for (const [name, operand] of Object.entries({ pred, target, mask, out: gradient?.grad })) {
+      checkInUse(name, operand?.owner);
+    }
     kernels.f64.set(losses, this.#losses / 8);
     exports.finish(job);
     if (!gradient) return;

@@ -22,6 +22,8 @@ export type Role = "setPred" | "setTarget" | "setMask" | "setGrad";
 export interface Operand {
   readonly role: Role;
   readonly array: TensorData;
+  /** The tensor that may be disposed of, if it is one. */
+  readonly owner: unknown;
   /** The kernels' name of its element type. */
   readonly type: number;
   /** What stored integers v stand for: scale · v + offset. */

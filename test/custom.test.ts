@@ -7,6 +7,7 @@ import {
   type Tensor,
   tensor,
   validPixelWeightedLoss,
+  zeros,
 } from "../src/index.ts";
 import { memories, place, run, tensorsOf } from "./support/api.ts";
 import { bitsError, gradError, positiveZeroError, valueError } from "./support/compare.ts";
@@ -155,6 +156,29 @@ describe("custom", () => {
     }
     const big = custom((p) => ({ value: 1, grad: new BigInt64Array(p.length) as unknown as number[] }));
     expect(() => new FlexibleWeightedLoss(big).valueAndGrad(pred, target)).toThrow(/"custom": expected.*got a bigint/);
+  });
+
+  test("a tensor that the function disposes of is neither read nor written any more", () => {
+    for (const which of ["pred", "target", "mask", "out"] as const) {
+      const shape = [1, 2, 4, 4];
+      const others: Tensor[] = [];
+      const [pred, target, out] = [zeros(shape), zeros(shape), zeros(shape)];
+      const mask = zeros(shape, { type: "uint8" });
+      mask.data.fill(1);
+      const criterion = new FlexibleWeightedLoss(
+        custom((p) => {
+          ({ pred, target, mask, out })[which].dispose();
+          const other = zeros(shape);
+          other.data.fill(9);
+          others.push(other);
+          return { value: 1, grad: new Float32Array(p.length).fill(5) };
+        }),
+      );
+      expect(() => criterion.valueAndGrad(pred, target, { mask, out })).toThrow(new RegExp(`"${which}".*dispose`));
+      if (which !== "out") expect(out.data.every((x) => x === 0)).toBe(true);
+      for (const other of others) expect(other.data.every((x) => x === 9)).toBe(true);
+      for (const used of [pred, target, mask, out, ...others]) used.dispose();
+    }
   });
 
   test("the function may call the package itself, and may keep or spoil what it is given", () => {
