@@ -210,6 +210,14 @@ describe("probabilities, logits, rates and classes at their ends", () => {
       }
   });
 
+  test("bceWithLogits: a logit of −0, which is as good as 0", () => {
+    for (const scale of [1, 1e35]) {
+      const pred = Float32Array.of(-0, 0, -0, 1e-45, -1e-45, -0);
+      const target = Float32Array.of(0, 0, 1, 0.25, 0.25, 0.25);
+      expectRight({ name: "bceWithLogits" }, { shape: [1, 1, 2, 3], pred, target, gradOutput: scale });
+    }
+  });
+
   test("bceWithLogits: logits that are right, value and gradient both e^−|p|", () => {
     for (const p of [5, 15, 30, 60, 80])
       for (const t of [0, 1]) {

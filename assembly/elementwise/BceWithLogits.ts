@@ -80,6 +80,7 @@ function distance<T extends number>(p: v128, t: v128): v128 {
   return v128.sub<T>(v128.and(v128.ge<T>(p, v128.splat<T>(<T>0)), v128.splat<T>(<T>1)), t);
 }
 
+/** `size` with the sign of p, in which −0 is no less than 0, as in `distance`. */
 function withSign<T extends number>(size: v128, p: v128): v128 {
-  return v128.or(size, v128.and(p, v128.splat<T>(<T>-0.0)));
+  return v128.or(size, v128.andnot(v128.splat<T>(<T>-0.0), v128.ge<T>(p, v128.splat<T>(<T>0))));
 }
