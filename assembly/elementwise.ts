@@ -210,7 +210,11 @@ function sumElementary<L extends Elementary, W extends Elementwise, G>(
       pred += 64;
       target += 64;
     } while (pred < end);
-    if (changetype<L>(0).logarithmic()) sum = f32x4.add(sum, log1pPlain<f32>(product));
+    if (changetype<L>(0).logarithmic()) {
+      const logarithm = log1pPlain<f32>(product);
+      sum = f32x4.add(sum, logarithm);
+      parts = f32x4.add(parts, logarithm);
+    }
     if (changetype<L>(0).partial() && v128.any_true(f32x4.ne(sum, sum))) {
       const bytes = block * 4;
       sum = sumCareful<L, G>(pred - bytes, target - bytes, grad - bytes, block, lo, a, coef);

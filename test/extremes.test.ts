@@ -342,6 +342,26 @@ describe("probabilities, logits, rates and classes at their ends", () => {
     }
   });
 
+  test("crossEntropy: gaps that float32 rounds, where the loss is their power", () => {
+    const random = seeded(34);
+    for (const gap of [10, 17, 30, 65])
+      for (let round = 0; round < 10; round++) {
+        const low = -gap * random();
+        const pred = Float32Array.of(low + gap, low + gap, low, low);
+        expectRight({ name: "crossEntropy" }, { shape: [1, 2, 1, 2], pred, target: Int32Array.of(0, 0) });
+      }
+  });
+
+  test("bceWithLogits: labels beyond 1 that all but cancel the logarithm", () => {
+    for (const [p, t] of [
+      [2.593024492263794, 1.0243027210235596],
+      [2.0565493106842041, 1.0518444776535034],
+    ] as const) {
+      const pred = new Float32Array(16).fill(p);
+      expectRight({ name: "bceWithLogits" }, { shape: [1, 1, 4, 4], pred, target: pred.map(() => t) });
+    }
+  });
+
   test("crossEntropy: classes whose roundings pile up", () => {
     for (const [classes, step] of [
       [50, 0.01],
