@@ -11,6 +11,9 @@ import { exp, log1p } from "../approx";
 import { Job, Record } from "../job";
 import { comfortable, countLanes, sumLanes, trusted, widen } from "../lanes";
 
+/** e^−16: a mean loss below is that of gaps so wide that the rounding of x_k − m shows in its power. */
+const CERTAIN: f64 = 1.1253517e-7;
+
 /** Classes whose float32 are summed one after the other: of more, the parts are summed, so that roundings do not pile up. */
 const PART: usize = 16;
 
@@ -129,7 +132,7 @@ export function crossEntropy(
   labelCount(job, labels, n, classes, record);
   const count = record.count - before;
   let value = sum<f32>(pred, predStride, labels, comfortable(coef) ? grad : 0, gradStride, classes, n, coef);
-  const fits = trusted(value, count);
+  const fits = trusted(value, count) && value >= CERTAIN * count;
   if (!fits || (grad && !comfortable(coef))) {
     const wide = sum<f64>(pred, predStride, labels, grad, gradStride, classes, n, coef);
     // Where it is the gradient alone that float32 does not hold, the value is the one that is given without it.
