@@ -139,10 +139,9 @@ export function setPass(job: Job, pass: Pass, keep: bool, next: usize): void {
   job.next = next;
 }
 
-/** The units [first, last) that `run` and `collect` are about. */
-export function setWindow(job: Job, first: u32, last: u32): void {
-  job.firstUnit = first;
-  job.lastUnit = last;
+/** The unit whose slots come first, for `run` and `collect` of a window of units. */
+export function setFirstUnit(job: Job, unit: u32): void {
+  job.firstUnit = unit;
 }
 
 function setOperand(

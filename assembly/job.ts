@@ -102,9 +102,8 @@ export class Job {
   /** (unit plane, channel) pairs per group. */
   planesPerGroup: u32;
   groups: u32;
-  /** The units whose slots stand in `slots`. */
+  /** Unit whose slots come first in `slots`. */
   firstUnit: u32;
-  lastUnit: u32;
 
   // Valid rule: min ≤ target ≤ max, target ≠ any of nodata, mask ≠ 0
   min: f32;

@@ -215,20 +215,14 @@ function runUnit(job: Job, scratch: usize, unit: u32): void {
   if (whole < n) part(job, scratch, plane, start + whole, n - whole, slot);
 }
 
-/**
- * Runs the passes of a job and of those after it over units [first, last) of their window; they share arrays and tiles. A gradient
- * goes through its window backwards: what the pass before it has read last is still in the cache.
- */
+/** Runs the passes of a job and of those after it, which share its arrays and tiles, over units [first, last). */
 export function run(job: Job, scratch: usize, first: u32, last: u32): void {
   if (job.loss == Loss.Ssim && job.pass != Pass.Prepare) {
     const slotBytes = job.channels * RECORD;
     memory.fill(job.slots + (first - job.firstUnit) * slotBytes, 0, (last - first) * slotBytes);
     return runRows(job, scratch, first, last);
   }
-  const backwards = job.pass == Pass.Gradient;
-  const ends = job.firstUnit + job.lastUnit - 1;
-  for (let k = first; k < last; k++) {
-    const unit = backwards ? ends - k : k;
+  for (let unit = first; unit < last; unit++) {
     for (let each = changetype<usize>(job); each; each = changetype<Job>(each).next) {
       runUnit(changetype<Job>(each), scratch, unit);
     }

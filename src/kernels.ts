@@ -44,7 +44,7 @@ export interface Exports {
   setShifts(job: number, shifts: number): void;
   setGathered(job: number, pred: number, target: number): void;
   setPass(job: number, pass: number, keep: number, next: number): void;
-  setWindow(job: number, first: number, last: number): void;
+  setFirstUnit(job: number, unit: number): void;
   setPred: SetOperand;
   setTarget: SetOperand;
   setMask: SetOperand;

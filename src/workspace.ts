@@ -157,7 +157,7 @@ export class Workspace {
         const { base, strides } = workspace.#stage(operand, geometry, units, apart, keep);
         for (const step of steps) step.workspace.#place(operand, base, strides);
       }
-      for (const step of steps) exports.setWindow(step.workspace.job, from, to);
+      for (const step of steps) exports.setFirstUnit(step.workspace.job, from);
       const threads = alone && (to - from) * tile * channels * cost > THREADED ? threadsFor(kernels) : undefined;
       if (threads) {
         const areas = workspace.area("thread scratch", threads.count * scratchBytes);
