@@ -16,12 +16,26 @@ export function mse(): BaseLoss<"elementwise"> {
   return baseLoss("mse", "elementwise", "Mse");
 }
 
-/** Mean absolute error: mean |d|. Its gradient at d = 0 is 0. */
+/**
+ * Mean absolute error: mean |d|. Its gradient at d = 0 is 0.
+ *
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(mae(), { threshold: 0 }).forward(pred, target).value;
+ * ```
+ */
 export function mae(): BaseLoss<"elementwise"> {
   return baseLoss("mae", "elementwise", "Mae");
 }
 
-/** Root mean squared error: √(mean d²), the root taken per group. Its gradient is 0 where prediction and target are the same. */
+/**
+ * Root mean squared error: √(mean d²), the root taken per group. Its gradient is 0 where prediction and target are the same.
+ *
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(rmse()).forward(pred, target).groups.loss; // a root per group
+ * ```
+ */
 export function rmse(): BaseLoss<"elementwise"> {
   return baseLoss("rmse", "elementwise", "Rmse");
 }
@@ -31,6 +45,10 @@ export function rmse(): BaseLoss<"elementwise"> {
  *
  * @param options.delta δ, above 0; 1 by default
  * @throws TypeError, RangeError for a `delta` that is no number above 0
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(huber({ delta: 0.05 })).valueAndGrad(pred, target).grad;
+ * ```
  */
 export function huber(options: { delta?: number } = {}): BaseLoss<"elementwise"> {
   checkOptions("huber options", options, ["delta"]);
@@ -47,6 +65,10 @@ function huberOf(delta: number, scale: number) {
  *
  * @param options.beta β, from 1e-300 on; 1 by default
  * @throws TypeError, RangeError for a `beta` that is no number from 1e-300 on
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(smoothL1({ beta: 0.05 })).forward(pred, target).value;
+ * ```
  */
 export function smoothL1(options: { beta?: number } = {}): BaseLoss<"elementwise"> {
   checkOptions("smoothL1 options", options, ["beta"]);
@@ -59,6 +81,10 @@ export function smoothL1(options: { beta?: number } = {}): BaseLoss<"elementwise
  *
  * @param options.eps ε, from 0 to 1e150, in the units of the images; 1e-3 by default
  * @throws TypeError, RangeError for an `eps` that is no number from 0 to 1e150
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(charbonnier({ eps: 1e-3 })).forward(pred, target).value;
+ * ```
  */
 export function charbonnier(options: { eps?: number } = {}): BaseLoss<"elementwise"> {
   checkOptions("charbonnier options", options, ["eps"]);
@@ -68,7 +94,14 @@ export function charbonnier(options: { eps?: number } = {}): BaseLoss<"elementwi
   return baseLoss("charbonnier", "elementwise", "Charbonnier", { a: eps ** 2, b: eps });
 }
 
-/** Log-cosh: mean log cosh d. Never overflows, and keeps its digits for small d. Its gradient is tanh d. */
+/**
+ * Log-cosh: mean log cosh d. Never overflows, and keeps its digits for small d. Its gradient is tanh d.
+ *
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(logCosh()).forward(pred, target).value;
+ * ```
+ */
 export function logCosh(): BaseLoss<"elementwise"> {
   return baseLoss("logCosh", "elementwise", "LogCosh");
 }
@@ -78,6 +111,10 @@ export function logCosh(): BaseLoss<"elementwise"> {
  *
  * @param options.q the quantile, from 0 to 1; 0.5 by default, which is half the mean absolute error
  * @throws TypeError, RangeError for a `q` that is no number from 0 to 1
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(pinball({ q: 0.9 })).forward(pred, target).value;
+ * ```
  */
 export function pinball(options: { q?: number } = {}): BaseLoss<"elementwise"> {
   checkOptions("pinball options", options, ["q"]);
@@ -89,12 +126,24 @@ export function pinball(options: { q?: number } = {}): BaseLoss<"elementwise"> {
  * Binary cross entropy of probabilities: mean −[t·log p + (1 − t)·log(1 − p)], each logarithm held at ≥ −100. p in [0, 1]; outside,
  * the value is NaN. At p = 0 and p = 1 the gradient is (p − t)/1e-12: 0 where right, large and finite where wrong (PyTorch's
  * convention).
+ *
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(bce()).forward(probabilities, labels).value;
+ * ```
  */
 export function bce(): BaseLoss<"elementwise"> {
   return baseLoss("bce", "elementwise", "Bce");
 }
 
-/** Binary cross entropy of logits: mean max(p, 0) − p·t + log(1 + e^−|p|). Never overflows. Its gradient is σ(p) − t. */
+/**
+ * Binary cross entropy of logits: mean max(p, 0) − p·t + log(1 + e^−|p|). Never overflows. Its gradient is σ(p) − t.
+ *
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(bceWithLogits()).valueAndGrad(logits, labels).grad;
+ * ```
+ */
 export function bceWithLogits(): BaseLoss<"elementwise"> {
   return baseLoss("bceWithLogits", "elementwise", "BceWithLogits");
 }
@@ -106,6 +155,10 @@ export function bceWithLogits(): BaseLoss<"elementwise"> {
  * @param options.logInput whether the prediction is the logarithm of the rate; true by default
  * @param options.eps ε, from 0 on; 1e-8 by default
  * @throws TypeError, RangeError for options of the wrong kind or value
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(poissonNLL()).forward(logRates, counts).value;
+ * ```
  */
 export function poissonNLL(options: { logInput?: boolean; eps?: number } = {}): BaseLoss<"elementwise"> {
   checkOptions("poissonNLL options", options, ["logInput", "eps"]);

@@ -10,6 +10,11 @@ import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
  * 0, where exactly one is π/2; the gradient there, and at angles of exactly 0 and π, is 0.
  *
  * For the spectral angle per pixel across channels see `sam`.
+ *
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(vectorAngle()).forward(pred, target).groups.loss; // radians, per band of each sample
+ * ```
  */
 export function vectorAngle(): BaseLoss<"moments"> {
   return baseLoss("vectorAngle", "moments", "VectorAngle");
@@ -20,6 +25,10 @@ export function vectorAngle(): BaseLoss<"moments"> {
  *
  * @param options.smooth s, from 0 on; 1 by default
  * @throws TypeError, RangeError for a `smooth` that is no number from 0 on
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(dice({ smooth: 1 })).forward(probabilities, masks).value;
+ * ```
  */
 export function dice(options: { smooth?: number } = {}): BaseLoss<"moments"> {
   checkOptions("dice options", options, ["smooth"]);

@@ -30,6 +30,10 @@ export function sam(options: { pixels?: "all" | "any" } = {}): BaseLoss<"pixel">
  *
  * @param options.ignoreIndex a class that does not count; none by default
  * @throws TypeError, RangeError for an `ignoreIndex` that is no whole number of at most 2^24 in size, as float32 has it
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(crossEntropy({ ignoreIndex: 255 })).valueAndGrad(logits, classes).grad;
+ * ```
  */
 export function crossEntropy(options: { ignoreIndex?: number } = {}): BaseLoss<"labels"> {
   checkOptions("crossEntropy options", options, ["ignoreIndex"]);
