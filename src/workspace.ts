@@ -161,7 +161,9 @@ export class Workspace {
       const threads = alone && (to - from) * tile * channels * cost > THREADED ? threadsFor(kernels) : undefined;
       if (threads) {
         const areas = workspace.area("thread scratch", threads.count * scratchBytes);
-        threads.run(workspace.job, areas, scratchBytes, from, to, rows ? STAGED_ROWS / 2 : 4);
+        // Rows at the edges of a chunk are worked on twice, by its neighbours too: not too many chunks.
+        const chunk = rows ? Math.max(STAGED_ROWS / 2, Math.ceil((to - from) / (3 * threads.count))) : 4;
+        threads.run(workspace.job, areas, scratchBytes, from, to, chunk);
       } else exports.run(workspace.job, scratch, from, to);
       for (const step of steps) if (step.collect) exports.collect(step.workspace.job, from, to);
       for (const operand of foreign) {
