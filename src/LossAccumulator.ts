@@ -1,7 +1,7 @@
 import { type Prepared, prepare } from "./arrays.ts";
 import { CombinedLoss, type Term } from "./CombinedLoss.ts";
 import { checkOptions, kindOf, show } from "./check.ts";
-import { compute, groupSums } from "./compute.ts";
+import { compute, type Groups, groupSums } from "./compute.ts";
 import type { Settings } from "./criterion.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
 import { staging } from "./kernels.ts";
@@ -74,7 +74,7 @@ const SUMS = 3;
  * and `finish`, with `toJSON` and `fromJSON` as coder.
  *
  * The sums of a sample that comes in pieces, a few numbers per group, are kept by its name, since more may come here or in another
- * accumulator. A custom loss needs its pixels at once, and takes whole samples alone.
+ * accumulator; `groups` tells what they come to. A custom loss needs its pixels at once, and takes whole samples alone.
  *
  * @param criterion a `FlexibleWeightedLoss`, a `CombinedLoss` or its terms, of reduction `"mean"` or `"sum"`
  * @throws TypeError, RangeError for criteria of another kind, and of reduction `"none"`, whose vector would grow with the archive
@@ -178,6 +178,28 @@ export class LossAccumulator {
     });
     const value = terms.reduce((sum, term, k) => sum + (this.#terms[k] as Term).weight * term.value, 0);
     return { value, terms };
+  }
+
+  /**
+   * The groups of a sample that comes in pieces, a set for each of the terms, as a criterion's result has them: those of all its pieces so
+   * far. Of whole samples, whose number has no bound, nothing but sums is kept.
+   *
+   * @param sample the name that its pieces came by
+   * @throws RangeError where none has come by that name
+   */
+  groups(sample: string): Groups[] {
+    const terms = this.#open.get(sample);
+    if (!terms)
+      throw new RangeError(`"sample": expected the name of a sample that comes in pieces, got ${show(sample)}`);
+    return terms.map((groups, k) => {
+      const settled = groups.map((group) => settle((this.#terms[k] as Term).loss.settings, group));
+      return {
+        loss: Float64Array.from(settled, ({ loss }) => loss),
+        weight: Float64Array.from(settled, ({ weight }) => weight),
+        validCount: Float64Array.from(groups, ({ valid }) => valid),
+        totalCount: Float64Array.from(groups, ({ total }) => total),
+      };
+    });
   }
 
   /** The state as plain JSON, to the last bit: a sum that pred's own NaN or Infinity has reached is a string there. */

@@ -4,6 +4,7 @@ import {
   CombinedLoss,
   custom,
   FlexibleWeightedLoss,
+  type Groups,
   HALO,
   LossAccumulator,
   mae,
@@ -141,6 +142,14 @@ describe.each(bases.map((base) => ({ base, title: titleOf(base) })))("$title", (
           expect(valueError(got?.value ?? Number.NaN, want.value, 1e-6)).toBe("");
         }
         expect(valueError(got?.weightSum ?? Number.NaN, want.weightSum, 1e-12)).toBe("");
+        const groups = range(0, shape[0]).map((b) => total.groups(`${b}`)[0] as Groups);
+        const all = (name: keyof Groups) => groups.flatMap((group) => [...group[name]]);
+        for (const name of ["validCount", "totalCount"] as const) expect(all(name)).toEqual([...want.groups[name]]);
+        expect(valueError(all("weight"), want.groups.weight, 1e-12)).toBe("");
+        for (const [g, loss] of all("loss").entries()) {
+          if (!(Math.abs(loss - at(want.groups.loss, g)) <= floor))
+            expect(valueError(loss, at(want.groups.loss, g), 1e-6)).toBe("");
+        }
       }),
       run,
     );
@@ -296,6 +305,7 @@ describe("errors", () => {
     ["an unknown option", (l) => l.add(pred, target as Tensor, { name: "a" } as object), 'got "name"'],
     ["what is no accumulator", (l) => l.merge({} as LossAccumulator), '"other": expected a LossAccumulator'],
     ["itself", (l) => l.merge(l), "would count twice"],
+    ["groups of no piece", (l) => l.groups("whole"), 'a sample that comes in pieces, got "whole"'],
     [
       "another criterion",
       (l) => l.merge(new LossAccumulator(new FlexibleWeightedLoss(mse(), { threshold: 0 }))),
