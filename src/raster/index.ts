@@ -1,5 +1,6 @@
 export { compareGeoreference, epsgGeoreference, type Georeference, type GeoTransform } from "./georeference.ts";
 export { type GeoTiffDescription, GeoTiffWriter, writeGeoTiff } from "./geotiff/writeGeoTiff.ts";
+export { NpyWriter } from "./npy/NpyWriter.ts";
 export { writeNpy } from "./npy/writeNpy.ts";
 export { openRaster } from "./openRaster.ts";
 export { encodePng, type PngImage, writePng } from "./png.ts";

@@ -1,6 +1,7 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openRaster, RasterError, writeNpy } from "../../src/raster/index.ts";
+import { NpyWriter, openRaster, RasterError, writeNpy } from "../../src/raster/index.ts";
 import { type SampleType, sampleArrays, sampleTypes } from "../../src/raster/samples.ts";
 import { temporaryFolder } from "./folder.ts";
 import { sampleBytes } from "./tiffBytes.ts";
@@ -207,5 +208,34 @@ describe("writeNpy", () => {
       /"shape": expected .* 6 numbers/,
     );
     await expect(writeNpy(file("none/x.npy"), new Float32Array(6), [2, 3])).rejects.toThrow(/no such file/);
+  });
+});
+
+describe("NpyWriter", () => {
+  test("pieces in any order are one array", async () => {
+    const values = Float32Array.from({ length: 24 }, (_, i) => i);
+    await writeNpy(file("whole.npy"), values, [2, 3, 4]);
+    const writer = await NpyWriter.create(file("pieces.npy"), "f32", [2, 3, 4]);
+    for (const [start, end] of [
+      [20, 24],
+      [0, 7],
+      [7, 20],
+    ] as const) {
+      expect(existsSync(file("pieces.npy"))).toBe(false);
+      await writer.write(values.subarray(start, end), start);
+    }
+    await writer.finish();
+    expect(readFileSync(file("pieces.npy"))).toEqual(readFileSync(file("whole.npy")));
+  });
+
+  test("what is no piece, and an array that is not complete", async () => {
+    await expect(NpyWriter.create(file("x.npy"), "f32", [2, 1.5])).rejects.toThrow('"shape": expected whole sizes');
+    const writer = await NpyWriter.create(file("x.npy"), "f32", [2, 3]);
+    await expect(writer.write(new Float32Array(3), 4)).rejects.toThrow('"first": expected a place for 3 of 6 numbers');
+    await expect(writer.write(new Uint8Array(3), 0)).rejects.toThrow('"numbers": expected a Float32Array, got u8');
+    await writer.write(new Float32Array(3), 3);
+    await expect(writer.finish()).rejects.toThrow('"numbers": expected 6 in all, got 3');
+    await writer.discard();
+    expect(readdirSync(dirname(file("x.npy"))).filter((name) => name.startsWith("x.npy"))).toEqual([]);
   });
 });
