@@ -61,6 +61,8 @@ export class Pair {
   readonly height: number;
   readonly samples: number;
   readonly bands: readonly string[];
+  /** Bands that are read of the prediction: as many, or the classes of labels. */
+  readonly channels: number;
   /** Which target values count, in stored numbers. */
   readonly rule: ValidRule;
   readonly dataRange: number;
@@ -85,6 +87,7 @@ export class Pair {
     this.#labels = labels;
     this.layout = this.pred.format === "NPY" ? (options.layout ?? "chw") : "chw";
     this.bands = options.bands ?? nameBands(this.target, target.bands);
+    this.channels = pred.bands.length;
     this.rule = ruleOf(this.target, options);
     this.dataRange = options.dataRange ?? this.#defaultDataRange();
   }
@@ -150,21 +153,18 @@ export class Pair {
     return { columns: spans(width, columns), rows: spans(height, this.#rowsAtOnce(columns, kept >= columns)) };
   }
 
-  /** Windows of whole rows that cover the image, of whole blocks. */
+  /** The parts of the grid, in the order that they are best read in. */
   windows(): Window[] {
-    const { width, height } = this;
-    return spans(height, this.#rowsAtOnce(width, false)).map(({ start, size }) => ({
-      x: 0,
-      y: start,
-      width,
-      height: size,
-    }));
+    const { columns, rows } = this.grid();
+    return columns.flatMap(({ start: x, size: width }) =>
+      rows.map(({ start: y, size: height }) => ({ x, y, width, height })),
+    );
   }
 
   /** @param isKept whether blocks stay decoded until all of their rows have been read */
   #rowsAtOnce(columns: number, isKept: boolean): number {
     const block = Math.max(this.pred.tile.height, this.target.tile.height);
-    const wanted = Math.max(fewest, Math.floor(windowNumbers / (columns * this.bands.length)));
+    const wanted = Math.max(fewest, Math.floor(windowNumbers / (columns * this.channels)));
     if (wanted >= block) return Math.floor(wanted / block) * block;
     return isKept ? Math.ceil(block / Math.ceil(block / wanted)) : block;
   }
@@ -313,27 +313,4 @@ function checkFit(
   if (bands && bands.length !== target.bands.length) {
     fail(`--bands names ${bands.length} bands, but ${target.bands.length} are compared`);
   }
-}
-
-/** All images of a pair at once, with a batch in front of their shapes. */
-export async function readAll(pair: Pair): Promise<Pixels> {
-  const whole = { x: 0, y: 0, width: pair.width, height: pair.height };
-  const images: Pixels[] = [];
-  for (let sample = 0; sample < pair.samples; sample++) images.push(await pair.read(whole, sample));
-  const masks = images.flatMap(({ mask }) => mask ?? []);
-  return {
-    pred: stack(images.map(({ pred }) => pred)),
-    target: stack(images.map(({ target }) => target)),
-    mask: masks.length > 0 ? stack(masks) : null,
-  };
-}
-
-function stack<Data extends PixelData>(parts: readonly Tensor<Data>[]): Tensor<Data> {
-  const [first] = parts as [Tensor<Data>];
-  const { scale, offset } = first;
-  const shape = [parts.length, ...first.shape];
-  if (parts.length === 1) return tensor(first.data, shape, { scale, offset });
-  const all = new (first.data.constructor as new (length: number) => Data)(parts.length * first.data.length);
-  for (const [i, { data }] of parts.entries()) all.set(data, i * data.length);
-  return tensor(all, shape, { scale, offset });
 }

@@ -1,22 +1,24 @@
 import { Command, Option } from "commander";
 import {
+  type AccumulatedTerm,
   CombinedLoss,
   FlexibleWeightedLoss,
   type GroupBy,
+  type Groups,
+  type LossAccumulator,
   type LossOptions,
-  type LossResult,
-  tensor,
   type ValidRule,
   type Weighting,
 } from "../index.ts";
 import { checkingUsage } from "./errors.ts";
 import { missingText } from "./evaluate.ts";
-import { countMissing } from "./validity.ts";
-import { writeGradient } from "./writeGradient.ts";
+import { GradientFile } from "./GradientFile.ts";
+import { type GradientPart, type MeasuredLoss, measureLoss, readGradient } from "./lossParts.ts";
 import { addOutputOptions, addPairOptions, checkOptions, deliver, type OutputOptions, warn } from "./options.ts";
 import { checkApart, checkOutputFile } from "./outputFile.ts";
-import { Pair, type PairOptions, readAll } from "./Pair.ts";
+import { Pair, type PairOptions } from "./Pair.ts";
 import { type LossTerm, lossNames, parseLoss } from "./parseLoss.ts";
+import { Progress } from "./Progress.ts";
 import { type Column, formatCsv, formatJson, formatNumber, formatTable } from "./table.ts";
 import { parseNumber } from "./words.ts";
 
@@ -33,6 +35,8 @@ Losses: ${lossNames.join(", ")}.
 Parameters stand in parentheses; a sum has weights in front: "0.5*sam+0.5*huber(delta=0.1)".
 ssim takes the range of the data from --data-range, or as ssim(dataRange=1).
 With crossEntropy, the prediction holds logits and the target one band of class labels.
+Images of any size are read in parts, in memory that does not grow with them; but for --grad with dice, vectorAngle or ssim
+as a term, whose gradient takes a whole image at once.
 
 Examples:
   $ valid-pixel-loss loss pred.tif target.tif
@@ -70,29 +74,51 @@ export function lossCommand(): Command {
     const labels = terms.some(({ name }) => name === "crossEntropy");
     const pair = await Pair.open(predPath, targetPath, options, labels);
     try {
-      const pixels = await readAll(pair);
-      const { pred, target, mask } = pixels;
-      const { samples, height, width } = pair;
-      // Bands share the mask; labels have none.
-      const maskShape = labels ? [samples, height, width] : [samples, 1, height, width];
-      const result = criterion(terms, options, pair.dataRange, labels ? undefined : pair.rule).valueAndGrad(
-        pred,
-        target,
-        mask ? { mask: tensor(mask.data, maskShape) } : {},
-      );
-      const missing = labels ? 0 : countMissing(pixels, pair);
+      const { width, height, samples } = pair;
+      const passes = options.grad === undefined ? 1 : 2;
+      const progress = new Progress(passes * width * height * samples * pair.channels, "Mpx", 1e6, options.quiet);
+      const onPart = (pixels: number) => progress.add(pixels * pair.channels);
+      const loss = criterion(terms, options, pair.dataRange, labels ? undefined : pair.rule);
+      let measured: MeasuredLoss;
+      let gradientNorm: number | undefined;
+      try {
+        measured = await measureLoss(pair, loss, onPart);
+        if (options.grad !== undefined) {
+          gradientNorm = await writeGradient(options.grad, pair, readGradient(pair, loss, measured.sums), onPart);
+        }
+      } finally {
+        progress.end();
+      }
+      const { sums, missing } = measured;
       if (missing > 0) warn(missingText(predPath, missing), options);
-      if (options.grad !== undefined) await writeGradient(options.grad, result.grad, pair);
-      const figures = {
-        value: result.value,
-        gradientNorm: norm(result.grad.data),
-        terms: terms.map((term, k) => ({ ...term, result: result.terms[k] as LossResult })),
-      };
-      await deliver(format(pair, figures, options), options);
+      await deliver(format(pair, { terms, sums, gradientNorm }, options), options);
     } finally {
       await pair.close();
     }
   });
+}
+
+/** Writes a gradient, and returns √Σ g², in float64. */
+async function writeGradient(
+  path: string,
+  pair: Pair,
+  parts: AsyncIterable<GradientPart>,
+  onPart: (pixels: number) => void,
+): Promise<number> {
+  const file = await GradientFile.create(path, pair);
+  let sum = 0;
+  try {
+    for await (const { grad, window, sample } of parts) {
+      await file.write(grad, window, sample);
+      for (let i = 0; i < grad.length; i++) sum += (grad[i] as number) ** 2;
+      onPart(window.width * window.height);
+    }
+    await file.finish();
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+  return Math.sqrt(sum);
 }
 
 function parseWeighting(text: string): Weighting {
@@ -120,17 +146,11 @@ function givenRule({ min, above, max, below, nodata }: PairOptions): ValidRule |
   return given.length > 0 ? Object.fromEntries(given) : undefined;
 }
 
-/** √Σ g², in float64. */
-function norm(grad: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < grad.length; i++) sum += (grad[i] as number) ** 2;
-  return Math.sqrt(sum);
-}
-
 interface Figures {
-  readonly value: number;
-  readonly gradientNorm: number;
-  readonly terms: readonly (LossTerm & { readonly result: LossResult })[];
+  readonly terms: readonly LossTerm[];
+  readonly sums: LossAccumulator;
+  /** Where the gradient was asked for. */
+  readonly gradientNorm: number | undefined;
 }
 
 /** A group by its image, from 1, and its band; "all" where the group is a whole image. */
@@ -143,11 +163,10 @@ interface GroupRow {
   readonly totalCount: number;
 }
 
-function groupRows({ groups }: LossResult, { samples, bands }: Pair): GroupRow[] {
-  const perSample = groups.loss.length / samples;
+function groupRows(groups: Groups, sample: number, { bands }: Pair): GroupRow[] {
   return Array.from(groups.loss, (loss, g) => ({
-    sample: Math.floor(g / perSample) + 1,
-    band: perSample === 1 && bands.length > 1 ? "all" : (bands[g % perSample] as string),
+    sample: sample + 1,
+    band: groups.loss.length === 1 && bands.length > 1 ? "all" : (bands[g] as string),
     loss,
     weight: groups.weight[g] as number,
     validCount: groups.validCount[g] as number,
@@ -155,14 +174,14 @@ function groupRows({ groups }: LossResult, { samples, bands }: Pair): GroupRow[]
   }));
 }
 
-function format(pair: Pair, { value, gradientNorm, terms }: Figures, options: LossCommandOptions): string {
-  const results = terms.map(({ text, weight, result }) => ({
+function format(pair: Pair, { terms, sums, gradientNorm }: Figures, options: LossCommandOptions): string {
+  const groups = Array.from({ length: pair.samples }, (_, sample) => sums.groups(String(sample)));
+  const { value, terms: totals } = sums.finish();
+  const results = terms.map(({ text, weight }, k) => ({
     loss: text,
     weight,
-    value: result.value,
-    numerator: result.numerator,
-    weightSum: result.weightSum,
-    groups: groupRows(result, pair),
+    ...(totals[k] as AccumulatedTerm),
+    groups: groups.flatMap((ofTerms, sample) => groupRows(ofTerms[k] as Groups, sample, pair)),
   }));
   const { loss } = options;
   if (options.json) {
@@ -183,7 +202,7 @@ function format(pair: Pair, { value, gradientNorm, terms }: Figures, options: Lo
   return (
     `${pair.pred.path} against ${pair.target.path}: ${images}${pair.width}×${pair.height} pixels\n\n` +
     `loss           ${formatNumber(value)}  (${loss})\n` +
-    `gradient norm  ${formatNumber(gradientNorm)}\n${tables.join("")}`
+    `${gradientNorm === undefined ? "" : `gradient norm  ${formatNumber(gradientNorm)}\n`}${tables.join("")}`
   );
 }
 

@@ -1,0 +1,149 @@
+// A loss and its gradient over images that are read in parts: the sums of all parts first, which the gradient of each then follows from.
+
+import {
+  type AccumulatedTerm,
+  type CombinedLoss,
+  FlexibleWeightedLoss,
+  type Groups,
+  HALO,
+  LossAccumulator,
+  mse,
+  type Term,
+} from "../index.ts";
+import type { Kind } from "../losses/BaseLoss.ts";
+import { DataError } from "./errors.ts";
+import type { Pair, Pixels, Window } from "./Pair.ts";
+import { readParts } from "./parts.ts";
+import { countMissing } from "./validity.ts";
+
+/** What is known of the loss of a pair once it has been read. */
+export interface MeasuredLoss {
+  /** Its samples go by their numbers. */
+  readonly sums: LossAccumulator;
+  /** Valid pixels whose prediction is NaN or the prediction's own nodata value. */
+  readonly missing: number;
+}
+
+/** Adds up the loss of a pair, part by part. `onPart` is told the pixels of each. */
+export async function measureLoss(
+  pair: Pair,
+  criterion: CombinedLoss,
+  onPart: (pixels: number) => void,
+): Promise<MeasuredLoss> {
+  const least = 2 * HALO + 1;
+  const has = (kind: Kind) => criterion.terms.some(({ loss }) => loss.settings.base.kind === kind);
+  if (has("window") && Math.min(pair.width, pair.height) < least) {
+    throw new DataError(
+      `${pair.pred.path}: ssim is of images of at least ${least}×${least} pixels, got ${pair.width}×${pair.height}`,
+    );
+  }
+  const sums = new LossAccumulator(criterion);
+  let missing = 0;
+  for (let sample = 0; sample < pair.samples; sample++) {
+    for await (const { pixels, halo, window } of readParts(pair, sample)) {
+      sums.add(pixels.pred, pixels.target, { ...(pixels.mask && { mask: pixels.mask }), sample: String(sample), halo });
+      if (!has("labels")) missing += countMissing(pixels, pair, halo);
+      onPart((window.width - halo.left - halo.right) * (window.height - halo.top - halo.bottom));
+    }
+  }
+  return { sums, missing };
+}
+
+/** The gradient of a window of an image. */
+export interface GradientPart {
+  readonly window: Window;
+  readonly sample: number;
+  /** `channels × height × width` */
+  readonly grad: Float32Array;
+}
+
+/**
+ * The gradient of the loss of a pair, whose sums are known: part by part where a part's follows from them, else image by image.
+ */
+export async function* readGradient(
+  pair: Pair,
+  criterion: CombinedLoss,
+  sums: LossAccumulator,
+): AsyncGenerator<GradientPart> {
+  const windows = pair.windows();
+  const image = { x: 0, y: 0, width: pair.width, height: pair.height };
+  const totals = sums.finish().terms;
+  for (let sample = 0; sample < pair.samples; sample++) {
+    const groups = sums.groups(String(sample));
+    const terms = criterion.terms.map((term, k): KnownTerm => {
+      return { ...term, groups: groups[k] as Groups, weightSum: (totals[k] as AccumulatedTerm).weightSum };
+    });
+    if (windows.length > 1 && terms.every(isMean)) {
+      for (const window of windows) {
+        yield { window, sample, grad: gradientOfPart(pair, terms, window, await pair.read(window, sample)) };
+      }
+    } else {
+      yield { window: image, sample, grad: gradientOfImage(criterion, totals, await pair.read(image, sample)) };
+    }
+  }
+}
+
+/** The other images of a batch take part in the sum of the weights alone. */
+function gradientOfImage(
+  criterion: CombinedLoss,
+  totals: readonly AccumulatedTerm[],
+  { pred, target, mask }: Pixels,
+): Float32Array {
+  const isDivided = criterion.terms[0]?.loss.settings.reduction === "mean";
+  // Where nothing is valid there is nothing to divide.
+  const normalizer = totals.map(({ weightSum }) => weightSum || 1);
+  const options = { ...(mask && { mask }), ...(isDivided && { normalizer }) };
+  return criterion.valueAndGrad(pred, target, options).grad.data;
+}
+
+/** A term and what is known of it: the groups of an image, and Σ w over all images. */
+interface KnownTerm extends Term {
+  readonly groups: Groups;
+  readonly weightSum: number;
+}
+
+/** Whether a loss is a mean over the pixels of each group, or the root of one that has a slope. */
+function isMean({ loss: { settings }, groups }: KnownTerm): boolean {
+  const { kind, kernel } = settings.base;
+  if (kernel === "Rmse") return groups.loss.every(Number.isFinite);
+  return kind === "elementwise" || kind === "pixel" || kind === "labels";
+}
+
+/**
+ * A group's loss is L = Σ n·L_part / N over its parts, that have n of its N valid pixels. A criterion that weighs the part linearly gives
+ * the gradient of n/total · L_part, so that what is upstream of it is total/N times what is upstream of L: w/Σw, or w. For L = √M it
+ * gives that of M: dL = dM / 2L.
+ */
+function gradientOfPart(
+  pair: Pair,
+  terms: readonly KnownTerm[],
+  window: Window,
+  { pred, target, mask }: Pixels,
+): Float32Array {
+  const share = (window.width * window.height) / (pair.width * pair.height);
+  const grads = terms.map(({ weight: coefficient, loss: { settings }, groups, weightSum }) => {
+    const { base, groupBy, reduction } = settings;
+    const isRoot = base.kernel === "Rmse";
+    const gradOutput = groups.loss.map((loss, g) => {
+      const [weight, valid, total] = [groups.weight[g], groups.validCount[g], groups.totalCount[g]] as [
+        number,
+        number,
+        number,
+      ];
+      if (valid === 0 || (isRoot && loss === 0)) return 0;
+      const upstream = (coefficient * weight) / (reduction === "mean" ? weightSum : 1) / (isRoot ? 2 * loss : 1);
+      return (upstream * share * total) / valid;
+    });
+    const criterion = new FlexibleWeightedLoss(isRoot ? mse() : base, {
+      ...{ groupBy, weighting: "linear", reduction: "none" },
+      ...(base.kind !== "labels" && { valid: pair.rule }),
+    });
+    return criterion.valueAndGrad(pred, target, { ...(mask && { mask }), gradOutput }).grad.data;
+  });
+  return grads.reduce(addTo);
+}
+
+function addTo(sum: Float32Array, grad: Float32Array): Float32Array {
+  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (grad[i] as number);
+  return sum;
+}
