@@ -218,12 +218,16 @@ describe.skipIf(!present)("what we write", () => {
   test("GDAL reads the same pixels, nodata, names and place, without a warning", async () => {
     const georeference = epsgGeoreference(32632, "projected", [600000, 10, 0, 5100000, 0, -10]);
     const bandNames = ["B02 <blue>", "β & γ", "B04"];
+    let bigTiff = false;
     for (const type of types) {
+      bigTiff = !bigTiff;
       for (const compression of ["none", "deflate"] as const) {
         for (const interleave of ["band", "pixel"] as const) {
           for (const tile of [undefined, 32]) {
             const bands = bandsOf(type);
-            const organisation = { compression, interleave, ...(tile && { tile }) };
+            // Alternates, and from type to type once more, so that each organisation meets both.
+            bigTiff = !bigTiff;
+            const organisation = { compression, interleave, bigTiff, ...(tile && { tile }) };
             await writeGeoTiff(file("ours.tif"), {
               width,
               height,

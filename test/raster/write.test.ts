@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { assert, asyncProperty, constantFrom, integer, record } from "fast-check";
+import { assert, asyncProperty, boolean, constantFrom, integer, record } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { epsgGeoreference, GeoTiffWriter, openRaster, RasterError, writeGeoTiff } from "../../src/raster/index.ts";
 import { type SampleType, sampleArrays, sampleTypes } from "../../src/raster/samples.ts";
@@ -25,14 +25,27 @@ test("every type, size, organisation and compression comes back as it was", asyn
     interleave: constantFrom("band" as const, "pixel" as const),
     tile: constantFrom(undefined, 16, 48),
     rows: integer({ min: 1, max: 70 }),
+    tilesAcross: integer({ min: 1, max: 4 }),
+    bigTiff: boolean(),
   });
   await assert(
-    asyncProperty(cases, async ({ type, width, height, count, rows, compression, interleave, tile }) => {
+    asyncProperty(cases, async ({ type, width, height, count, rows, tile, tilesAcross, ...how }) => {
       const bands = planesOf(type, count, width * height);
-      const description = { width, height, compression, interleave, ...(tile && { tile }) };
+      const description = { width, height, ...how, ...(tile && { tile }) };
       const writer = await GeoTiffWriter.create(file("out.tif"), type, count, description);
-      for (let y = 0; y < height; y += rows) {
-        await writer.write(bands.map((band) => band.subarray(y * width, Math.min(y + rows, height) * width)));
+      const step = tile ? tilesAcross * tile : width;
+      for (let x = 0; x < width; x += step) {
+        const columns = { x, width: Math.min(step, width - x) };
+        const isWithin = (_: number, i: number) => i % width >= x && i % width < x + columns.width;
+        for (let y = 0; y < height; y += rows) {
+          const wide = bands.map((band) => band.subarray(y * width, Math.min(y + rows, height) * width));
+          if (step >= width) await writer.write(wide);
+          else
+            await writer.write(
+              wide.map((band) => band.filter(isWithin)),
+              columns,
+            );
+        }
       }
       await writer.finish();
       const raster = await openRaster(file("out.tif"));
@@ -59,6 +72,33 @@ test("nodata, names and georeference come back", async () => {
     expect(raster.georeference).toEqual(georeference);
     await raster.close();
   }
+});
+
+test("what may come near 4 GiB is a BigTIFF from the start", async () => {
+  const description = { width: 20_000, height: 20_000, tile: 256 };
+  for (const [count, version] of [
+    [2, 42],
+    [3, 43],
+  ] as const) {
+    const writer = await GeoTiffWriter.create(file("size.tif"), "f32", count, description);
+    const name = readdirSync(file("")).find((name) => name.startsWith("size.tif.")) as string;
+    expect([...readFileSync(file(name)).subarray(0, 4)]).toEqual([0x49, 0x49, version, 0]);
+    await writer.discard();
+  }
+});
+
+test("columns that are no whole tiles, or out of order, are refused", async () => {
+  const description = { width: 40, height: 2, tile: 16 };
+  const writer = await GeoTiffWriter.create(file("out.tif"), "u8", 1, description);
+  const write = (x: number, width: number, rows: number) => writer.write([new Uint8Array(width * rows)], { x, width });
+  await expect(write(16, 16, 2)).rejects.toThrow('"columns": expected whole tiles from 0 on, got 16 from 16 on');
+  await expect(write(0, 20, 2)).rejects.toThrow("got 20 from 0 on");
+  await write(0, 16, 1);
+  await expect(write(16, 24, 2)).rejects.toThrow('"columns": expected those from 0 on, 16, got 24 from 16 on');
+  await write(0, 16, 1);
+  await expect(writer.finish()).rejects.toThrow('"columns": expected 40 in all, got 16');
+  await write(16, 24, 2);
+  await writer.finish();
 });
 
 test("many rows in strips: more than one strip, the last one short", async () => {
