@@ -141,21 +141,23 @@ export class Pair {
   /**
    * Columns and rows of the parts that an image is best read in, each column from the top down: as wide as the blocks of a row are kept
    * meanwhile, so that none is decoded twice, and as high as memory is well spent on.
+   *
+   * @param step columns end at multiples of this
    */
-  grid(): { readonly columns: readonly Span[]; readonly rows: readonly Span[] } {
+  grid(step = 1): { readonly columns: readonly Span[]; readonly rows: readonly Span[] } {
     const { width, height } = this;
     // Columns of the file that fewer can be kept of: strips beside tall tiles are decoded once for each of them.
     const [{ kept, block }] = [this.pred, this.target]
       .map((raster) => ({ kept: cacheBytes / (raster.tile.height * pixelBytes(raster)), block: raster.tile.width }))
       .sort((a, b) => a.kept - b.kept) as [{ kept: number; block: number }];
     const blocks = Math.max(Math.floor(kept / block), Math.ceil(fewest / block));
-    const columns = Math.min(width, blocks * block);
+    const columns = Math.min(width, Math.max(step, Math.floor((blocks * block) / step) * step));
     return { columns: spans(width, columns), rows: spans(height, this.#rowsAtOnce(columns, kept >= columns)) };
   }
 
   /** The parts of the grid, in the order that they are best read in. */
-  windows(): Window[] {
-    const { columns, rows } = this.grid();
+  windows(step = 1): Window[] {
+    const { columns, rows } = this.grid(step);
     return columns.flatMap(({ start: x, size: width }) =>
       rows.map(({ start: y, size: height }) => ({ x, y, width, height })),
     );

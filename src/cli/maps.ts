@@ -22,7 +22,7 @@ export const mapFiles = (folder: string): [error: string, angle: string] => [
 export async function writeMaps(folder: string, pair: Pair): Promise<void> {
   const { width, height, bands } = pair;
   const { georeference } = pair.target;
-  const description = { width, height, georeference, nodata: Number.NaN, tile: 256 };
+  const description = { width, height, georeference, nodata: Number.NaN, tile };
   const [errorFile, angleFile] = mapFiles(folder);
   const files = [await GeoTiffWriter.create(errorFile, "f32", bands.length, { ...description, bandNames: bands })];
   const preview = new Preview(pair);
@@ -30,15 +30,16 @@ export async function writeMaps(folder: string, pair: Pair): Promise<void> {
     if (bands.length > 1) {
       files.push(await GeoTiffWriter.create(angleFile, "f32", 1, { ...description, bandNames: ["angle [rad]"] }));
     }
-    for (const window of pair.windows()) {
+    for (const window of pair.windows(tile)) {
       const pixels = await pair.read(window);
       preview.add(window, pixels);
       // A few rows at a time, for as float32 they take several times the memory.
       for (let row = 0; row < window.height; row += rowsAtOnce) {
-        const span = [row * width, Math.min(row + rowsAtOnce, window.height) * width] as const;
+        const span = [row * window.width, Math.min(row + rowsAtOnce, window.height) * window.width] as const;
         const [pred, target] = [validPlanes(pixels, "pred", pair, span), validPlanes(pixels, "target", pair, span)];
-        await files[0]?.write(pred.map((plane, b) => plane.map((p, i) => Math.abs(p - (target[b]?.[i] as number)))));
-        await files[1]?.write([spectralAngles(pred, target)]);
+        const errors = pred.map((plane, b) => plane.map((p, i) => Math.abs(p - (target[b]?.[i] as number))));
+        await files[0]?.write(errors, window);
+        await files[1]?.write([spectralAngles(pred, target)], window);
       }
     }
     for (const file of files) await file.finish();
@@ -54,6 +55,9 @@ export async function writeMaps(folder: string, pair: Pair): Promise<void> {
 }
 
 const rowsAtOnce = 32;
+
+/** Side of the tiles of the maps. */
+const tile = 256;
 
 /** The pixels [first, end) of a side's bands in the units of the images, NaN where they are not valid. */
 function validPlanes(

@@ -5,7 +5,7 @@ import { epsgGeoreference, openRaster, type Raster, writeGeoTiff } from "../../s
 import { temporaryFolder } from "../raster/folder.ts";
 import { seeded } from "../support/data.ts";
 import { reference } from "../support/reference.ts";
-import { run } from "./run.ts";
+import { peakOf, run } from "./run.ts";
 
 const file = temporaryFolder();
 const [width, height] = [60, 40];
@@ -126,6 +126,37 @@ test("maps hold |error| and spectral angle in the target's place, NaN where it i
         .toString(),
     ).toBe("PNG");
   }
+});
+
+describe("maps of an image wider than a part", () => {
+  test("hold every pixel in its place", async () => {
+    // A row of tiles as large as these is too much to keep: columns of 4096 and 44.
+    const [width, height] = [4_140, 300];
+    const plane = Uint16Array.from({ length: width * height }, (_, i) => 1 + ((i * 7919) % 1000));
+    const shifted = plane.map((value, i) => value + (i % 60));
+    const image = { width, height, tile: 1024 };
+    await writeGeoTiff(file("wide_target.tif"), { ...image, bands: [plane, plane] });
+    await writeGeoTiff(file("wide_pred.tif"), { ...image, bands: [shifted, plane] });
+    const words = ["evaluate", "wide_pred.tif", "wide_target.tif", "--maps", "wide"];
+    expect(await run(words, file(""))).toMatchObject({ code: 0, stderr: "" });
+    const error = await openRaster(file("wide/error.tif"));
+    const angle = await openRaster(file("wide/angle.tif"));
+    const errors = await error.readWindow(0, 0, width, height, [0]);
+    const angles = await angle.readWindow(0, 0, width, height);
+    expect(errors.findIndex((value, i) => value !== i % 60)).toBe(-1);
+    const want = (i: number) => Math.atan2(shifted[i] as number, plane[i] as number) - Math.PI / 4;
+    expect(angles.findIndex((value, i) => Math.abs(value - want(i)) > 1e-6)).toBe(-1);
+    await error.close();
+    await angle.close();
+  });
+
+  test("take memory that does not grow with it", async () => {
+    // A row of tiles is 86 MB in each file, and 57 MB in each of the maps' rows.
+    const plane = new Uint16Array(14_000 * 1_030).fill(1000);
+    const image = { width: 14_000, height: 1_030, tile: 1024, interleave: "pixel" } as const;
+    await writeGeoTiff(file("huge.tif"), { ...image, bands: [plane, plane, plane] });
+    expect(await peakOf(["evaluate", "huge.tif", "huge.tif", "--maps", "huge"], file(""))).toBeLessThan(300);
+  }, 120_000);
 });
 
 test("a report of nothing valid is still a report", async () => {
