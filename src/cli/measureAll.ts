@@ -70,12 +70,14 @@ class Thread {
   #start(): Worker {
     const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: this.#options });
     worker.on("message", (reply: Reply) => this.#answer(reply));
-    worker.on("error", (error: Error) => this.#died(error.message));
-    worker.on("exit", (code) => this.#died(`exit code ${code}`));
+    worker.on("error", (error: Error) => this.#died(worker, error.message));
+    worker.on("exit", (code) => this.#died(worker, `exit code ${code}`));
     return worker;
   }
 
-  #died(reason: string): void {
+  /** A worker that dies of an error also exits, perhaps when another is at work in its place, which that must not hit. */
+  #died(worker: Worker, reason: string): void {
+    if (this.#worker !== worker) return;
     this.#worker = undefined;
     this.#answer({ error: `the worker died over it (${reason})` });
   }
