@@ -1,5 +1,6 @@
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { BandMetrics } from "../index.ts";
+import { encode } from "../metrics/json.ts";
 import { DataError } from "./errors.ts";
 import type { Job, Measured } from "./measure.ts";
 import { writeText } from "./outputFile.ts";
@@ -28,14 +29,14 @@ export class StateFile {
    */
   static async resume(path: string, options: object): Promise<{ state: StateFile; pairs: PairState[] }> {
     const before = await readState(path);
-    // As JSON has them, without those that are undefined.
-    if (before && JSON.stringify(before.options) !== JSON.stringify(options)) {
+    // As the file has them: NaN and infinities, of nodata, are told apart, and what is undefined is left out.
+    if (before && JSON.stringify(before.options) !== JSON.stringify(encode(options))) {
       throw new DataError(`${path}: was begun with other options: ${JSON.stringify(before.options)}`);
     }
     // What could not be evaluated is tried again.
     const pairs = before?.pairs.filter((pair) => "metrics" in pair) ?? [];
     // Written anew, without a line that was left unfinished.
-    await writeState(path, options, pairs);
+    await writeState(path, encode(options) as object, pairs);
     return { state: new StateFile(await open(path, "a")), pairs };
   }
 
@@ -49,7 +50,7 @@ export class StateFile {
   }
 }
 
-/** Writes a whole state file. */
+/** Writes a whole state file, `options` as `readState` gives them. */
 export function writeState(path: string, options: object, pairs: readonly PairState[]): Promise<void> {
   return writeText(path, [{ format, version, options }, ...pairs].map((line) => `${JSON.stringify(line)}\n`).join(""));
 }

@@ -137,6 +137,10 @@ describe("many pairs", () => {
     const got = await run(["evaluate", "pred", "target", "--resume", "options.json", "--min", "0.5"], file(""));
     expect(got).toMatchObject({ code: 1, stdout: "" });
     expect(got.stderr).toMatch(/^error: options\.json: was begun with other options: .*\n$/);
+    await archived("pred", "target", "--nodata", "nan,7", "--resume", "nodata.json");
+    await archived("pred", "target", "--nodata", "nan,7", "--resume", "nodata.json");
+    const other = await run(["evaluate", "pred", "target", "--nodata=Infinity,7", "--resume", "nodata.json"], file(""));
+    expect(other.stderr).toMatch(/^error: nodata\.json: was begun with other options: .*"NaN".*\n$/);
   });
 });
 
