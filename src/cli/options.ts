@@ -42,7 +42,11 @@ export function addPairOptions(command: Command): Command {
         .conflicts("maskValid"),
     )
     .optionsGroup("What is compared:")
-    .option("--bands <names>", "names of the compared bands, such as B02,B03,B04", parseWords)
+    .option(
+      "--bands <names>",
+      "names to call the compared bands by in results, one for each; chooses none: --pred-bands, --target-bands do",
+      parseWords,
+    )
     .option("--pred-bands <list>", "bands of the prediction, by name or number: B02,B8A or 1-9,11", parseWords)
     .option("--target-bands <list>", "bands of the target", parseWords)
     .option("--pred-sample <n>", "which image of an NPY batch is the prediction, from 1; all by default", parseCount)
