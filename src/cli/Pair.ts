@@ -73,6 +73,7 @@ export class Pair {
   readonly #sides: { readonly pred: Side; readonly target: Side };
   readonly #mask: MaskFile | undefined;
   readonly #calibration: Calibration;
+  readonly #isCalibrated: boolean;
   readonly #labels: boolean;
 
   private constructor(pred: Side, target: Side, mask: MaskFile | undefined, options: PairOptions, labels: boolean) {
@@ -84,6 +85,7 @@ export class Pair {
     this.#sides = { pred, target };
     this.#mask = mask;
     this.#calibration = { scale: options.scale ?? 1, offset: options.offset ?? 0 };
+    this.#isCalibrated = options.scale !== undefined || options.offset !== undefined;
     this.#labels = labels;
     this.layout = this.pred.format === "NPY" ? (options.layout ?? "chw") : "chw";
     this.bands = options.bands ?? nameBands(this.target, target.bands);
@@ -124,6 +126,23 @@ export class Pair {
   /** Whether a mask takes part in what is valid. */
   get masked(): boolean {
     return this.#mask !== undefined || this.target.maskSource !== null;
+  }
+
+  /** What the files say of themselves and is not applied, a line each. */
+  notes(): string[] {
+    const { maskSource, path } = this.pred;
+    const notes = maskSource ? [`${path}: its ${maskSource} is not applied; valid is what the target says`] : [];
+    for (const { raster, bands } of this.#isCalibrated ? [] : Object.values(this.#sides)) {
+      const tagged = bands
+        .map((b) => raster.bands[b])
+        .find((band) => (band?.scale ?? 1) !== 1 || (band?.offset ?? 0) !== 0);
+      if (!tagged) continue;
+      const { scale = 1, offset = 0 } = tagged;
+      notes.push(
+        `${raster.path}: its tags of scale ${scale} and offset ${offset} are not applied; numbers are taken as stored (--scale, --offset)`,
+      );
+    }
+    return notes;
   }
 
   /** The pixels of a window of one of the images. */

@@ -84,6 +84,7 @@ export function evaluateCommand(): Command {
 async function evaluateOne(job: Job, options: EvaluateOptions): Promise<void> {
   const pair = await Pair.open(job.pred, job.target, options);
   try {
+    for (const note of pair.notes()) warn(note, options);
     const { width, height, samples, bands } = pair;
     const preview = options.report === undefined ? undefined : new Preview(pair);
     const progress = new Progress(width * height * samples * bands.length, "Mpx", 1e6, options.quiet);

@@ -74,6 +74,7 @@ export function lossCommand(): Command {
     const labels = terms.some(({ name }) => name === "crossEntropy");
     const pair = await Pair.open(predPath, targetPath, options, labels);
     try {
+      for (const note of pair.notes()) warn(note, options);
       const { width, height, samples } = pair;
       const passes = options.grad === undefined ? 1 : 2;
       const progress = new Progress(passes * width * height * samples * pair.channels, "Mpx", 1e6, options.quiet);

@@ -5,6 +5,9 @@ import type { SampleArray, SampleType } from "./samples.ts";
 export interface Band {
   readonly name: string;
   readonly nodata: number | null;
+  /** What its file says that stored numbers are to be multiplied by, and then added; not applied. Absent: 1 and 0. */
+  readonly scale?: number;
+  readonly offset?: number;
 }
 
 /** A raster of any size on disk, read window by window. Made by `openRaster`. */

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type SampleArray, writeGeoTiff, writeNpy } from "../../src/raster/index.ts";
 import { temporaryFolder } from "../raster/folder.ts";
@@ -137,6 +137,24 @@ describe("valid pixels", () => {
     );
     expect((await run(["evaluate", "holed.tif", "target.tif", "--quiet"], file(""))).stderr).toBe("");
   });
+});
+
+test("what a file says of itself and is not applied is said, but not with --quiet", async () => {
+  await writeGeoTiff(file("scaled.tif"), { width, height, bands: target, bandNames: ["scale 1e4", "other"] });
+  // Metadata of a length that it has: a name becomes a factor.
+  const bytes = readFileSync(file("scaled.tif"), "latin1").replace(
+    'name="DESCRIPTION" sample="0" role="description">scale 1e4',
+    'name="SCALE"       sample="0" role="scale"      >0.0001   ',
+  );
+  writeFileSync(file("scaled.tif"), bytes, "latin1");
+  const said = await run(["evaluate", "pred.tif", "scaled.tif"], file(""));
+  expect(said.stderr).toBe(
+    "warning: scaled.tif: its tags of scale 0.0001 and offset 0 are not applied; numbers are taken as stored (--scale, --offset)\n",
+  );
+  expect((await run(["loss", "pred.tif", "scaled.tif"], file(""))).stderr).toBe(said.stderr);
+  for (const words of [["--quiet"], ["--offset", "0"]]) {
+    expect((await run(["evaluate", "pred.tif", "scaled.tif", ...words], file(""))).stderr).toBe("");
+  }
 });
 
 describe("what is read", () => {

@@ -13,6 +13,8 @@ export async function openGeoTiff(file: RasterFile, options: OpenOptions, cacheB
   const nodata = parseNodata(await main.text(Tag.gdalNodata));
   const metadata = await main.text(Tag.gdalMetadata);
   const names = metadataItems(metadata, "description");
+  const scales = metadataItems(metadata, "scale");
+  const offsets = metadataItems(metadata, "offset");
   const alpha = options.alpha === "band" ? -1 : alphaIndex(layout, metadataItems(metadata, "colorinterp"));
   const mask = await findMask(directories, layout);
 
@@ -28,7 +30,14 @@ export async function openGeoTiff(file: RasterFile, options: OpenOptions, cacheB
     width: layout.width,
     height: layout.height,
     samples: 1,
-    bands: stored.map((index, band): Band => ({ name: names.get(index) ?? `B${band + 1}`, nodata })),
+    bands: stored.map(
+      (index, band): Band => ({
+        name: names.get(index) ?? `B${band + 1}`,
+        nodata,
+        ...(scales.has(index) && { scale: Number(scales.get(index)) }),
+        ...(offsets.has(index) && { offset: Number(offsets.get(index)) }),
+      }),
+    ),
     type: layout.type,
     georeference: await readGeoreference(main),
     tile: layout.block,
