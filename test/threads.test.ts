@@ -93,7 +93,10 @@ describe("the same bits for every number of threads, on tensors made before the 
     const terms = new CombinedLoss([
       { weight: 0.5, loss: criterionOf({ name: "sam" }, { valid: { min: 0.1, max: 0.8 } }) },
       { weight: 2, loss: criterionOf({ name: "ssim", params: { dataRange: 1 } }, { groupBy: "sample" }) },
+      // These share their tiles, and the last two their counts.
       { weight: -1, loss: criterionOf({ name: "rmse" }, { valid: { nodata: [0.5] } }) },
+      { weight: 1, loss: criterionOf({ name: "mae" }) },
+      { weight: 3, loss: criterionOf({ name: "charbonnier" }) },
     ]);
     const digital = criterionOf({ name: "mse" });
     using shifted = zeros([...large], { type: "uint16", scale: 1e-4, offset: -0.1 });
