@@ -146,7 +146,7 @@ describe.skipIf(!present)("on real rasters", () => {
       target: reflectance(target.bands),
     };
     const words = [toa, boa, "--pred-bands", "1-9,11-12", "--scale", "1e-4"];
-    const lost = await runJson<Lost>(["loss", ...words, "--loss", "0.5*sam + 0.5*mse"]);
+    const lost = await runJson<Lost>(["loss", ...words, "--loss", "0.5*sam + 0.5*mse", "--grad", file("grad.npy")]);
     const want = combinedReference(
       [
         { weight: 0.5, base: { name: "sam" } },

@@ -59,20 +59,20 @@ export function scatter(target: Float32Array, pred: Float32Array, range: Range):
 const characterWidth = 6.6;
 const longestName = 28;
 
-/** A bar per name, from zero, the longest as long as there is room. */
+/** A bar per name, from zero, the longest as long as there is room; a value below zero has none. */
 export function bars(
   title: string,
   names: readonly string[],
   values: readonly number[],
   texts: readonly string[],
 ): string {
-  const longest = Math.max(...values.map((value) => (Number.isFinite(value) ? Math.abs(value) : 0)));
+  const longest = Math.max(0, ...values.filter(Number.isFinite));
   const shown = names.map((name) => (name.length > longestName ? `${name.slice(0, longestName - 1)}…` : name));
   const start = Math.ceil(Math.max(...shown.map(({ length }) => length), 8) * characterWidth) + 6;
   const rows = shown.map((name, i) => {
     const value = values[i] as number;
     const share =
-      value === Number.POSITIVE_INFINITY ? 1 : Number.isFinite(value) && longest > 0 ? Math.abs(value) / longest : 0;
+      value === Number.POSITIVE_INFINITY ? 1 : Number.isFinite(value) && longest > 0 ? Math.max(0, value) / longest : 0;
     const y = i * 18;
     const width = Math.max(share * 110, share > 0 ? 1 : 0);
     return (
