@@ -130,10 +130,10 @@ function runTogether(computations: readonly Steps[]): Outcome[] {
   return outcomes;
 }
 
-/** What has to be run of a batch: no two that count the same. */
+/** What has to be run of a batch: nothing that counts what is known, and no two that count the same. */
 function needed(requests: readonly Request[]): Request[] {
-  const first = ({ counts }: Request, i: number) => i === requests.findIndex((other) => other.counts === counts);
-  return requests.filter((request, i) => !request.itself && (!request.counts || first(request, i)));
+  const first = (counts: Counts, i: number) => i === requests.findIndex((other) => other.counts === counts);
+  return requests.filter(({ itself, counts }, i) => !itself && (!counts || (!counts.known && first(counts, i))));
 }
 
 /** Neighbours whose passes have the same tiles, together. */
