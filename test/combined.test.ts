@@ -132,6 +132,19 @@ describe("CombinedLoss", () => {
     }
   });
 
+  test("a gradient waits for those of the terms before, which may take more passes", () => {
+    // All but parallel: the angle needs another pass.
+    const near = { ...problem, pred: (problem.target as Float32Array).map((t, i) => t * (1 + 1e-5 * (i % 3))) };
+    const terms: Term[] = [
+      { weight: 1, base: { name: "vectorAngle" }, settings: { groupBy: "channel" } },
+      { weight: 1, base: { name: "mse" }, settings: { groupBy: "channel" } },
+    ];
+    const { pred, target } = tensorsOf(near);
+    const out = tensor(new Float32Array(pred.data.length).fill(Number.NaN), [...pred.shape]);
+    const want = combinedReference(terms, near);
+    expect(gradError(criterion(terms).valueAndGrad(pred, target, { out }).grad.data, want.grad)).toBe("");
+  });
+
   test("reduction none adds the vectors; gradOutput has an entry per group", () => {
     const terms: Term[] = [
       { weight: 0.7, base: { name: "mae" }, settings: { groupBy: "channel", reduction: "none" } },
