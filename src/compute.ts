@@ -107,6 +107,7 @@ interface Waiting {
   readonly request: Request;
 }
 
+/** Runs the passes of all computations, round by round, those of a batch tile by tile. */
 function runTogether(computations: readonly Steps[]): Outcome[] {
   const outcomes: Outcome[] = [];
   const resume = (steps: Steps, term: number): Waiting[] => {
