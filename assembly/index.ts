@@ -6,10 +6,10 @@ import { Reduction } from "./weights";
 
 export { Loss, Pass, Reduction, Type };
 export { angleMap, angleMapScratchBytes, errorMap, ssimMap, ssimMapScratchBytes } from "./maps";
-export { bandAngle, decibels, deviations } from "./metrics";
+export { bandAngle, decibels } from "./metrics";
 export { loadPlane } from "./planes";
+export { joinedSpread } from "./spread";
 export { collect, run, scratchBytes } from "./units";
-export { uqi, uqiScratchBytes } from "./uqi";
 export {
   cancelled,
   clearGroups,
@@ -91,6 +91,18 @@ export function setRule(job: Job, simple: bool, min: f32, max: f32, nodata: usiz
 /** Pred and target are stored integers of one calibration, and the loss is one of their difference. */
 export function setIntegers(job: Job): void {
   job.integers = true;
+}
+
+/**
+ * The width of an image of which all metrics are gathered, and its core, of columns [left, right) and rows [top, bottom): pixels around
+ * that belong to its neighbours.
+ */
+export function setCore(job: Job, width: u32, left: u32, right: u32, top: u32, bottom: u32): void {
+  job.width = width;
+  job.coreLeft = left;
+  job.coreRight = right;
+  job.coreTop = top;
+  job.coreBottom = bottom;
 }
 
 export function setMaskRows(job: Job, width: u32, rowStride: usize): void {

@@ -39,11 +39,12 @@ export enum Loss {
   CrossEntropy,
   Ssim,
   Custom,
-  BandMoments,
+  /** No loss: what the metrics of each band are made of, see bands.ts. */
+  Bands,
 }
 
 /** Sums that a slot or a group holds besides its count. */
-export const SUMS: u32 = 9;
+export const SUMS: u32 = 14;
 
 /** Bytes of a slot, or of a group's record: the count, then the sums, all f64. */
 export const RECORD: u32 = (1 + SUMS) * 8;
@@ -118,6 +119,11 @@ export class Job {
   /** Pixels of an image row, and the mask's strides from row to row: a mask may be broadcast along rows or columns. */
   width: u32;
   maskRowStride: usize;
+  /** Of Bands, the columns and rows of an image that are its own, the rest belonging to its neighbours; the last are exclusive. */
+  coreLeft: u32;
+  coreRight: u32;
+  coreTop: u32;
+  coreBottom: u32;
 
   // Weights and reduction
   /** Elements of a group, valid or not. */

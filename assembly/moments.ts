@@ -80,49 +80,8 @@ class Overlap extends Moments {
   }
 }
 
-// Σd, Σ|d|, Σd² of the error d = p − t.
-@unmanaged
-@final
-class Errors extends Moments {
-  @inline
-  first(p: v128, t: v128, x: v128): v128 {
-    return f64x2.sub(p, t);
-  }
-
-  @inline
-  second(p: v128, t: v128, x: v128): v128 {
-    return f64x2.abs(f64x2.sub(p, t));
-  }
-
-  @inline
-  third(p: v128, t: v128, x: v128): v128 {
-    const d = f64x2.sub(p, t);
-    return f64x2.mul(d, d);
-  }
-}
-
-// Σp, Σt, Σpd: with Σp² and Σd², Σpd gives the angle of a band without cancellation where p is close to t.
-@unmanaged
-@final
-class Levels extends Moments {
-  @inline
-  first(p: v128, t: v128, x: v128): v128 {
-    return p;
-  }
-
-  @inline
-  second(p: v128, t: v128, x: v128): v128 {
-    return t;
-  }
-
-  @inline
-  third(p: v128, t: v128, x: v128): v128 {
-    return f64x2.mul(p, f64x2.sub(p, t));
-  }
-}
-
-/** Adds the three sums of M over a tile to sums k, k + 1, k + 2 of `record`; returns the count. */
-function sum<M extends Moments>(pred: usize, target: usize, n: u32, min: f32, x0: f64, record: Record, k: u32): f64 {
+/** Adds the three sums of M over a tile and the count to `record`. */
+function sum<M extends Moments>(pred: usize, target: usize, n: u32, min: f32, x0: f64, record: Record): void {
   const x = f64x2.splat(x0);
   const lo = f32x4.splat(min);
   const end = pred + n * 4;
@@ -151,31 +110,21 @@ function sum<M extends Moments>(pred: usize, target: usize, n: u32, min: f32, x0
     third0 = f64x2.add(third0, changetype<M>(0).third(p0, t0, x));
     third1 = f64x2.add(third1, changetype<M>(0).third(p1, t1, x));
   }
-  record.add(k, sumLanes(f64x2.add(first0, first1)));
-  record.add(k + 1, sumLanes(f64x2.add(second0, second1)));
-  record.add(k + 2, sumLanes(f64x2.add(third0, third1)));
-  return <f64>countLanes(count);
+  record.add(0, sumLanes(f64x2.add(first0, first1)));
+  record.add(1, sumLanes(f64x2.add(second0, second1)));
+  record.add(2, sumLanes(f64x2.add(third0, third1)));
+  record.count += <f64>countLanes(count);
 }
 
-/** Adds the sums that a moment loss, or the metrics of a band, need of a tile to `record`. */
+/** Adds the sums of a moment loss over a tile to `record`. */
 export function momentSums(job: Job, pred: usize, target: usize, n: u32, min: f32, record: Record): void {
-  switch (job.loss) {
-    case Loss.Dice:
-      record.count += sum<Overlap>(pred, target, n, min, 1, record, 0);
-      return;
-    case Loss.BandMoments:
-      record.count += sum<Products>(pred, target, n, min, 0, record, 0);
-      sum<Errors>(pred, target, n, min, 0, record, 3);
-      sum<Levels>(pred, target, n, min, 0, record, 6);
-      return;
-    default:
-      record.count += sum<Products>(pred, target, n, min, 0, record, 0);
-  }
+  if (job.loss == Loss.Dice) sum<Overlap>(pred, target, n, min, 1, record);
+  else sum<Products>(pred, target, n, min, 0, record);
 }
 
 /** The sums of the angle once more, after t has been freed of `x` · p. */
 export function residualSums(pred: usize, target: usize, n: u32, min: f32, x: f64, record: Record): void {
-  record.count += sum<ResidualProducts>(pred, target, n, min, x, record, 0);
+  sum<ResidualProducts>(pred, target, n, min, x, record);
 }
 
 /** grad ← A·p + B·t + C over a tile, in float64: A·p and B·t all but cancel where the vectors are nearly parallel. */

@@ -1,6 +1,8 @@
 // Runs a pass of a job over a range of its units: finds or stages each unit's tiles, hands them to the loss's kernel, and keeps
 // the sums of each unit in a slot of its own until they are added up in order.
 
+import { bandsScratchBytes, runStrip } from "./bands";
+import { addRecord } from "./bandSums";
 import { elementwise } from "./elementwise";
 import { Job, Loss, RECORD, Record } from "./job";
 import { gather, scatter } from "./gather";
@@ -14,12 +16,13 @@ import { loadPred, loadTarget, padded, planar, storedPlanar, storeGrad } from ".
 import { atLeast, differences, leastOf, stored4 } from "./stored";
 
 /**
- * Bytes of scratch that `run` needs for tiles of `tile` pixels and `channels` planes, pred, target, grad and mask of each; for SSIM
- * a tile is a row, of which `units` may be run at once.
+ * Bytes of scratch that `run` needs for tiles, pred, target, grad and mask of each plane; for SSIM a tile is a row, of which `units`
+ * may be run at once.
  */
-export function scratchBytes(loss: Loss, channels: u32, tile: u32, units: u32): u32 {
-  if (loss == Loss.Ssim) return rowsScratchBytes(tile, units);
-  return padded(tile) * (channels * 12 + 1);
+export function scratchBytes(job: Job, units: u32): u32 {
+  if (job.loss == Loss.Ssim) return rowsScratchBytes(job.tile, units);
+  if (job.loss == Loss.Bands) return bandsScratchBytes(job);
+  return padded(job.tile) * (job.channels * 12 + 1);
 }
 
 function looksAcross(loss: Loss): bool {
@@ -27,7 +30,7 @@ function looksAcross(loss: Loss): bool {
 }
 
 function isMoment(loss: Loss): bool {
-  return loss == Loss.VectorAngle || loss == Loss.Dice || loss == Loss.BandMoments;
+  return loss == Loss.VectorAngle || loss == Loss.Dice;
 }
 
 /** Counts the valid pixels of a tile of stored numbers. */
@@ -222,10 +225,20 @@ export function run(job: Job, scratch: usize, first: u32, last: u32): void {
     memory.fill(job.slots + (first - job.firstUnit) * slotBytes, 0, (last - first) * slotBytes);
     return runRows(job, scratch, first, last);
   }
+  if (job.loss == Loss.Bands) {
+    for (let unit = first; unit < last; unit++) runStrip(job, scratch, unit);
+    return;
+  }
   for (let unit = first; unit < last; unit++) {
     for (let each = changetype<usize>(job); each; each = changetype<Job>(each).next) {
       runUnit(changetype<Job>(each), scratch, unit);
     }
+  }
+}
+
+function addSums(record: usize, slot: usize): void {
+  for (let at: usize = 0; at < RECORD; at += 8) {
+    store<f64>(record + at, load<f64>(record + at) + load<f64>(slot + at));
   }
 }
 
@@ -238,9 +251,8 @@ export function collect(job: Job, first: u32, last: u32): void {
       const channelPlane = plane * job.channels + k;
       const record = job.records + (channelPlane / job.planesPerGroup) * RECORD;
       if (job.loss == Loss.Ssim) mergeShift(job, channelPlane, changetype<Record>(slot));
-      for (let at: usize = 0; at < RECORD; at += 8) {
-        store<f64>(record + at, load<f64>(record + at) + load<f64>(slot + at));
-      }
+      if (job.loss == Loss.Bands) addRecord(changetype<Record>(record), changetype<Record>(slot));
+      else addSums(record, slot);
       slot += RECORD;
     }
   }

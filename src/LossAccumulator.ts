@@ -5,9 +5,10 @@ import { compute, type Groups, groupSums } from "./compute.ts";
 import type { Settings } from "./criterion.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
 import { staging } from "./kernels.ts";
-import { checkHalo, coreOf, HALO, type Halo } from "./metrics/halo.ts";
+import { mae } from "./losses/elementwise.ts";
+import { checkHalo, coreOf, HALO, type Halo, NO_HALO } from "./metrics/halo.ts";
 import { encode, Reader } from "./metrics/json.ts";
-import { bandMoments, join, type Moments, NO_MOMENTS, planeMoments } from "./metrics/moments.ts";
+import { bandSums, join, type Moments, NO_MOMENTS, planeSums } from "./metrics/moments.ts";
 import { DEFAULT_RULE } from "./rule.ts";
 import type { ImageLike, TargetLike, TensorLike } from "./tensor.ts";
 import { Workspace } from "./workspace.ts";
@@ -309,7 +310,8 @@ function pieceOf(settings: Settings, predLike: ImageLike, targetLike: TargetLike
     );
   }
   const isWindow = base.kind === "window";
-  const counting: Settings = isWindow ? { ...settings, base: bandMoments } : settings;
+  // What is counted of a window's core needs no room for the windows around its pixels.
+  const counting: Settings = isWindow ? { ...settings, base: mae() } : settings;
   const { size, pred: image } = prepare(counting, predLike, targetLike, given.mask);
   if (size.samples !== 1) {
     throw new RangeError(`"pred": expected a piece of one sample, got a batch of ${size.samples}`);
@@ -333,7 +335,10 @@ function pieceOf(settings: Settings, predLike: ImageLike, targetLike: TargetLike
     return of((g) => ({ valid: counts(g)[0] as number, sums: sums ? sums(g).slice(1, 1 + SUMS) : [0, 0, 0] }));
   }
   if (base.kernel === "VectorAngle") {
-    const planes = planeMoments(prepare({ ...settings, base: bandMoments, groupBy: "channel" }, pred, target, mask));
+    const planes = planeSums(
+      prepare({ ...settings, base: bandSums(), groupBy: "channel" }, pred, target, mask),
+      NO_HALO,
+    );
     const perGroup = planes.length / count;
     return of((g) => {
       const own = planes.slice(g * perGroup, (g + 1) * perGroup);

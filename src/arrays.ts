@@ -151,6 +151,7 @@ function uncalibrated<Data extends ArrayBufferView>(name: string, array: Checked
 
 function scopeOf(base: BaseLoss): Scope {
   if (base.kind === "window") return "window";
+  if (base.kind === "bands") return "image";
   return looksAcrossChannels(base) ? "pixel" : "element";
 }
 

@@ -32,6 +32,16 @@ export interface Call {
   readonly rule: Rule;
   readonly power: number;
   readonly reduction: ReductionName;
+  /** Of the metrics of bands: the image without what belongs to its neighbours. */
+  readonly core?: Core | undefined;
+}
+
+/** Columns from `left` to before `right`, and rows from `top` to before `bottom`. */
+export interface Core {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
 }
 
 /** The valid pixels of each group, once somebody has counted them. */
@@ -205,6 +215,10 @@ class Computation {
       geometry.total,
     );
     exports.setWeights(job, call.power, gradient?.normalizer ?? Number.NaN);
+    if (call.core) {
+      const { left, right, top, bottom } = call.core;
+      exports.setCore(job, geometry.width, left, right, top, bottom);
+    }
 
     const upstream = gradient?.upstream ?? 1;
     const upstreams = typeof upstream === "number" ? 1 : upstream.length;
@@ -315,17 +329,16 @@ class Computation {
   #step(pass: PassName, operands: readonly Operand[], more: Partial<Request> = {}): Request {
     const { loss, geometry } = this.#call;
     const { ids } = this.#workspace.kernels;
-    const window = loss.kind === "window";
+    const [window, bands] = [loss.kind === "window", loss.kind === "bands"];
     return {
       workspace: this.#workspace,
       geometry,
       operands,
       pass: ids.Pass[pass],
-      loss: ids.Loss[loss.kernel],
       collect: more.collect ?? true,
       keep: more.keep ?? false,
-      reach: window ? (more.reach ?? 5) : 0,
-      cost: window ? 16 : loss.kind === "pixel" || loss.kind === "labels" ? 4 : 1,
+      reach: window || bands ? (more.reach ?? 5) * geometry.width : 0,
+      cost: bands ? 32 : window ? 16 : loss.kind === "pixel" || loss.kind === "labels" ? 4 : 1,
       first: more.first ?? 0,
       last: more.last ?? geometry.units,
       writes: more.writes ?? false,

@@ -16,7 +16,7 @@ export interface Exports {
   recordBytes(): number;
   coefficientBytes(): number;
   shiftBytes(): number;
-  scratchBytes(loss: number, channels: number, tile: number, units: number): number;
+  scratchBytes(job: number, units: number): number;
   setLoss(job: number, loss: number, scale: number, a: number, b: number): void;
   setGeometry(
     job: number,
@@ -30,6 +30,7 @@ export interface Exports {
   ): void;
   setRule(job: number, simple: number, min: number, max: number, nodata: number, nodataCount: number): void;
   setIntegers(job: number): void;
+  setCore(job: number, width: number, left: number, right: number, top: number, bottom: number): void;
   setMaskRows(job: number, width: number, rowStride: number): void;
   setWeights(job: number, power: number, normalizer: number): void;
   setMemory(
@@ -67,7 +68,7 @@ export interface Exports {
   badLabel(job: number): number;
   decibels(ratio: number): number;
   bandAngle(pp: number, pt: number, residual: number): number;
-  deviations(pred: number, target: number, n: number, d0: number, t0: number, alpha: number, sums: number): void;
+  joinedSpread(weightA: number, sumA: number, spreadA: number, weightB: number, sumB: number, spreadB: number): number;
   loadPlane(
     job: number,
     sample: number,
@@ -77,17 +78,6 @@ export interface Exports {
     pred: number,
     target: number,
     mask: number,
-  ): void;
-  uqiScratchBytes(): number;
-  uqi(
-    pred: number,
-    target: number,
-    width: number,
-    rows: number,
-    column0: number,
-    column1: number,
-    scratch: number,
-    sums: number,
   ): void;
   errorMap(pred: number, target: number, n: number, map: number): void;
   angleMapScratchBytes(channels: number): number;
@@ -147,7 +137,7 @@ export type LossName =
   | "CrossEntropy"
   | "Ssim"
   | "Custom"
-  | "BandMoments";
+  | "Bands";
 export type PassName = "Prepare" | "Count" | "Sums" | "Residual" | "Gradient" | "Gather" | "Scatter";
 export type TypeName = "F32" | "U8" | "I16" | "U16" | "I32";
 export type ReductionName = "Mean" | "Sum" | "None";

@@ -8,7 +8,8 @@
 //     pixels       NCHW     the same, all channels looked at at once  the sample        C
 //     interleaved  NHWC     C planes whose elements alternate         the sample        C
 //
-// A unit is a tile of a unit plane; where a loss looks at the pixels around each, a tile is a row.
+// A unit is a tile of a unit plane; where a loss looks at the pixels around each, a tile is a row, and for the metrics of all bands a
+// strip of rows.
 
 import { showShape } from "./check.ts";
 
@@ -43,13 +44,14 @@ export interface Geometry {
   readonly total: number;
   /** Of pred, grad, and a target of pred's shape. */
   readonly strides: Strides;
+  /** Pixels of a row of the image. */
   readonly width: number;
   /** Whether units are rows, whose windows reach into the rows around them. */
   readonly rows: boolean;
 }
 
 /** What a loss looks at together. */
-export type Scope = "element" | "pixel" | "window";
+export type Scope = "element" | "pixel" | "window" | "image";
 
 /** Strides of a mask: rows too, since it may be broadcast along rows or columns. */
 export interface MaskStrides extends Strides {
@@ -61,6 +63,10 @@ export const TILE = 16384;
 
 /** Pixels of a unit plane: the kernels count them, up to the end of the last tile, in 32 bits. */
 const MAX_PIXELS = 2 ** 32 - TILE;
+
+/** Elements of a strip, and its rows at most: many beside those that are staged around it, few enough for what stages it. */
+const STRIP = 2 ** 20;
+const STRIP_ROWS = 64;
 
 /** Tiles are whole numbers of kernel steps. */
 const STEP = 16;
@@ -92,7 +98,7 @@ function fourOf(shape: readonly number[], layout: Layout): [number, number, numb
 /**
  * How a batch is cut into groups, planes and tiles.
  *
- * @param scope what the loss looks at together: `"pixel"` is all channels of it, `"window"` the pixels around it
+ * @param scope what the loss looks at together: `"pixel"` is all channels of it, `"window"` the pixels around it, `"image"` both
  * @param fullMask whether there is no mask, or one of the target's own shape
  */
 export function geometry(
@@ -108,6 +114,7 @@ export function geometry(
   const groups = bySample ? samples : samples * channels;
   const total = scope === "pixel" || !bySample ? plane : image;
   const rows = scope === "window";
+  const isImage = scope === "image";
   const view = (
     pixels: number,
     together: number,
@@ -115,7 +122,7 @@ export function geometry(
     planesPerGroup: number,
     strides: Strides,
   ): Geometry => {
-    const tile = rows ? width : Math.max(STEP, Math.floor(TILE / Math.max(together, 1) / STEP) * STEP);
+    const tile = rows ? width : isImage ? stripOf(width, together) : tileOf(together);
     const tilesPerPlane = rows ? height : Math.ceil(pixels / tile);
     const units = together === 0 ? 0 : samples * planes * tilesPerPlane;
     return {
@@ -141,7 +148,19 @@ export function geometry(
   }
   const strides = { sample: image, channel: plane, pixel: 1 };
   if (scope === "pixel") return view(plane, channels, 1, channels, strides);
+  if (isImage) return view(plane, channels, 1, 1, strides);
   return view(plane, 1, channels, bySample ? channels : 1, strides);
+}
+
+/** Pixels of a tile of so many channels. */
+function tileOf(channels: number): number {
+  return Math.max(STEP, Math.floor(TILE / Math.max(channels, 1) / STEP) * STEP);
+}
+
+/** Pixels of a strip of so many channels: whole rows. */
+function stripOf(width: number, channels: number): number {
+  const row = Math.max(1, width);
+  return row * Math.min(STRIP_ROWS, Math.max(1, Math.floor(STRIP / (row * Math.max(1, channels)))));
 }
 
 /**

@@ -12,6 +12,9 @@ const STAGED = 32768;
 /** Elements of a pass from which on it is worth waking other threads. */
 const THREADED = 131072;
 
+/** Elements of the units that a thread takes at a time. */
+const CHUNK = 65536;
+
 /** Rows that are staged at a time at least, where units are rows. */
 const STAGED_ROWS = 128;
 
@@ -51,12 +54,11 @@ export interface Step {
   readonly geometry: Geometry;
   readonly operands: readonly Operand[];
   readonly pass: number;
-  readonly loss: number;
   /** Whether sums are added to the records of their groups. */
   readonly collect: boolean;
   /** Whether gradients are added to what stands there. */
   readonly keep: boolean;
-  /** Units around each that its windows reach. */
+  /** Pixels around each unit that its windows reach. */
   readonly reach: number;
   /** What an element costs, an elementwise loss being 1. */
   readonly cost: number;
@@ -121,7 +123,7 @@ export class Workspace {
    * Arrays of the caller's own are staged window by window: pred and target on the way in, gradients on the way out.
    */
   static run(steps: readonly [Step, ...Step[]]): void {
-    const [{ workspace, geometry, loss, keep, reach, first, last }] = steps;
+    const [{ workspace, geometry, keep, reach, first, last }] = steps;
     const { kernels } = workspace;
     const { exports } = kernels;
     const { channels, pixels, tile, tilesPerPlane, rows } = geometry;
@@ -148,11 +150,11 @@ export class Workspace {
       // Rows come with those that their windows reach: not too few at a time.
       window = apart ? 1 : Math.min(window, Math.max(rows ? STAGED_ROWS : 1, Math.floor(STAGED / unit)));
     }
-    const scratchBytes = exports.scratchBytes(loss, channels, tile, window) >>> 0;
+    const scratchBytes = exports.scratchBytes(workspace.job, window) >>> 0;
     const scratch = workspace.area("scratch", scratchBytes);
     for (let from = first; from < last; from += window) {
       const to = Math.min(from + window, last);
-      const units = { from, to, reach: reach * tile };
+      const units = { from, to, reach };
       for (const operand of foreign) {
         const { base, strides } = workspace.#stage(operand, geometry, units, apart, keep);
         for (const step of steps) step.workspace.#place(operand, base, strides);
@@ -162,7 +164,9 @@ export class Workspace {
       if (threads) {
         const areas = workspace.area("thread scratch", threads.count * scratchBytes);
         // Rows at the edges of a chunk are worked on twice, by its neighbours too: not too many chunks.
-        const chunk = rows ? Math.max(STAGED_ROWS / 2, Math.ceil((to - from) / (3 * threads.count))) : 4;
+        const chunk = rows
+          ? Math.max(STAGED_ROWS / 2, Math.ceil((to - from) / (3 * threads.count)))
+          : Math.max(1, Math.floor(CHUNK / (tile * channels)));
         threads.run(workspace.job, areas, scratchBytes, from, to, chunk);
       } else exports.run(workspace.job, scratch, from, to);
       for (const step of steps) if (step.collect) exports.collect(step.workspace.job, from, to);
@@ -185,13 +189,13 @@ export class Workspace {
     const bytes = operand.array.BYTES_PER_ELEMENT;
     const copies = operand.role !== "setGrad" || keep;
     if (apart && planar(operand)) {
-      // One unit: its planes, each in a place of a tile's length.
-      const { start, length, pixel } = unitOf(operand, geometry, units.from);
-      const area = this.area(operand.role, geometry.channels * geometry.tile * bytes);
+      // One unit: its planes, each in a place of its own.
+      const { start, length, pixel } = unitOf(operand, geometry, units);
+      const area = this.area(operand.role, geometry.channels * length * bytes);
       for (let k = 0; copies && k < geometry.channels; k++) {
-        this.#copyIn(operand, start + k * operand.strides.channel, length, area + k * geometry.tile * bytes);
+        this.#copyIn(operand, start + k * operand.strides.channel, length, area + k * length * bytes);
       }
-      return { base: area - pixel * bytes, strides: { sample: 0, channel: geometry.tile, pixel: 1 } };
+      return { base: area - pixel * bytes, strides: { sample: 0, channel: length, pixel: 1 } };
     }
     const { start, length } = span(operand, geometry, units);
     const area = this.area(operand.role, length * bytes);
@@ -202,10 +206,10 @@ export class Workspace {
   #unstage(operand: Operand, geometry: Geometry, units: Units, apart: boolean): void {
     const bytes = operand.array.BYTES_PER_ELEMENT;
     if (apart) {
-      const { start, length } = unitOf(operand, geometry, units.from);
-      const area = this.area(operand.role, geometry.channels * geometry.tile * bytes);
+      const { start, length } = unitOf(operand, geometry, units);
+      const area = this.area(operand.role, geometry.channels * length * bytes);
       for (let k = 0; k < geometry.channels; k++) {
-        this.#copyOut(operand, start + k * operand.strides.channel, length, area + k * geometry.tile * bytes);
+        this.#copyOut(operand, start + k * operand.strides.channel, length, area + k * length * bytes);
       }
     } else {
       const { start, length } = span(operand, geometry, units);
@@ -233,24 +237,34 @@ function bytesOf(array: TensorData, start: number, length: number): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset + start * bytes, length * bytes);
 }
 
+/** Pixels to either side that come with a unit of an operand. */
+function around({ role }: Operand, { reach }: Units): number {
+  return role === "setGrad" ? 0 : reach;
+}
+
 /** First pixel, first element and pixels of a unit whose planes are staged apart; its unit plane is a sample. */
-function unitOf({ strides }: Operand, { pixels, tile, tilesPerPlane }: Geometry, unit: number) {
-  const pixel = (unit % tilesPerPlane) * tile;
-  const start = Math.floor(unit / tilesPerPlane) * strides.sample + pixel * strides.pixel;
-  return { pixel, start, length: Math.min(tile, pixels - pixel) };
+function unitOf(operand: Operand, { pixels, tile, tilesPerPlane }: Geometry, units: Units) {
+  const { strides } = operand;
+  const more = around(operand, units);
+  const first = (units.from % tilesPerPlane) * tile;
+  const pixel = Math.max(0, first - more);
+  const start = Math.floor(units.from / tilesPerPlane) * strides.sample + pixel * strides.pixel;
+  return { pixel, start, length: Math.min(first + tile + more, pixels) - pixel };
 }
 
 /** The range of an operand's elements that units [from, to) touch; inputs are read for some pixels to either side, too. */
-function span({ role, strides, consecutive, linear, extent }: Operand, geometry: Geometry, { from, to, reach }: Units) {
+function span(operand: Operand, geometry: Geometry, units: Units) {
+  const { strides, consecutive, linear, extent } = operand;
+  const { from, to } = units;
   const { pixels, tile, tilesPerPlane, planes, channels } = geometry;
   const firstPlane = Math.floor(from / tilesPerPlane);
   const lastPlane = Math.floor((to - 1) / tilesPerPlane);
   const offset = (plane: number, pixel: number) =>
     Math.floor(plane / planes) * strides.sample + (plane % planes) * strides.channel + pixel * strides.pixel;
   if (consecutive || (linear && firstPlane === lastPlane)) {
-    const around = role === "setGrad" ? 0 : reach;
-    const lastPixel = Math.min((((to - 1) % tilesPerPlane) + 1) * tile + around, pixels) - 1;
-    const start = offset(firstPlane, Math.max(0, (from % tilesPerPlane) * tile - around));
+    const more = around(operand, units);
+    const lastPixel = Math.min((((to - 1) % tilesPerPlane) + 1) * tile + more, pixels) - 1;
+    const start = offset(firstPlane, Math.max(0, (from % tilesPerPlane) * tile - more));
     return { start, length: offset(lastPlane, lastPixel) + (channels - 1) * strides.channel + 1 - start };
   }
   const start = Math.floor(firstPlane / planes) * strides.sample;

@@ -1,7 +1,10 @@
 import type { LossName } from "../kernels.ts";
 
-/** What a loss looks at: single elements, a few sums of them, the channels of a pixel, the pixels around it. */
-export type Kind = "elementwise" | "moments" | "pixel" | "labels" | "window" | "custom";
+/**
+ * What a loss looks at: single elements, a few sums of them, the channels of a pixel, the pixels around it. `"bands"` is no loss, but
+ * the sums that metrics are made of.
+ */
+export type Kind = "elementwise" | "moments" | "pixel" | "labels" | "window" | "custom" | "bands";
 
 /** A base loss of kind K, made by `mse()`, `sam()` and the like, to be weighed and reduced by a criterion. */
 export interface BaseLoss<K extends Kind = Kind> {

@@ -1,11 +1,8 @@
-import { type Prepared, prepare } from "../arrays.ts";
+import { prepare } from "../arrays.ts";
 import { checkChoice, checkNumber, checkOptions, kindOf, show } from "../check.ts";
-import { groupSums } from "../compute.ts";
 import { checkSettings } from "../criterion.ts";
 import { staging } from "../kernels.ts";
-import type { BaseLoss } from "../losses/BaseLoss.ts";
-import { sam } from "../losses/pixel.ts";
-import { checkDataRange, ssim } from "../losses/ssim.ts";
+import { checkDataRange } from "../losses/ssim.ts";
 import type { Layout } from "../plan.ts";
 import { compileRule, DEFAULT_RULE, sameRule, type ValidRule } from "../rule.ts";
 import type { ImageLike, TargetLike, TensorLike } from "../tensor.ts";
@@ -20,10 +17,9 @@ import {
   type SceneSums,
   sceneStats,
 } from "./figures.ts";
-import { checkHalo, coreOf, HALO, type Halo } from "./halo.ts";
+import { checkHalo, type Halo } from "./halo.ts";
 import { encode, Reader } from "./json.ts";
-import { bandMoments, join, type Moments, NO_MOMENTS, type PlaneMoments, planeMoments } from "./moments.ts";
-import { uqiSums } from "./uqi.ts";
+import { bandSums, join, type Moments, NO_MOMENTS, type PlaneSums, planeSums } from "./moments.ts";
 
 export interface MetricsOptions {
   /** Names of the bands, one per channel. */
@@ -61,8 +57,6 @@ type Sample = readonly BandOfSample[];
 
 const FORMAT = "valid-pixel-loss/BandMetrics";
 const VERSION = 1;
-
-const spectralAngle = sam();
 
 /**
  * Metrics per band and of the scene over an archive, batch by batch, in memory that does not grow with it.
@@ -112,13 +106,16 @@ export class BandMetrics {
    */
   update(pred: ImageLike, target: TargetLike, options: UpdateOptions = {}): void {
     checkOptions("update options", options, ["mask", "sample", "halo"]);
-    const { samples, total, angles } = this.#measure(pred, target, options);
-    // Sample by sample, as all sums are, so that how they are split into batches changes no bit.
-    const sam = angles.reduce(joinMeans, this.#scene.sam);
-    this.#scene = { ...this.#scene, total: this.#scene.total + total, sam };
+    const { samples, total } = this.#measure(pred, target, options);
+    // Sample by sample, so that how they are split into batches changes no bit.
     for (const planes of samples) {
-      this.#bands = this.#bands.map((band, c) => joinBands(band, { ...NO_BAND, ...(planes[c] as Plane).band }));
-      const sample = planes.map(({ ofSample }) => ofSample);
+      const sam = planes.reduce((sum, { spectra }) => joinMeans(sum, spectra), this.#scene.sam);
+      this.#scene = { ...this.#scene, total: this.#scene.total + total, sam };
+      this.#bands = this.#bands.map((band, c) => {
+        const { absError, error, target } = planes[c] as PlaneSums;
+        return joinBands(band, { ...NO_BAND, absError, error, target });
+      });
+      const sample = planes.map(({ valid, angle, unlike, uqi }) => ({ valid, angle, unlike, uqi }));
       if (options.sample === undefined) this.#fold(sample);
       else this.#join(options.sample, sample);
     }
@@ -223,11 +220,11 @@ export class BandMetrics {
     return metrics;
   }
 
-  /** The sums of a batch, per sample and band. */
-  #measure(predLike: ImageLike, targetLike: TargetLike, { mask: maskLike, sample, halo }: UpdateOptions) {
+  /** The sums of a batch, per sample and band, and the pixels of each sample's core. */
+  #measure(pred: ImageLike, target: TargetLike, { mask, sample, halo }: UpdateOptions) {
     const { bands, dataRange, layout, valid } = this.#options;
-    const settings = (base: BaseLoss) => checkSettings(base, { layout, ...(valid && { valid }) }, "channel");
-    const whole = prepare(settings(bandMoments), predLike, targetLike, maskLike);
+    const settings = checkSettings(bandSums(dataRange), { layout, ...(valid && { valid }) }, "channel");
+    const whole = prepare(settings, pred, target, mask);
     const { samples, channels, height, width } = whole.size;
     if (channels !== bands.length) {
       throw new RangeError(`"pred": expected ${bands.length} channels, one per band, got ${channels}`);
@@ -242,33 +239,10 @@ export class BandMetrics {
       throw new TypeError(`"sample": expected a name with "halo", since a window is a part of a sample, got none`);
     }
     const sides = checkHalo(halo, whole.size);
-    // Neighbours' pixels help to see the windows of SSIM and UQI whole; all else is counted in the core alone.
-    const rank = whole.pred.shape.length;
-    const cut = <T>(name: string, array: T) =>
-      halo === undefined || array === undefined ? array : coreOf(name, array, rank, layout, sides);
-    const [pred, target, mask] = [cut("pred", predLike), cut("target", targetLike), cut("mask", maskLike)];
-    const own = (base: BaseLoss) => prepare(settings(base), pred, target, mask);
-    const moments = planeMoments(own(bandMoments));
-    const angles = means(own(spectralAngle), (count, sum) => ({ sum, count }));
-    // Smaller images have no centre.
-    const isSeen = height > 2 * HALO && width > 2 * HALO;
-    const unlike = isSeen
-      ? means(prepare(settings(ssim({ dataRange })), predLike, targetLike, maskLike), (_, sum, count) => ({
-          sum,
-          count,
-        }))
-      : moments.map(() => NO_MEAN);
-    const uqi = uqiSums(whole, sides);
+    const planes = planeSums(whole, sides);
     return {
-      total: samples * (height - sides.top - sides.bottom) * (width - sides.left - sides.right),
-      angles,
-      samples: Array.from({ length: samples }, (_, b) =>
-        bands.map((_, c): Plane => {
-          const plane = b * channels + c;
-          const { valid, angle, ...band } = moments[plane] as PlaneMoments;
-          return { band, ofSample: { valid, angle, unlike: unlike[plane] as Mean, uqi: uqi[plane] as Mean } };
-        }),
-      ),
+      total: (height - sides.top - sides.bottom) * (width - sides.left - sides.right),
+      samples: Array.from({ length: samples }, (_, b) => planes.slice(b * channels, (b + 1) * channels)),
     };
   }
 
@@ -298,12 +272,6 @@ export class BandMetrics {
   #openNames(): string[] {
     return [...this.#open.keys()].sort();
   }
-}
-
-/** What a plane brings to its band, and to its sample. */
-interface Plane {
-  readonly band: Pick<BandSums, "absError" | "error" | "target">;
-  readonly ofSample: BandOfSample;
 }
 
 const NO_BAND: BandSums = { absError: 0, error: NO_MOMENTS, target: NO_MOMENTS, ssim: NO_MEAN, sam: NO_MEAN };
@@ -343,14 +311,6 @@ const momentsAt = (at: Reader): Moments => ({
   sum: at.at("sum").number(),
   spread: at.at("spread").number(),
 });
-
-/** A mean of each group from its record: count, first and second sum. */
-function means({ kernels, call }: Prepared, of: (count: number, first: number, second: number) => Mean): Mean[] {
-  const records = groupSums(kernels, call);
-  const stride = kernels.exports.recordBytes() / 8;
-  const at = (group: number, i: number) => records[group * stride + i] as number;
-  return Array.from({ length: call.geometry.groups }, (_, group) => of(at(group, 0), at(group, 1), at(group, 2)));
-}
 
 function checkBands(bands: unknown): readonly string[] {
   if (!Array.isArray(bands)) throw new TypeError(`"bands": expected an array of names, got ${kindOf(bands)}`);

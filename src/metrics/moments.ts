@@ -1,16 +1,11 @@
-// What is gathered of a set of values so that sets can be joined: sums, and how far the values spread around their mean. The latter
-// is not taken from Σx², which loses what a large mean has in common with it, but kept by itself:
-//
-//     joined spread = spread a + spread b + (mean a − mean b)² · wa·wb / (wa + wb)
-//
-// (Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance"). The angle between two vectors is of the same
-// kind: t/p spreads around its mean α = Σpt / Σp², with weights p², by Σ(t − α·p)², and tan² θ = Σ(t − α·p)² / (α²·Σp²).
+// Sums that can be joined, and those that the kernels gather of each band; see assembly/spread.ts and assembly/bandSums.ts.
 
 import type { Prepared } from "../arrays.ts";
 import { groupSums } from "../compute.ts";
-import { baseLoss } from "../losses/BaseLoss.ts";
-import { Workspace } from "../workspace.ts";
-import { padded, Strips } from "./strips.ts";
+import { staging } from "../kernels.ts";
+import { type BaseLoss, baseLoss } from "../losses/BaseLoss.ts";
+import type { Mean } from "./figures.ts";
+import type { Sides } from "./halo.ts";
 
 /** Σw, Σw·x and Σw·(x − mean x)². */
 export interface Moments {
@@ -21,17 +16,9 @@ export interface Moments {
 
 export const NO_MOMENTS: Moments = { weight: 0, sum: 0, spread: 0 };
 
-/** Means closer than this share of their size are the same but for rounding; likewise what is left of squares. */
-const ROUNDING = 2 ** -44;
-
 export function join(a: Moments, b: Moments): Moments {
-  const weight = a.weight + b.weight;
-  const joined = { weight, sum: a.sum + b.sum, spread: a.spread + b.spread };
-  if (a.weight === 0 || b.weight === 0) return joined;
-  const [meanA, meanB] = [a.sum / a.weight, b.sum / b.weight];
-  const apart = meanA - meanB;
-  if (Math.abs(apart) <= ROUNDING * Math.abs(meanA)) return joined;
-  return { ...joined, spread: joined.spread + apart * apart * (a.weight / weight) * b.weight };
+  const spread = staging().exports.joinedSpread(a.weight, a.sum, a.spread, b.weight, b.sum, b.spread);
+  return { weight: a.weight + b.weight, sum: a.sum + b.sum, spread };
 }
 
 /** Σw·x² */
@@ -39,14 +26,8 @@ export function squares({ weight, sum, spread }: Moments): number {
   return weight === 0 ? spread : spread + (sum / weight) * sum;
 }
 
-/** Σw·(x − mean)² from Σw·y and Σw·y² of y = x − x0, x0 being near the mean. */
-function spread(weight: number, sum: number, square: number): number {
-  const left = weight === 0 ? square : square - (sum / weight) * sum;
-  return left <= ROUNDING * square ? 0 : left;
-}
-
 /** What a plane's figures are made of, d = pred − target. */
-export interface PlaneMoments {
+export interface PlaneSums {
   /** Valid pixels. */
   readonly valid: number;
   /** Σ|d| */
@@ -56,54 +37,45 @@ export interface PlaneMoments {
   readonly target: Moments;
   /** Of the angle: Σp², Σpt, Σ(t − α·p)². */
   readonly angle: Moments;
+  /** 1 − SSIM, of centres. */
+  readonly unlike: Mean;
+  /** Of windows. */
+  readonly uqi: Mean;
+  /** Spectral angles of pixels, with the first plane of a sample. */
+  readonly spectra: Mean;
 }
 
-/** The loss whose kernel gathers the sums of the first pass, see BandMoments in assembly/moments.ts; groups are planes. */
-export const bandMoments = baseLoss("evaluate", "moments", "BandMoments");
+/** What is gathered besides moments: bits, in the order of the kernels' `Figures`. */
+const FIGURES = 7;
 
-/** Where a record of BandMoments has what. */
-const SUM = { valid: 0, pp: 1, pt: 3, d: 4, absD: 5, t: 8 } as const;
+/** What the kernels gather the sums of each plane by: all of them for a range of values, the moments alone for none. */
+export function bandSums(dataRange?: number): BaseLoss<"bands"> {
+  return baseLoss("evaluate", "bands", "Bands", dataRange === undefined ? {} : { a: dataRange, b: FIGURES });
+}
 
-/** The moments of each plane, b * C + c, of a call of `bandMoments`: sums and means in a first pass, deviations in a second. */
-export function planeMoments(prepared: Prepared): PlaneMoments[] {
-  const { kernels, call, size } = prepared;
-  const { exports } = kernels;
-  const records = groupSums(kernels, call);
-  const stride = exports.recordBytes() / 8;
-  const sumsOf = (plane: number) => (name: keyof typeof SUM) => records[plane * stride + SUM[name]] as number;
-  const deviations = Array.from({ length: call.geometry.groups }, () => new Float64Array(6));
-  Workspace.use(kernels, (workspace) => {
-    const room = workspace.area("deviations", 6 * 8);
-    new Strips(workspace, prepared).each({}, ({ sample, channel, channels, rows, pred, target, stride: bytes }) => {
-      for (let k = 0; k < channels; k++) {
-        const plane = sample * size.channels + channel + k;
-        const sum = sumsOf(plane);
-        const own = deviations[plane] as Float64Array;
-        const mean = (of: number, weight: number) => (weight === 0 ? 0 : of / weight);
-        kernels.f64.set(own, room / 8);
-        exports.deviations(
-          pred + k * bytes,
-          target + k * bytes,
-          padded(rows * size.width),
-          mean(sum("d"), sum("valid")),
-          mean(sum("t"), sum("valid")),
-          mean(sum("pt"), sum("pp")),
-          room,
-        );
-        own.set(kernels.f64.subarray(room / 8, room / 8 + 6));
-      }
-    });
-  });
-  return deviations.map((own, plane) => {
-    const sum = sumsOf(plane);
-    const [d1, d2, t1, t2, pr, rr] = own as unknown as [number, number, number, number, number, number];
-    const [valid, pp] = [sum("valid"), sum("pp")];
+/** The sums of each plane, b * C + c, of a call of `bandSums`: of the core of an image, if it is itself a window with a halo. */
+export function planeSums({ kernels, call, size }: Prepared, sides: Sides): PlaneSums[] {
+  const core = {
+    left: sides.left,
+    right: size.width - sides.right,
+    top: sides.top,
+    bottom: size.height - sides.bottom,
+  };
+  const records = groupSums(kernels, { ...call, core });
+  const stride = kernels.exports.recordBytes() / 8;
+  return Array.from({ length: call.geometry.groups }, (_, plane) => {
+    // In the order of assembly/bandSums.ts.
+    const [valid, absError, d, dSpread, t, tSpread, pp, pt, residual, unlike, centres, uqi, windows, angles, spectra] =
+      records.subarray(plane * stride, (plane + 1) * stride) as unknown as number[] & { length: 15 };
     return {
       valid,
-      absError: sum("absD"),
-      error: { weight: valid, sum: sum("d"), spread: spread(valid, d1, d2) },
-      target: { weight: valid, sum: sum("t"), spread: spread(valid, t1, t2) },
-      angle: { weight: pp, sum: sum("pt"), spread: spread(pp, pr, rr) },
-    };
+      absError,
+      error: { weight: valid, sum: d, spread: dSpread },
+      target: { weight: valid, sum: t, spread: tSpread },
+      angle: { weight: pp, sum: pt, spread: residual },
+      unlike: { sum: unlike, count: centres },
+      uqi: { sum: uqi, count: windows },
+      spectra: { sum: angles, count: spectra },
+    } as PlaneSums;
   });
 }

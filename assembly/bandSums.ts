@@ -1,0 +1,130 @@
+// What the metrics of a band are made of, as a record keeps it, and how two records become one. d = pred − target.
+
+import { Record } from "./job";
+import { low, lowMask, sumLanes } from "./lanes";
+import { joinedSpread, round24, spreadOf } from "./spread";
+
+/** Where a record has what; its count is that of the valid pixels. */
+export enum Sum {
+  /** Σ|d| */
+  AbsError,
+  /** Σd, and the spread of d. */
+  Error,
+  ErrorSpread,
+  /** The same of target. */
+  Target,
+  TargetSpread,
+  /** Σp², Σpt and Σ(t − α·p)²: weight, sum and spread of the band's angle. */
+  Squares,
+  Products,
+  Residual,
+  /** Σ (1 − SSIM), and the centres that count. */
+  Unlike,
+  Centres,
+  /** ΣQ, and the windows that count. */
+  Uqi,
+  Windows,
+  /** Of the first band's record: Σ of the spectral angles, and the pixels that have one. */
+  Angle,
+  Spectra,
+}
+
+/** Bytes that `addRow` works in. */
+export const ROW_SUMS: u32 = 9 * 8;
+
+/**
+ * Over the pixels of a row with target ≥ `min`, at `to`, with e = d − d0, u = t − t0, r = t − α·p:
+ *
+ *     how many   Σ|d|   Σp²   Σe   Σe²   Σu   Σu²   Σpr   Σr²
+ */
+function rowSums(pred: usize, target: usize, n: i32, min: f32, d0: f64, t0: f64, alpha: f64, to: usize): void {
+  const lo = f32x4.splat(min);
+  const errorMean = f64x2.splat(d0);
+  const targetMean = f64x2.splat(t0);
+  const slope = f64x2.splat(alpha);
+  let count = i64x2.splat(0);
+  let absError = f64x2.splat(0);
+  let squares = absError;
+  let e1 = absError;
+  let e2 = absError;
+  let u1 = absError;
+  let u2 = absError;
+  let pr = absError;
+  let rr = absError;
+  for (let i = 0; i < n; i += 2) {
+    const stored = v128.load64_zero(target + (i << 2));
+    let valid = f32x4.ge(stored, lo);
+    if (i + 1 == n) valid = i32x4.replace_lane(valid, 1, 0);
+    // Selected before anything is made of them: what is not valid counts as zero.
+    const p = low(v128.and(v128.load64_zero(pred + (i << 2)), valid));
+    const t = low(v128.and(stored, valid));
+    const mask = lowMask(valid);
+    const d = f64x2.sub(p, t);
+    const e = v128.and(f64x2.sub(d, errorMean), mask);
+    const u = v128.and(f64x2.sub(t, targetMean), mask);
+    const r = f64x2.sub(t, f64x2.mul(slope, p));
+    count = i64x2.sub(count, mask);
+    absError = f64x2.add(absError, f64x2.abs(d));
+    squares = f64x2.add(squares, f64x2.mul(p, p));
+    e1 = f64x2.add(e1, e);
+    e2 = f64x2.add(e2, f64x2.mul(e, e));
+    u1 = f64x2.add(u1, u);
+    u2 = f64x2.add(u2, f64x2.mul(u, u));
+    pr = f64x2.add(pr, f64x2.mul(p, r));
+    rr = f64x2.add(rr, f64x2.mul(r, r));
+  }
+  store<f64>(to, <f64>(i64x2.extract_lane(count, 0) + i64x2.extract_lane(count, 1)));
+  store<f64>(to, sumLanes(absError), 8);
+  store<f64>(to, sumLanes(squares), 16);
+  store<f64>(to, sumLanes(e1), 24);
+  store<f64>(to, sumLanes(e2), 32);
+  store<f64>(to, sumLanes(u1), 40);
+  store<f64>(to, sumLanes(u2), 48);
+  store<f64>(to, sumLanes(pr), 56);
+  store<f64>(to, sumLanes(rr), 64);
+}
+
+/**
+ * Adds the pixels of a row of `n` with target ≥ `min` to `record`. Means come first, deviations from them second: the corrected
+ * two-pass algorithm (Chan, Golub & LeVeque 1983), whose squares have nothing left to cancel.
+ */
+export function addRow(pred: usize, target: usize, n: i32, min: f32, scratch: usize, record: Record): void {
+  rowSums(pred, target, n, min, 0, 0, 0, scratch);
+  const count = load<f64>(scratch);
+  if (count == 0) return;
+  const squares = load<f64>(scratch, 16);
+  const error = load<f64>(scratch, 24);
+  const level = load<f64>(scratch, 40);
+  const products = load<f64>(scratch, 56);
+  const slope = squares == 0 ? 0 : round24(products / squares);
+  rowSums(pred, target, n, min, round24(error / count), round24(level / count), slope, scratch);
+  join(record, Sum.Error, record.count, count, error, spreadAt(count, scratch + 24));
+  join(record, Sum.Target, record.count, count, level, spreadAt(count, scratch + 40));
+  join(record, Sum.Products, record.sum(Sum.Squares), squares, products, spreadAt(squares, scratch + 56));
+  record.add(Sum.Squares, squares);
+  record.add(Sum.AbsError, load<f64>(scratch, 8));
+  record.count += count;
+}
+
+/** The spread of values whose deviations from near their mean, and the squares of these, sum up to the two f64 at `sums`. */
+function spreadAt(weight: f64, sums: usize): f64 {
+  return spreadOf(weight, load<f64>(sums), load<f64>(sums, 8));
+}
+
+/** Adds a set of values to the one whose weight is `weight` and whose sum and spread stand at k and k + 1. */
+function join(record: Record, k: u32, weight: f64, otherWeight: f64, sum: f64, spread: f64): void {
+  record.set(k + 1, joinedSpread(weight, record.sum(k), record.sum(k + 1), otherWeight, sum, spread));
+  record.add(k, sum);
+}
+
+/** Adds all that `other` has to `record`. */
+export function addRecord(record: Record, other: Record): void {
+  join(record, Sum.Error, record.count, other.count, other.sum(Sum.Error), other.sum(Sum.ErrorSpread));
+  join(record, Sum.Target, record.count, other.count, other.sum(Sum.Target), other.sum(Sum.TargetSpread));
+  const squares = other.sum(Sum.Squares);
+  join(record, Sum.Products, record.sum(Sum.Squares), squares, other.sum(Sum.Products), other.sum(Sum.Residual));
+  record.add(Sum.Squares, squares);
+  record.add(Sum.AbsError, other.sum(Sum.AbsError));
+  for (let k: u32 = Sum.Unlike; k <= <u32>Sum.Spectra; k++) record.add(k, other.sum(k));
+  record.count += other.count;
+}

@@ -1,0 +1,162 @@
+// The metrics of all bands of a sample, strip by strip: what is gathered of a strip comes from rows that are staged once, with the
+// rows around them that the windows of SSIM and UQI reach. A unit is a strip; an image may be a window of a larger one, whose
+// outer pixels, beside its core, are seen by those windows alone.
+
+import { addRow, Sum } from "./bandSums";
+import { Job, RECORD, Record } from "./job";
+import { sam } from "./pixel/sam";
+import { Invalid, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue } from "./ssim";
+import { loadPred, loadTarget, padded, planar } from "./stage";
+import { ANCHOR, SIDE, uqi, UQI_SCRATCH } from "./uqi";
+import { RADIUS } from "./window";
+
+/** What is gathered besides the moments of each band: bits of the job's parameter `b`. */
+export enum Figures {
+  Angle = 1,
+  Ssim = 2,
+  Uqi = 4,
+}
+
+/** Pixels of each plane that are staged for a strip of `tile` pixels. */
+function stagedPixels(job: Job): u32 {
+  return padded(job.tile + 2 * RADIUS * job.width);
+}
+
+const PLANE_BYTES: u32 = (offsetof<SsimPlane>() + 63) & ~63;
+
+/** Bytes that one of the kernels works in: SSIM with the sums and counts of its rows, UQI, or the padded end of a row of spectra. */
+function workBytes(job: Job): u32 {
+  const ssimBytes = SSIM_SCRATCH + (job.tile / max(1, job.width)) * 16;
+  const spectraBytes = RECORD + job.channels * 32;
+  return PLANE_BYTES + ((max(max(ssimBytes, UQI_SCRATCH), spectraBytes) + 63) & ~63);
+}
+
+/** Bytes of scratch for a strip. */
+export function bandsScratchBytes(job: Job): u32 {
+  return workBytes(job) + stagedPixels(job) * (job.channels * 8 + 1);
+}
+
+/** Gathers what a strip has in the slots of its bands. */
+export function runStrip(job: Job, scratch: usize, unit: u32): void {
+  const width = job.width;
+  const height = job.pixels / width;
+  const rows = job.tile / width;
+  const channels = job.channels;
+  const b = unit / job.tilesPerPlane;
+  const row0 = (unit % job.tilesPerPlane) * rows;
+  const row1 = min(row0 + rows, height);
+  const top = row0 > <u32>RADIUS ? row0 - RADIUS : 0;
+  const bottom = min(row1 + RADIUS, height);
+  const slots = job.slots + (unit - job.firstUnit) * channels * RECORD;
+  memory.fill(slots, 0, channels * RECORD);
+
+  // Where row 0 of the first band stands, or would have to.
+  let pred = job.pred.at(b, 0, 0);
+  let target = job.target.at(b, 0, 0);
+  let predStride = job.pred.channelStride;
+  let targetStride = job.target.channelStride;
+  const stride: usize = width * 4;
+  if (!(job.simpleRule && planar(job.pred) && planar(job.target))) {
+    const area = scratch + workBytes(job);
+    const plane: usize = stagedPixels(job) * 4;
+    const mask = area + <usize>(2 * channels) * plane;
+    for (let c: u32 = 0; c < channels; c++) {
+      const n = (bottom - top) * width;
+      loadPred(job, b, c, top * width, n, area + <usize>c * plane);
+      loadTarget(job, b, c, top * width, n, area + <usize>(channels + c) * plane, mask);
+    }
+    pred = area - <usize>top * stride;
+    target = pred + <usize>channels * plane;
+    predStride = plane;
+    targetStride = plane;
+  }
+
+  const min0 = job.tileMin;
+  const first = max(row0, job.coreTop);
+  const last = min(row1, job.coreBottom);
+  const columns = job.coreRight - job.coreLeft;
+  const core = <usize>first * stride + <usize>job.coreLeft * 4;
+  for (let c: u32 = 0; c < channels; c++) {
+    const record = changetype<Record>(slots + c * RECORD);
+    const p = pred + <usize>c * predStride;
+    const t = target + <usize>c * targetStride;
+    for (let row = first, at = core; row < last; row++, at += stride)
+      addRow(p + at, t + at, columns, min0, scratch, record);
+    if (<u32>job.b & Figures.Ssim) addSsim(job, scratch, p, t, row0, row1, record);
+    if (<u32>job.b & Figures.Uqi) addUqi(job, scratch, p, t, first, last, record);
+  }
+  if (<u32>job.b & Figures.Angle) {
+    const record = changetype<Record>(slots);
+    for (let row = first, at = core; row < last; row++, at += stride) {
+      addAngles(job, scratch, pred + at, predStride, target + at, targetStride, columns, record);
+    }
+  }
+}
+
+/** Adds the loss of the centres in rows [row0, row1). All that lie far enough from the borders are of the core. */
+function addSsim(job: Job, scratch: usize, pred: usize, target: usize, row0: u32, row1: u32, record: Record): void {
+  const plane = changetype<SsimPlane>(scratch);
+  plane.scratch = scratch + PLANE_BYTES;
+  plane.sums = plane.scratch + SSIM_SCRATCH - <usize>row0 * 8;
+  plane.counts = plane.sums + (row1 - row0) * 8;
+  plane.pred = pred;
+  plane.target = target;
+  plane.predStride = <usize>job.width * 4;
+  plane.targetStride = plane.predStride;
+  plane.map = 0;
+  plane.width = job.width;
+  plane.height = job.pixels / job.width;
+  plane.lo = job.tileMin;
+  plane.dataRange = job.a;
+  plane.invalid = Invalid.Normalize;
+  const shift = ssimSurvey(plane, row0, row1);
+  if (isNaN(shift)) return;
+  plane.shift = shift;
+  ssimValue(plane, row0, row1);
+  for (let row = row0; row < row1; row++) {
+    record.add(Sum.Unlike, load<f64>(plane.sums + row * 8));
+    record.add(Sum.Centres, <f64>load<u32>(plane.counts + row * 8, 4));
+  }
+}
+
+/** Adds the windows that belong to rows [first, last): to the pixel that stands ANCHOR behind their first row and column. */
+function addUqi(job: Job, scratch: usize, pred: usize, target: usize, first: i32, last: i32, record: Record): void {
+  const width: i32 = job.width;
+  const height: i32 = job.pixels / job.width;
+  const row0 = max(first - ANCHOR, 0);
+  const row1 = min(last - ANCHOR, height - SIDE + 1);
+  const column0 = max(<i32>job.coreLeft - ANCHOR, 0);
+  const column1 = min(<i32>job.coreRight - ANCHOR, width - SIDE + 1);
+  uqi(pred, target, width, job.tileMin, row0, row1, column0, column1, scratch, record);
+}
+
+/** Adds the spectral angles of a row of n pixels. */
+function addAngles(
+  job: Job,
+  scratch: usize,
+  pred: usize,
+  predStride: usize,
+  target: usize,
+  targetStride: usize,
+  n: u32,
+  record: Record,
+): void {
+  const channels = job.channels;
+  const angles = changetype<Record>(scratch);
+  memory.fill(scratch, 0, RECORD);
+  const whole = n & ~3;
+  sam(pred, predStride, target, targetStride, 0, 0, channels, whole, job.tileMin, channels, 0, angles);
+  if (whole < n) {
+    const preds = scratch + RECORD;
+    const targets = preds + channels * 16;
+    for (let c: usize = 0; c < channels; c++) {
+      v128.store(preds + c * 16, i32x4.splat(0));
+      v128.store(targets + c * 16, f32x4.splat(NaN));
+      memory.copy(preds + c * 16, pred + c * predStride + whole * 4, (n - whole) * 4);
+      memory.copy(targets + c * 16, target + c * targetStride + whole * 4, (n - whole) * 4);
+    }
+    sam(preds, 16, targets, 16, 0, 0, channels, 4, job.tileMin, channels, 0, angles);
+  }
+  record.add(Sum.Angle, angles.sum(0));
+  record.add(Sum.Spectra, angles.count);
+}
