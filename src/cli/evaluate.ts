@@ -3,11 +3,13 @@ import { DataError, UsageError } from "./errors.ts";
 import { archiveText, evaluationText, formatOf } from "./evaluationText.ts";
 import { type JobList, listJobs } from "./jobs.ts";
 import { mapFiles, writeMaps } from "./maps.ts";
-import { type Job, type Measured, type MeasureOptions, measurePair } from "./measure.ts";
+import { type Job, type Measured, type MeasureOptions, measurePair, metricsOptions } from "./measure.ts";
 import { measureAll } from "./measureAll.ts";
 import { addOutputOptions, addPairOptions, checkOptions, deliver, type OutputOptions, warn } from "./options.ts";
 import { checkApart, checkOutputFile, makeFolder, writeText } from "./outputFile.ts";
 import { Pair } from "./Pair.ts";
+import { PartThreads } from "./PartThreads.ts";
+import type { Part } from "./parts.ts";
 import { Progress } from "./Progress.ts";
 import { archiveOf, keyOf } from "./archive.ts";
 import { Preview } from "./report/Preview.ts";
@@ -54,7 +56,7 @@ export function evaluateCommand(): Command {
     )
     .optionsGroup("Many pairs:")
     .option("--pairs <file>", "a CSV file of predictions and targets, a pair a line")
-    .option("--workers <n>", "threads that share the pairs", parseCount, 1)
+    .option("--workers <n>", "threads that share the pairs, or the parts of a single large one", parseCount, 1)
     .option("--resume <file>", "keep what is done in a state file, and go on from what it holds")
     .option("--strict", "fail if any pair cannot be evaluated; it is only counted otherwise");
   return command.action(async (pred: string | undefined, target: string | undefined, options: EvaluateOptions) => {
@@ -88,10 +90,18 @@ async function evaluateOne(job: Job, options: EvaluateOptions): Promise<void> {
     const { width, height, samples, bands } = pair;
     const preview = options.report === undefined ? undefined : new Preview(pair);
     const progress = new Progress(width * height * samples * bands.length, "Mpx", 1e6, options.quiet);
-    const measured = await measurePair(pair, options, ({ window, pixels, halo }, sample) => {
+    const seen = ({ window, pixels, halo }: Part, sample: number) => {
       if (sample === 0) preview?.add(window, pixels);
       progress.add((window.width - halo.left - halo.right) * (window.height - halo.top - halo.bottom) * bands.length);
-    }).finally(() => progress.end());
+    };
+    // An image in a single part is done before a thread has started.
+    const parts = pair.windows().length * samples;
+    const count = Math.min(options.workers, parts);
+    const threads = parts > 1 ? new PartThreads(count, metricsOptions(pair, options)) : undefined;
+    const measured = await measurePair(pair, options, seen, threads).finally(async () => {
+      progress.end();
+      await threads?.end();
+    });
     warnOfMissing({ ...job, ...measured }, options);
     const evaluation = measured.metrics.compute();
     if (options.maps !== undefined) await writeMaps(options.maps, pair);

@@ -1,4 +1,4 @@
-import { BandMetrics } from "../index.ts";
+import { BandMetrics, type MetricsOptions } from "../index.ts";
 import { Pair, type PairOptions } from "./Pair.ts";
 import { type Part, readParts } from "./parts.ts";
 import { countMissing } from "./validity.ts";
@@ -21,23 +21,55 @@ export interface Measured {
   readonly missing: number;
 }
 
-/** Gathers the metrics of a pair, part by part. `onPart` sees the parts of all its images go by. */
+/** What gathers the metrics of parts, here or on other threads. */
+export interface Meter {
+  /** Parts that may be on their way at once. */
+  readonly ahead: number;
+  measure(part: Part, sample: string): Promise<BandMetrics>;
+}
+
+/** What the metrics of a pair are made with. */
+export function metricsOptions({ bands, dataRange, rule }: Pair, { ratio = 1 }: MeasureOptions): MetricsOptions {
+  return { bands, dataRange, valid: rule, ratio };
+}
+
+/** Gathers metrics on this thread. */
+function meterHere(options: MetricsOptions): Meter {
+  return {
+    ahead: 0,
+    async measure({ pixels: { pred, target, mask }, halo }, sample) {
+      const metrics = new BandMetrics(options);
+      metrics.update(pred, target, { ...(mask && { mask }), sample, halo });
+      return metrics;
+    },
+  };
+}
+
+/**
+ * Gathers the metrics of a pair, part by part, and joins them in the order of the parts, whoever gathered them. `onPart` sees the
+ * parts of all its images go by.
+ */
 export async function measurePair(
   pair: Pair,
-  { ratio = 1 }: MeasureOptions,
+  options: MeasureOptions,
   onPart: (part: Part, sample: number) => void = () => {},
+  meter: Meter = meterHere(metricsOptions(pair, options)),
 ): Promise<Measured> {
-  const { bands, dataRange, rule: valid } = pair;
-  const metrics = new BandMetrics({ bands, dataRange, valid, ratio });
+  const metrics = new BandMetrics(metricsOptions(pair, options));
+  const waiting: Promise<BandMetrics>[] = [];
+  const joinFirst = async () => metrics.merge(await (waiting.shift() as Promise<BandMetrics>));
   let missing = 0;
   for (let sample = 0; sample < pair.samples; sample++) {
     for await (const part of readParts(pair, sample)) {
-      const { pixels, halo } = part;
-      const mask = pixels.mask ? { mask: pixels.mask } : {};
-      metrics.update(pixels.pred, pixels.target, { ...mask, sample: String(sample), halo });
-      missing += countMissing(pixels, pair, halo);
+      missing += countMissing(part.pixels, pair, part.halo);
       onPart(part, sample);
+      const measured = meter.measure(part, String(sample));
+      // Whoever waits for an earlier one that fails never comes to this.
+      measured.catch(() => {});
+      waiting.push(measured);
+      while (waiting.length > meter.ahead) await joinFirst();
     }
+    while (waiting.length > 0) await joinFirst();
     metrics.close(String(sample));
   }
   return { metrics, missing };

@@ -1,7 +1,7 @@
-import { Worker } from "node:worker_threads";
 import { BandMetrics } from "../index.ts";
 import { type Job, type MeasureOptions, measureJob } from "./measure.ts";
 import type { PairState } from "./StateFile.ts";
+import { Thread } from "./Thread.ts";
 import type { Reply } from "./worker.ts";
 
 /**
@@ -27,9 +27,11 @@ export async function measureAll(
   };
   if (workers === 1) return work((job) => measureHere(job, options));
   const count = Math.min(workers, jobs.length);
-  const threads = Array.from({ length: count }, () => new Thread(options));
+  const script = new URL("./worker.js", import.meta.url);
+  const threads = Array.from({ length: count }, () => new Thread<Job, Reply>(script, options));
+  const failed = (error: Error): Reply => ({ error: error.message });
   try {
-    await Promise.all(threads.map((thread) => work((job) => thread.measure(job))));
+    await Promise.all(threads.map((thread) => work((job) => thread.ask(job).catch(failed))));
   } finally {
     await Promise.all(threads.map((thread) => thread.end()));
   }
@@ -41,44 +43,5 @@ async function measureHere(job: Job, options: MeasureOptions): Promise<Reply> {
     return { metrics: metrics.toJSON(), missing };
   } catch (error) {
     return { error: (error as Error).message };
-  }
-}
-
-/** A worker thread that measures a pair at a time, started anew where it died over one. */
-class Thread {
-  readonly #options: MeasureOptions;
-  #worker: Worker | undefined;
-  /** Takes the reply of the pair that is being measured. */
-  #answer: (reply: Reply) => void = () => {};
-
-  constructor(options: MeasureOptions) {
-    this.#options = options;
-  }
-
-  measure(job: Job): Promise<Reply> {
-    return new Promise((resolve) => {
-      this.#answer = resolve;
-      this.#worker ??= this.#start();
-      this.#worker.postMessage(job);
-    });
-  }
-
-  async end(): Promise<void> {
-    await this.#worker?.terminate();
-  }
-
-  #start(): Worker {
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: this.#options });
-    worker.on("message", (reply: Reply) => this.#answer(reply));
-    worker.on("error", (error: Error) => this.#died(worker, error.message));
-    worker.on("exit", (code) => this.#died(worker, `exit code ${code}`));
-    return worker;
-  }
-
-  /** A worker that dies of an error also exits, perhaps when another is at work in its place, which that must not hit. */
-  #died(worker: Worker, reason: string): void {
-    if (this.#worker !== worker) return;
-    this.#worker = undefined;
-    this.#answer({ error: `the worker died over it (${reason})` });
   }
 }
