@@ -8,7 +8,7 @@ import { staging } from "./kernels.ts";
 import { mae } from "./losses/elementwise.ts";
 import { checkHalo, coreOf, HALO, type Halo, NO_HALO } from "./metrics/halo.ts";
 import { encode, Reader } from "./metrics/json.ts";
-import { bandSums, join, type Moments, NO_MOMENTS, planeSums } from "./metrics/moments.ts";
+import { bandMoments, join, type Moments, NO_MOMENTS, planeSums } from "./metrics/moments.ts";
 import { DEFAULT_RULE } from "./rule.ts";
 import type { ImageLike, TargetLike, TensorLike } from "./tensor.ts";
 import { Workspace } from "./workspace.ts";
@@ -336,7 +336,7 @@ function pieceOf(settings: Settings, predLike: ImageLike, targetLike: TargetLike
   }
   if (base.kernel === "VectorAngle") {
     const planes = planeSums(
-      prepare({ ...settings, base: bandSums(), groupBy: "channel" }, pred, target, mask),
+      prepare({ ...settings, base: bandMoments, groupBy: "channel" }, pred, target, mask),
       NO_HALO,
     );
     const perGroup = planes.length / count;

@@ -43,6 +43,7 @@ export { BandMetrics, type MetricsOptions, type UpdateOptions } from "./metrics/
 export { type EvaluateOptions, evaluate } from "./metrics/evaluate.ts";
 export { type BandStats, Evaluation, type SceneStats } from "./metrics/figures.ts";
 export { HALO, type Halo } from "./metrics/halo.ts";
+export type { WindowedFigure } from "./metrics/moments.ts";
 export type { GroupBy, Layout } from "./plan.ts";
 export { PreparedTarget, type PrepareOptions, prepareTarget } from "./prepareTarget.ts";
 export type { ValidRule } from "./rule.ts";

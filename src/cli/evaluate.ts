@@ -15,7 +15,7 @@ import { archiveOf, keyOf } from "./archive.ts";
 import { Preview } from "./report/Preview.ts";
 import { archivePage, pairPage } from "./report/page.ts";
 import { type PairState, StateFile } from "./StateFile.ts";
-import { parseCount, parsePositive } from "./words.ts";
+import { parseCount, parseFigures, parsePositive } from "./words.ts";
 
 interface EvaluateOptions extends MeasureOptions, OutputOptions {
   readonly report?: string;
@@ -54,6 +54,7 @@ export function evaluateCommand(): Command {
       "of ERGAS: pixel size of the sharp image over that of the coarse one (default: 1)",
       parsePositive,
     )
+    .option("--without <figures>", "leave out ssim, uqi or both, which take four fifths of the time", parseFigures)
     .optionsGroup("Many pairs:")
     .option("--pairs <file>", "a CSV file of predictions and targets, a pair a line")
     .option("--workers <n>", "threads that share the pairs, or the parts of a single large one", parseCount, 1)
@@ -161,10 +162,10 @@ export async function deliverArchive(
 /** The options that decide on the figures, for the state file to remember. */
 function figureOptions(options: EvaluateOptions): object {
   const { min, above, max, below, nodata, mask, maskValid, maskClasses, bands, predBands, targetBands } = options;
-  const { predSample, targetSample, layout, scale, offset, dataRange, ignoreGeoreference, ratio } = options;
+  const { predSample, targetSample, layout, scale, offset, dataRange, ignoreGeoreference, ratio, without } = options;
   return {
     ...{ min, above, max, below, nodata, mask, maskValid, maskClasses, bands, predBands, targetBands },
-    ...{ predSample, targetSample, layout, scale, offset, dataRange, ignoreGeoreference, ratio },
+    ...{ predSample, targetSample, layout, scale, offset, dataRange, ignoreGeoreference, ratio, without },
   };
 }
 

@@ -1,4 +1,4 @@
-import { BandMetrics, type MetricsOptions } from "../index.ts";
+import { BandMetrics, type MetricsOptions, type WindowedFigure } from "../index.ts";
 import { Pair, type PairOptions } from "./Pair.ts";
 import { type Part, readParts } from "./parts.ts";
 import { countMissing } from "./validity.ts";
@@ -12,6 +12,8 @@ export interface Job {
 export interface MeasureOptions extends PairOptions {
   /** h/l of ERGAS. */
   readonly ratio?: number;
+  /** Figures to leave out. */
+  readonly without?: readonly WindowedFigure[];
 }
 
 /** What is known of a pair once it has been read. */
@@ -29,8 +31,11 @@ export interface Meter {
 }
 
 /** What the metrics of a pair are made with. */
-export function metricsOptions({ bands, dataRange, rule }: Pair, { ratio = 1 }: MeasureOptions): MetricsOptions {
-  return { bands, dataRange, valid: rule, ratio };
+export function metricsOptions(
+  { bands, dataRange, rule }: Pair,
+  { ratio = 1, without = [] }: MeasureOptions,
+): MetricsOptions {
+  return { bands, dataRange, valid: rule, ratio, without };
 }
 
 /** Gathers metrics on this thread. */

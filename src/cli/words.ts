@@ -1,6 +1,7 @@
 // How the values of options are written, and read here: each parser takes the text and throws what commander reports.
 
 import { InvalidArgumentError } from "commander";
+import type { WindowedFigure } from "../index.ts";
 
 export function parseNumber(text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
@@ -29,6 +30,14 @@ export function parseWords(text: string): string[] {
   const words = text.split(",").map((word) => word.trim());
   if (words.includes("")) throw new InvalidArgumentError(`Expected words between commas, got "${text}".`);
   return words;
+}
+
+/** "ssim,uqi" */
+export function parseFigures(text: string): WindowedFigure[] {
+  return parseWords(text).map((word) => {
+    if (word !== "ssim" && word !== "uqi") throw new InvalidArgumentError(`Expected ssim, uqi or both, got "${word}".`);
+    return word;
+  });
 }
 
 /** "4,5,6" */

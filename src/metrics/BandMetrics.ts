@@ -19,7 +19,16 @@ import {
 } from "./figures.ts";
 import { checkHalo, type Halo } from "./halo.ts";
 import { encode, Reader } from "./json.ts";
-import { bandSums, join, type Moments, NO_MOMENTS, type PlaneSums, planeSums } from "./moments.ts";
+import {
+  bandSums,
+  join,
+  type Moments,
+  NO_MOMENTS,
+  type PlaneSums,
+  planeSums,
+  WINDOWED,
+  type WindowedFigure,
+} from "./moments.ts";
 
 export interface MetricsOptions {
   /** Names of the bands, one per channel. */
@@ -32,6 +41,8 @@ export interface MetricsOptions {
   layout?: Layout;
   /** h/l of ERGAS: pixel size of the sharp image over that of the coarse one; 1 by default. */
   ratio?: number;
+  /** Figures to leave out, which are NaN then: `"ssim"` and `"uqi"` take four fifths of the time. */
+  without?: readonly WindowedFigure[];
 }
 
 export interface UpdateOptions {
@@ -84,14 +95,15 @@ export class BandMetrics {
   readonly #open = new Map<string, Sample>();
 
   constructor(options: MetricsOptions) {
-    checkOptions("options", options, ["bands", "dataRange", "valid", "layout", "ratio"]);
-    const { bands, valid, layout = "NCHW", ratio = 1 } = options;
+    checkOptions("options", options, ["bands", "dataRange", "valid", "layout", "ratio", "without"]);
+    const { bands, valid, layout = "NCHW", ratio = 1, without = [] } = options;
     if (valid !== undefined) compileRule("valid", valid);
     this.#options = Object.freeze({
       bands: Object.freeze([...checkBands(bands)]),
       dataRange: checkDataRange(options.dataRange),
       layout: checkChoice("layout", layout, ["NCHW", "NHWC"]),
       ratio: checkNumber("ratio", ratio, { above: 0 }),
+      without: checkWithout(without),
       ...(valid && { valid: structuredClone(valid) }),
     });
     this.#bands = bands.map(() => NO_BAND);
@@ -222,8 +234,8 @@ export class BandMetrics {
 
   /** The sums of a batch, per sample and band, and the pixels of each sample's core. */
   #measure(pred: ImageLike, target: TargetLike, { mask, sample, halo }: UpdateOptions) {
-    const { bands, dataRange, layout, valid } = this.#options;
-    const settings = checkSettings(bandSums(dataRange), { layout, ...(valid && { valid }) }, "channel");
+    const { bands, dataRange, layout, valid, without } = this.#options;
+    const settings = checkSettings(bandSums(dataRange, without), { layout, ...(valid && { valid }) }, "channel");
     const whole = prepare(settings, pred, target, mask);
     const { samples, channels, height, width } = whole.size;
     if (channels !== bands.length) {
@@ -323,6 +335,13 @@ function checkBands(bands: unknown): readonly string[] {
   return bands;
 }
 
+/** In the order of WINDOWED, each once. */
+function checkWithout(without: unknown): readonly WindowedFigure[] {
+  if (!Array.isArray(without)) throw new TypeError(`"without": expected an array of figures, got ${kindOf(without)}`);
+  for (const figure of without) checkChoice("without", figure, WINDOWED);
+  return Object.freeze(WINDOWED.filter((figure) => without.includes(figure)));
+}
+
 /** The layout is how arrays lie in memory and changes no figure: it may differ. */
 function checkSameOptions(own: MetricsOptions, other: MetricsOptions): void {
   const differs = (what: string, a: unknown, b: unknown) =>
@@ -335,6 +354,7 @@ function checkSameOptions(own: MetricsOptions, other: MetricsOptions): void {
   for (const key of ["dataRange", "ratio"] as const) {
     if (own[key] !== other[key]) throw differs(key, own[key], other[key]);
   }
+  if (String(own.without) !== String(other.without)) throw differs("without", own.without, other.without);
   const rule = ({ valid = { min: DEFAULT_RULE.min } }: MetricsOptions) => valid;
   if (!sameRule(compileRule("valid", rule(own)), compileRule("valid", rule(other)))) {
     throw differs("valid rule", rule(own), rule(other));

@@ -24,7 +24,7 @@ export interface EvaluateOptions extends Omit<MetricsOptions, "bands"> {
  * ```
  */
 export function evaluate(pred: ImageLike, target: TargetLike, options: EvaluateOptions): Evaluation {
-  checkOptions("options", options, ["bands", "dataRange", "valid", "mask", "layout", "ratio"]);
+  checkOptions("options", options, ["bands", "dataRange", "valid", "mask", "layout", "ratio", "without"]);
   const { mask, bands = numbered(pred, options.layout), ...rest } = options;
   const metrics = new BandMetrics({ bands, ...rest });
   metrics.update(pred, target, mask === undefined ? {} : { mask });

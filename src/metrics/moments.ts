@@ -45,12 +45,23 @@ export interface PlaneSums {
   readonly spectra: Mean;
 }
 
-/** What is gathered besides moments: bits, in the order of the kernels' `Figures`. */
-const FIGURES = 7;
+/** Figures that look at windows of pixels, and take most of the time. */
+export const WINDOWED = ["ssim", "uqi"] as const;
 
-/** What the kernels gather the sums of each plane by: all of them for a range of values, the moments alone for none. */
-export function bandSums(dataRange?: number): BaseLoss<"bands"> {
-  return baseLoss("evaluate", "bands", "Bands", dataRange === undefined ? {} : { a: dataRange, b: FIGURES });
+export type WindowedFigure = (typeof WINDOWED)[number];
+
+/** What is gathered besides moments: bits of the kernels' `Figures`. */
+const SPECTRA = 1;
+const WINDOWS: Record<WindowedFigure, number> = { ssim: 2, uqi: 4 };
+
+/** What the kernels gather the sums of each plane by: moments alone. */
+export const bandMoments = baseLoss("evaluate", "bands", "Bands");
+
+/** The same, with all else that figures are made of. */
+export function bandSums(dataRange: number, without: readonly WindowedFigure[]): BaseLoss<"bands"> {
+  const windows = WINDOWED.filter((figure) => !without.includes(figure));
+  const b = windows.reduce((bits, figure) => bits | WINDOWS[figure], SPECTRA);
+  return baseLoss("evaluate", "bands", "Bands", { a: dataRange, b });
 }
 
 /** The sums of each plane, b * C + c, of a call of `bandSums`: of the core of an image, if it is itself a window with a halo. */

@@ -226,10 +226,17 @@ describe("an image larger than a part", () => {
     const planes = (data: Uint16Array) => [data.subarray(0, width * height), data.subarray(width * height)];
     await writeGeoTiff(file("large_pred.tif"), { ...image, bands: planes(predicted) });
     await writeGeoTiff(file("large.tif"), { ...image, bands: planes(stored), tile });
-    const got = await runJson<Archive["total"]>(
-      ["evaluate", "large_pred.tif", "large.tif", "--data-range", "10000"],
-      file(""),
-    );
+    const measured = (...more: string[]) =>
+      runJson<Archive["total"]>(
+        ["evaluate", "large_pred.tif", "large.tif", "--data-range", "10000", ...more],
+        file(""),
+      );
+    const got = await measured();
+    expect(await measured("--workers", "3")).toEqual(got);
+    const fewer = await measured("--without", "uqi,ssim");
+    const unlike = (stats: Stats) => ({ ...stats, ssim: null });
+    expect(fewer.bands).toEqual(Object.fromEntries(Object.entries(got.bands).map(([name, b]) => [name, unlike(b)])));
+    expect(fewer.scene).toEqual({ ...got.scene, uqi: null });
     const shape = [2, height, width];
     const want = evaluate(tensor(predicted, shape), tensor(stored, shape), {
       dataRange: 10000,

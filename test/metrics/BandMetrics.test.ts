@@ -265,6 +265,24 @@ test.each(metricsCases)(
   },
 );
 
+test.each([[["ssim"]], [["uqi"]], [["uqi", "ssim", "uqi"]]] as const)(
+  "without %j: NaN there, and not a bit of the others changes",
+  (without) => {
+    const image = problemOf({ name: "mse" }, [2, 3, 40, 33], 3);
+    const [all, some] = [new BandMetrics(options), new BandMetrics({ ...options, without })];
+    for (const metrics of [all, some]) feed(metrics, image);
+    const left = (stats: object): object =>
+      Object.fromEntries(
+        Object.entries(stats).map(([k, x]) => [k, without.some((name) => name === k) ? Number.NaN : x]),
+      );
+    const want = all.compute();
+    expect(stored(some).compute().scene).toEqual(left(want.scene));
+    expect(some.compute().bands).toEqual(
+      Object.fromEntries(Object.entries(want.bands).map(([name, stats]) => [name, left(stats)])),
+    );
+  },
+);
+
 describe("the state", () => {
   const filled = () => {
     const metrics = new BandMetrics({
@@ -358,6 +376,7 @@ describe("errors", () => {
     ["number of bands", { ...options, bands: ["red\ngreen", "blue"] }, "bands"],
     ["dataRange", { ...options, dataRange: 2 }, "dataRange, 1, got 2"],
     ["ratio", { ...options, ratio: 0.25 }, "ratio, 1, got 0.25"],
+    ["without", { ...options, without: ["uqi"] }, 'without, [], got ["uqi"]'],
     ["rule", { ...options, valid: { above: 0 } }, 'valid rule, {"min":0}, got {"above":0}'],
     ["absence of a rule", { ...options, valid: {} }, 'valid rule, {"min":0}, got {}'],
   ])("accumulators of different %s do not merge", (_, other, message) => {
@@ -407,6 +426,8 @@ describe("errors", () => {
       { dataRange: 1e-70 },
       '"dataRange": expected a finite number, of at least 1e-60',
     ],
+    ["a figure that cannot be left out", { without: ["sam"] }, '"without": expected "ssim" or "uqi", got "sam"'],
+    ["a word for figures", { without: "ssim" }, '"without": expected an array of figures, got a string'],
     ["a function for a rule", { valid: () => true }, '"valid": expected an object of options, got a function'],
     ["a function for a bound", { valid: { min: () => 0 } }, '"valid.min": expected a number, got a function'],
   ])("%s is refused at once", (_, wrong, message) => {
