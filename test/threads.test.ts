@@ -8,18 +8,20 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   CombinedLoss,
   custom,
+  evaluate,
   FlexibleWeightedLoss,
   mse,
   prepareTarget,
   setThreads,
   ssim,
   type Tensor,
+  type ValidRule,
   zeros,
 } from "../src/index.ts";
 import { criterionOf, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf } from "./support/compare.ts";
-import { everyBase, layouts, problemOf, titleOf } from "./support/data.ts";
-import type { Shape } from "./support/layout.ts";
+import { everyBase, inLayout, layouts, problemOf, titleOf } from "./support/data.ts";
+import type { Layout, Shape } from "./support/layout.ts";
 
 /** Large enough that a pass over it is dealt out. */
 const large: Shape = [2, 3, 256, 256];
@@ -78,6 +80,24 @@ describe("the same bits for every number of threads, on tensors made before the 
       pred.dispose();
       target.dispose();
     }
+  });
+
+  test("the metrics of all bands, in place or not, in either layout", async () => {
+    // Several strips of rows, the last one not full.
+    const problem = problemOf({ name: "mse" }, [2, 3, 150, 75], 4);
+    const figures = (layout: Layout, where: "staged" | "in place", valid: ValidRule) => {
+      const { pred, target } = tensorsOf(inLayout(problem, layout), layout, where);
+      return JSON.stringify(evaluate(pred, target as Tensor, { dataRange: 1, layout, valid }));
+    };
+    const rules: ValidRule[] = [{ min: 0 }, { min: 0, max: 0.8 }];
+    const all = () =>
+      rules.map((valid) =>
+        layouts.flatMap((layout) => [figures(layout, "staged", valid), figures(layout, "in place", valid)]),
+      );
+    const alone = all();
+    for (const same of alone) expect(new Set(same).size).toBe(1);
+    await setThreads(3);
+    expect(all()).toEqual(alone);
   });
 
   test("a combination, a mask, rules, integers, and a gradient that is added to", async () => {

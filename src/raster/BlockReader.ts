@@ -55,9 +55,7 @@ export class BlockReader {
           jobs.push(async () => {
             const band = grid.interleaved ? 0 : (bands[plane[0] as number] as number);
             const samples = await this.#block(sample, band, row, column);
-            for (const index of plane) {
-              copyBlock(grid, samples, row, column, bands[index] as number, out, index * width * height, window);
-            }
+            copyBlock(grid, samples, row, column, bands, plane, out, window);
           });
         }
       }
@@ -81,29 +79,33 @@ export class BlockReader {
   }
 }
 
-/** Copies one band of the part of a block that lies in the window to its place in the plane of `out` at `start`. */
+/**
+ * Copies the part of a block that lies in the window to its place in `out`: of those of the wanted bands that `planes` counts. Row by
+ * row, so that bands are taken from a row while it is at hand.
+ */
 function copyBlock(
   grid: BlockGrid,
   samples: SampleArray,
   row: number,
   column: number,
-  band: number,
+  bands: readonly number[],
+  planes: readonly number[],
   out: SampleArray,
-  start: number,
   window: { x: number; y: number; width: number; height: number },
 ): void {
-  const { block } = grid;
+  const { block, interleaved, bandCount } = grid;
   const left = Math.max(window.x, column * block.width);
   const right = Math.min(window.x + window.width, (column + 1) * block.width);
   const top = Math.max(window.y, row * block.height);
   const bottom = Math.min(window.y + window.height, (row + 1) * block.height);
-  const step = grid.interleaved ? grid.bandCount : 1;
-  const first = grid.interleaved ? band : 0;
   for (let y = top; y < bottom; y++) {
-    const from = ((y - row * block.height) * block.width + (left - column * block.width)) * step + first;
-    const to = start + (y - window.y) * window.width + (left - window.x);
-    if (step === 1) out.set(samples.subarray(from, from + right - left), to);
-    else takeBand(samples, from, step, out, to, right - left);
+    const from = (y - row * block.height) * block.width + (left - column * block.width);
+    const to = (y - window.y) * window.width + (left - window.x);
+    for (const plane of planes) {
+      const at = plane * window.width * window.height + to;
+      if (!interleaved) out.set(samples.subarray(from, from + right - left), at);
+      else takeBand(samples, from * bandCount + (bands[plane] as number), bandCount, out, at, right - left);
+    }
   }
 }
 
@@ -148,5 +150,6 @@ function checkWindow(
 
 /** Every `step`th of the samples: a loop of its own, which engines compile to half the time. */
 function takeBand(samples: SampleArray, from: number, step: number, out: SampleArray, to: number, count: number): void {
-  for (let i = 0; i < count; i++) out[to + i] = samples[from + i * step] as number;
+  const end = to + count;
+  for (let i = to, at = from; i < end; i++, at += step) out[i] = samples[at] as number;
 }
