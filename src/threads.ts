@@ -15,6 +15,7 @@
 // waited for.
 
 import { checkNumber } from "./check.ts";
+import { type Crew, LostWorker, setCrew } from "./crew.ts";
 import { heap, type Kernels } from "./kernels.ts";
 
 /** Places in the control block. */
@@ -35,9 +36,6 @@ const MAX_THREADS = 64;
 /** A busy worker is given up when so many waits of WAIT_MS pass without anything being finished: 5 s. */
 const PATIENCE = 250;
 const WAIT_MS = 20;
-
-/** Thrown where results are incomplete and a worker may still be writing for a moment: its workspace is not used again. */
-export class LostWorker extends Error {}
 
 /** What every worker runs: plain JavaScript, as it is handed over as text. */
 const workerSource = `
@@ -110,6 +108,7 @@ export async function setThreads(n: number): Promise<number> {
 async function startThreads(n: number): Promise<number> {
   pool?.end();
   pool = undefined;
+  setCrew(undefined);
   if (n === 1 || !heap().shared) return 1;
   const started = await Pool.start(heap(), n - 1);
   if (started.size === 0) {
@@ -117,16 +116,12 @@ async function startThreads(n: number): Promise<number> {
     return 1;
   }
   pool = started;
+  setCrew(started);
   return started.size + 1;
 }
 
-/** The threads that share the memory of these kernels; `undefined` where there is only the calling one. */
-export function threadsFor(kernels: Kernels): Pool | undefined {
-  return pool?.serves(kernels) ? pool : undefined;
-}
-
 /** The calling thread and its workers. */
-export class Pool {
+class Pool implements Crew {
   readonly #kernels: Kernels;
   readonly #control: number;
   readonly #at: Int32Array;
@@ -163,12 +158,10 @@ export class Pool {
     // The control block is left to the workers that may still look at it.
   }
 
-  /** Threads that `run` needs scratch for, the calling one among them. */
   get count(): number {
     return this.#size + 1;
   }
 
-  /** Runs the passes of a job and those after it over units [first, last), `chunk` at a time; each thread's scratch stands behind the one before. */
   run(job: number, scratch: number, scratchBytes: number, first: number, last: number, chunk: number): void {
     const at = this.#at;
     at[JOB] = job;

@@ -1,7 +1,7 @@
+import { crewFor, LostWorker } from "./crew.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Geometry, Strides } from "./plan.ts";
 import type { TensorData } from "./tensor.ts";
-import { LostWorker, threadsFor } from "./threads.ts";
 
 /** Slots for the sums of this many (unit, channel) pairs are kept before they are added to their groups. */
 const SLOTS = 2048;
@@ -160,7 +160,7 @@ export class Workspace {
         for (const step of steps) step.workspace.#place(operand, base, strides);
       }
       for (const step of steps) exports.setFirstUnit(step.workspace.job, from);
-      const threads = alone && (to - from) * tile * channels * cost > THREADED ? threadsFor(kernels) : undefined;
+      const threads = alone && (to - from) * tile * channels * cost > THREADED ? crewFor(kernels) : undefined;
       if (threads) {
         const areas = workspace.area("thread scratch", threads.count * scratchBytes);
         // Rows at the edges of a chunk are worked on twice, by its neighbours too: not too many chunks.
