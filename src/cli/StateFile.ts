@@ -1,7 +1,8 @@
-import { type FileHandle, open, readFile } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { BandMetrics } from "../index.ts";
 import { encode } from "../metrics/json.ts";
 import { DataError } from "./errors.ts";
+import { readText } from "./inputFile.ts";
 import type { Job, Measured } from "./measure.ts";
 import { writeText } from "./outputFile.ts";
 
@@ -57,9 +58,9 @@ export function writeState(path: string, options: object, pairs: readonly PairSt
 
 /** What a state file holds, `undefined` where there is none. */
 export async function readState(path: string): Promise<{ options: object; pairs: PairState[] } | undefined> {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw new DataError(`${path}: ${error.code === "EISDIR" ? "is a directory" : error.message}`);
+  const text = await readText(path).catch((error: Error) => {
+    if ((error.cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT") return undefined;
+    throw error;
   });
   if (text === undefined) return undefined;
   // What follows the last line break was not finished.

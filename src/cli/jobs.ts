@@ -1,6 +1,7 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, parse } from "node:path";
 import { DataError, UsageError } from "./errors.ts";
+import { readText } from "./inputFile.ts";
 import type { Job } from "./measure.ts";
 import { parseCsv } from "./parseCsv.ts";
 
@@ -34,9 +35,7 @@ export async function listJobs(
 
 /** Lines of prediction and target, relative to the list's own folder; a first line "pred,target" is a heading. */
 async function readList(path: string): Promise<Job[]> {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw new DataError(`${path}: ${error.code === "ENOENT" ? "no such file" : error.message}`);
-  });
+  const text = await readText(path);
   // Spreadsheets begin their files with a byte order mark.
   const lines = parseCsv(text.replace(/^\uFEFF/, ""));
   if (lines[0]?.[0] === "pred" && lines[0][1] === "target") lines.shift();

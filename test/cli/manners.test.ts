@@ -75,11 +75,25 @@ describe("usage: exit code 2, before any file is read", () => {
       ["loss", "no.tif", "no.tif", "--grad", "/dev/null"],
       /--grad: expected the name of a file/,
     ],
+    [
+      "a state to go on with that is a FIFO",
+      ["evaluate", "no.tif", "no.tif", "--resume", "pipe.tif"],
+      /--resume: expected the name of a file, got pipe\.tif/,
+    ],
     ["a folder that is not there", ["loss", "no.tif", "no.tif", "--output", "no/x"], /--output: there is no folder no/],
   ])("%s", (_, words, message) => expectError(words, 2, message));
 });
 
 describe("data: exit code 1, naming the file", () => {
+  test.each<[string, string[], RegExp]>([
+    ["a list that is a FIFO", ["evaluate", "--pairs", "pipe.tif"], /^error: pipe\.tif: is not a regular file$/m],
+    ["a list that is a folder", ["evaluate", "--pairs", "folder.tif"], /^error: folder\.tif: is a directory$/m],
+    ["a list that is a device", ["evaluate", "--pairs", "/dev/zero"], /^error: \/dev\/zero: is not a regular file$/m],
+    ["a state that is a FIFO", ["merge", "pipe.tif"], /^error: pipe\.tif: is not a regular file$/m],
+    ["a state that is a folder", ["merge", "folder.tif"], /^error: folder\.tif: is a directory$/m],
+    ["a state that is a device", ["merge", "/dev/zero"], /^error: \/dev\/zero: is not a regular file$/m],
+  ])("%s", (_, words, message) => expectError(words, 1, message));
+
   test.each<[string, string[], RegExp]>([
     ["no such file", ["no.tif", "a.tif"], /no\.tif: no such file/],
     ["a folder", ["a.tif", "folder.tif"], /folder\.tif: is a directory/],
