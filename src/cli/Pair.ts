@@ -159,7 +159,7 @@ export class Pair {
 
   /**
    * Columns and rows of the parts that an image is best read in, each column from the top down: as wide as the blocks of a row are kept
-   * meanwhile, so that none is decoded twice, and as high as memory is well spent on.
+   * meanwhile, so that none is decoded twice, unless the fewest rows of it would be too much; and as high as memory is well spent on.
    *
    * @param step columns end at multiples of this
    */
@@ -169,7 +169,8 @@ export class Pair {
     const [{ kept, block }] = [this.pred, this.target]
       .map((raster) => ({ kept: cacheBytes / (raster.tile.height * pixelBytes(raster)), block: raster.tile.width }))
       .sort((a, b) => a.kept - b.kept) as [{ kept: number; block: number }];
-    const blocks = Math.max(Math.floor(kept / block), Math.ceil(fewest / block));
+    const widest = Math.min(kept, windowNumbers / (fewest * this.channels));
+    const blocks = Math.max(Math.floor(widest / block), Math.ceil(fewest / block));
     const columns = Math.min(width, Math.max(step, Math.floor((blocks * block) / step) * step));
     return { columns: spans(width, columns), rows: spans(height, this.#rowsAtOnce(columns, kept >= columns)) };
   }

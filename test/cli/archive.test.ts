@@ -251,6 +251,15 @@ describe("an image larger than a part", () => {
     close(got.scene, want.scene);
   });
 
+  test("takes memory that does not grow with its width", async () => {
+    // 16 rows: more of the small tiles are kept than parts of them should be wide.
+    const [width, height] = [350_000, 16];
+    const plane = new Uint16Array(width * height).fill(1000);
+    const image = { width, height, tile: 16, interleave: "pixel" } as const;
+    await writeGeoTiff(file("long.tif"), { ...image, bands: [plane, plane, plane] });
+    expect(await peakOf(["evaluate", "long.tif", "long.tif"], file(""))).toBeLessThan(300);
+  }, 60_000);
+
   test("takes memory that does not grow with it, nor with its tiles", async () => {
     // A row of tiles is 86 MB in each file.
     const [width, height] = [14_000, 1_100];
