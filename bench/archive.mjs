@@ -1,7 +1,8 @@
 // npm run bench -- evaluate [--side 10000]: what the command takes for a pair of large rasters, and where its time goes.
 //
-// Time and memory are those of the command's whole process. The shares come from the same steps in this process: a pass that
-// reads and decodes every part and drops it, and one that also gathers the metrics.
+// Time and memory are those of the command's whole process, which reads on one thread and gathers metrics on others. The shares come
+// from the same steps in this process, one after the other: a pass that reads and decodes every part and drops it, and ones that
+// also gather metrics.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
@@ -26,28 +27,38 @@ export async function evaluateArchive(side) {
     console.log(
       `${side} × ${side} × ${BANDS} uint16, deflate, ${TILE}-pixel tiles: ${megabytes.toFixed(0)} MB in two files\n`,
     );
-    const runs = Array.from({ length: 3 }, () => runCommand(pred, target));
-    const best = runs.toSorted((a, b) => a.seconds - b.seconds)[0];
+    const row = (what, value) => console.log(`${what.padEnd(52)} ${value}`);
+    for (const words of [[], ["--workers", "2"], ["--without", "ssim,uqi"]]) {
+      const runs = Array.from({ length: 3 }, () => runCommand(pred, target, words));
+      const best = runs.toSorted((a, b) => a.seconds - b.seconds)[0];
+      const most = Math.max(...runs.map(({ megabytes }) => megabytes));
+      row(["evaluate", ...words].join(" "), `${best.seconds.toFixed(1)} s, at most ${most.toFixed(0)} MB`);
+    }
     const read = await time(pred, target, async (pair, { readParts }) => {
       for await (const _ of readParts(pair, 0));
     });
-    const whole = await time(pred, target, (pair, { measurePair }) => measurePair(pair, {}));
-    const row = (what, value) => console.log(`${what.padEnd(52)} ${value}`);
-    row("evaluate, whole process", `${best.seconds.toFixed(1)} s, at most ${best.megabytes.toFixed(0)} MB`);
-    row("reading and decoding alone", `${read.toFixed(1)} s`);
-    row("reading, decoding and metrics", `${whole.toFixed(1)} s`);
-    row("share of decoding", `${((100 * read) / whole).toFixed(0)} %`);
-    row("share of the kernels, SSIM among them", `${(100 * (1 - read / whole)).toFixed(0)} %`);
+    console.log();
+    row("one after the other: reading and decoding", `${read.toFixed(1)} s`);
+    for (const without of [[], ["ssim"], ["ssim", "uqi"]]) {
+      const whole = await time(pred, target, (pair, { measurePair }) => measurePair(pair, { without }));
+      const figures = without.length === 0 ? "all figures" : `all but ${without.join(", ")}`;
+      const shares = `decoding ${((100 * read) / whole).toFixed(0)} %, kernels ${(100 * (1 - read / whole)).toFixed(0)} %`;
+      row(`with ${figures}`, `${whole.toFixed(1)} s: ${shares}`);
+    }
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-function runCommand(pred, target) {
+function runCommand(pred, target, words) {
   const start = performance.now();
-  const { status, stderr } = spawnSync(process.execPath, ["--import", PEAK, COMMAND, "evaluate", pred, target], {
-    encoding: "utf8",
-  });
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ["--import", PEAK, COMMAND, "evaluate", pred, target, ...words],
+    {
+      encoding: "utf8",
+    },
+  );
   if (status !== 0) throw new Error(stderr);
   return { seconds: (performance.now() - start) / 1e3, megabytes: Number(/peak (\d+)/.exec(stderr)[1]) / 1024 };
 }
