@@ -71,7 +71,7 @@ export function setGeometry(
   job.channels = channels;
   job.planes = planes;
   job.tile = tile;
-  job.tilesPerPlane = (pixels + tile - 1) / tile;
+  job.tilesPerPlane = pixels / tile + u32(pixels % tile != 0);
   job.planesPerGroup = planesPerGroup;
   job.groups = groups;
   job.total = total;

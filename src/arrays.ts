@@ -42,6 +42,9 @@ const LABELS = [Int32Array, Uint8Array, Float32Array];
 const WINDOW = 11;
 const MAX_COLUMNS = 2 ** 22;
 
+/** Numbers of a row of all bands, whose strips are told in 32 bits of bytes. */
+const MAX_ROW = 2 ** 24;
+
 const REDUCTIONS: Record<Settings["reduction"], ReductionName> = { mean: "Mean", sum: "Sum", none: "None" };
 
 /** Accepts an image. */
@@ -82,6 +85,11 @@ export function prepare(
   if (base.kind === "window" && Math.min(size.height, size.width) < WINDOW) {
     throw new RangeError(
       `"pred": expected planes of at least ${WINDOW}×${WINDOW} pixels for ${base.name}, got ${size.height}×${size.width}`,
+    );
+  }
+  if (base.kind === "bands" && size.width * size.channels > MAX_ROW) {
+    throw new RangeError(
+      `"pred": expected rows of at most ${MAX_ROW} numbers, all bands together, for ${base.name}, got ${size.width}×${size.channels}`,
     );
   }
   const ready = targetLike instanceof PreparedTarget ? checkPrepared(targetLike, settings, maskLike) : undefined;

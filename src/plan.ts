@@ -65,8 +65,8 @@ export const TILE = 16384;
 const MAX_PIXELS = 2 ** 32 - TILE;
 
 /** Elements of a strip, and its rows at most: many beside those that are staged around it, few enough for what stages it. */
-const STRIP = 2 ** 20;
-const STRIP_ROWS = 64;
+const STRIP = 2 ** 21;
+const STRIP_ROWS = 80;
 
 /** Tiles are whole numbers of kernel steps. */
 const STEP = 16;

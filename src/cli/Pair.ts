@@ -233,8 +233,8 @@ export class Pair {
   }
 }
 
-/** Numbers of all bands that a window is to hold: 4 MB in 16 bits. */
-const windowNumbers = 2 ** 21;
+/** Numbers of all bands that a window is to hold: 2 MB in 16 bits. */
+const windowNumbers = 2 ** 20;
 
 /** Memory for the decoded blocks of each file: 10 tiles of 512² pixels of 3 bands in 16 bits. */
 const cacheBytes = 2 ** 24;

@@ -1,4 +1,3 @@
-import type { Transferable } from "node:worker_threads";
 import { BandMetrics, type MetricsOptions, type PixelData, type Tensor } from "../index.ts";
 import type { Meter } from "./measure.ts";
 import type { Sides } from "./parts.ts";
@@ -19,6 +18,11 @@ type Plain<Data extends PixelData> = Pick<Tensor<Data>, "data" | "shape" | "scal
 export class PartThreads implements Meter {
   readonly ahead: number;
   readonly #threads: readonly Thread<PartTask, object>[];
+  /**
+   * Memory for the pixels of each part that is on its way, used again and again: arrays that are sent or handed over would pile up on
+   * the other side until its garbage is collected.
+   */
+  readonly #places: SharedArrayBuffer[] = [];
   #turn = 0;
 
   constructor(count: number, options: MetricsOptions) {
@@ -31,11 +35,23 @@ export class PartThreads implements Meter {
   }
 
   measure: Meter["measure"] = async ({ pixels, halo }, sample) => {
-    const thread = this.#threads[this.#turn++ % this.#threads.length] as Thread<PartTask, object>;
+    const turn = this.#turn++;
+    const thread = this.#threads[turn % this.#threads.length] as Thread<PartTask, object>;
+    // Parts are joined in their order: who has come round again is done.
+    const place = turn % (this.ahead + 1);
     const { pred, target, mask } = pixels;
-    const task = { pred: plain(pred), target: plain(target), mask: mask && plain(mask), sample, halo };
-    // The pixels are this part's own and nobody looks at them again; a mask may be somebody's who keeps it.
-    return BandMetrics.fromJSON(await thread.ask(task, [pred.data.buffer, target.data.buffer] as Transferable[]));
+    const bytes = roundUp(pred.data.byteLength) + target.data.byteLength;
+    if ((this.#places[place]?.byteLength ?? 0) < bytes) this.#places[place] = new SharedArrayBuffer(bytes);
+    const shared = this.#places[place] as SharedArrayBuffer;
+    return BandMetrics.fromJSON(
+      await thread.ask({
+        pred: copied(pred, shared, 0),
+        target: copied(target, shared, roundUp(pred.data.byteLength)),
+        mask: mask && { data: mask.data, shape: mask.shape, scale: 1, offset: 0 },
+        sample,
+        halo,
+      }),
+    );
   };
 
   async end(): Promise<void> {
@@ -43,6 +59,16 @@ export class PartThreads implements Meter {
   }
 }
 
-function plain<Data extends PixelData>({ data, shape, scale, offset }: Tensor<Data>): Plain<Data> {
-  return { data, shape, scale, offset };
+/** To where arrays of any type may begin. */
+const roundUp = (bytes: number) => Math.ceil(bytes / 8) * 8;
+
+function copied<Data extends PixelData>(
+  { data, shape, scale, offset }: Tensor<Data>,
+  into: SharedArrayBuffer,
+  at: number,
+): Plain<Data> {
+  const Kind = data.constructor as new (buffer: SharedArrayBuffer, at: number, length: number) => Data;
+  const copy = new Kind(into, at, data.length);
+  copy.set(data);
+  return { data: copy, shape, scale, offset };
 }

@@ -1,4 +1,4 @@
-import { type Transferable, Worker } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 
 /** A worker thread that answers a message with a message, in order, started anew where it died over one. */
 export class Thread<Task, Answer> {
@@ -14,12 +14,12 @@ export class Thread<Task, Answer> {
     this.#data = data;
   }
 
-  /** Its answer to a task, with whatever buffers are handed over to it. Rejects where it dies over this task or one before. */
-  ask(task: Task, handedOver: readonly Transferable[] = []): Promise<Answer> {
+  /** Its answer to a task. Rejects where it dies over this one or one before. */
+  ask(task: Task): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#worker ??= this.#start();
       this.#waiting.push({ resolve, reject });
-      this.#worker.postMessage(task, handedOver);
+      this.#worker.postMessage(task);
     });
   }
 
