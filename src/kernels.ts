@@ -1,5 +1,5 @@
 import { Allocator } from "./allocator.ts";
-import { kernelsHex, memoryFlagOffset } from "./module.ts";
+import { kernelsText, memoryFlagOffset } from "./module.ts";
 
 const PAGE = 65536;
 
@@ -276,8 +276,24 @@ function enumsOf(exports: WebAssembly.Exports): Ids {
 }
 
 function compile(shared: boolean): WebAssembly.Module {
-  const bytes = new Uint8Array(kernelsHex.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(kernelsHex.slice(2 * i, 2 * i + 2), 16);
+  const bytes = decoded(kernelsText);
   if (shared) bytes[memoryFlagOffset] = 3;
   return new WebAssembly.Module(bytes);
+}
+
+/** The bytes of a text of scripts/build-kernels.mjs, which tells how it is written. */
+function decoded(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = [];
+  let shift = -38;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    // A space is 32, "!" is 33.
+    if (code < 34) shift += 92 * (code - 31);
+    else {
+      bytes.push(code + shift);
+      shift = -38;
+    }
+  }
+  // Below 0 they are 253 to 255.
+  return new Uint8Array(bytes);
 }
