@@ -260,3 +260,10 @@ test("errors name the argument, what was expected and what came", () => {
   expect(run({ dataRange: 1, range: 1 })).toThrow('got "range"');
   expect(run({ dataRange: 1, bands: ["a", "b"] })).not.toThrow();
 });
+
+test("rows too long to be told in 32 bits of bytes are refused", () => {
+  const row = tensor(new Uint8Array(2 ** 24 + 1), [1, 2 ** 24 + 1]);
+  expect(() => evaluate(row, row, { dataRange: 255 })).toThrow(
+    '"pred": expected rows of at most 16777216 numbers, all bands together, for evaluate, got 16777217×1',
+  );
+});
