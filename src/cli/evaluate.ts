@@ -54,7 +54,7 @@ export function evaluateCommand(): Command {
       "of ERGAS: pixel size of the sharp image over that of the coarse one (default: 1)",
       parsePositive,
     )
-    .option("--without <figures>", "leave out ssim, uqi or both, which take four fifths of the time", parseFigures)
+    .option("--without <figures>", "leave out ssim, uqi or both, which take most of the time", parseFigures)
     .optionsGroup("Many pairs:")
     .option("--pairs <file>", "a CSV file of predictions and targets, a pair a line")
     .option("--workers <n>", "threads that share the pairs, or the parts of a single large one", parseCount, 1)

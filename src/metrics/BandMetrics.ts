@@ -41,7 +41,7 @@ export interface MetricsOptions {
   layout?: Layout;
   /** h/l of ERGAS: pixel size of the sharp image over that of the coarse one; 1 by default. */
   ratio?: number;
-  /** Figures to leave out, which are NaN then: `"ssim"` and `"uqi"` take four fifths of the time. */
+  /** Figures to leave out, which are NaN then: `"ssim"` and `"uqi"`, which look at windows of pixels, take most of the time. */
   without?: readonly WindowedFigure[];
 }
 
