@@ -29,9 +29,6 @@ export enum Sum {
   Spectra,
 }
 
-/** Bytes that `addRow` works in. */
-export const ROW_SUMS: u32 = 9 * 8;
-
 /**
  * Over the pixels of a row with target ≥ `min`, at `to`, with e = d − d0, u = t − t0, r = t − α·p:
  *
@@ -86,7 +83,7 @@ function rowSums(pred: usize, target: usize, n: i32, min: f32, d0: f64, t0: f64,
 
 /**
  * Adds the pixels of a row of `n` with target ≥ `min` to `record`. Means come first, deviations from them second: the corrected
- * two-pass algorithm (Chan, Golub & LeVeque 1983), whose squares have nothing left to cancel.
+ * two-pass algorithm (Chan, Golub & LeVeque 1983), whose squares have nothing left to cancel. Works in nine f64 of scratch.
  */
 export function addRow(pred: usize, target: usize, n: i32, min: f32, scratch: usize, record: Record): void {
   rowSums(pred, target, n, min, 0, 0, 0, scratch);

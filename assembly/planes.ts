@@ -1,4 +1,4 @@
-// For kernels that are not losses: rows of a plane, from whatever the arrays are to planar float32.
+// For maps: rows of a plane, from whatever the arrays are to planar float32.
 
 import { Job } from "./job";
 import { loadPred, loadTarget } from "./stage";

@@ -129,7 +129,7 @@ function sumAlong(from: usize, into: usize, n: i32): void {
 
 /**
  * Adds the windows whose first row is in [row0, row1) and whose first column is in [column0, column1) to `record`: ΣQ and how many of
- * them count. Planes are `width` pixels a row; a pixel is valid where target ≥ `min`. Up to 15 more than a row has are read.
+ * them count. Planes are `width` pixels a row; a pixel is valid where target ≥ `min0`. Up to 15 more than a row has are read.
  */
 export function uqi(
   pred: usize,

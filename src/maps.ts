@@ -7,7 +7,7 @@ import type { BaseLoss } from "./losses/BaseLoss.ts";
 import { mae } from "./losses/elementwise.ts";
 import { sam } from "./losses/pixel.ts";
 import { type SsimOptions, ssim } from "./losses/ssim.ts";
-import { type Output, padded, type Strip, Strips } from "./metrics/strips.ts";
+import { type Output, padded, type Strip, Strips } from "./strips.ts";
 import type { Dimensions, Layout, Strides } from "./plan.ts";
 import type { ValidRule } from "./rule.ts";
 import { type ImageLike, type TargetLike, type Tensor, type TensorLike, tensor } from "./tensor.ts";
@@ -118,7 +118,7 @@ function draw(
     : { data: new Float32Array(data.length), strides: call.geometry.strides };
   Workspace.use(kernels, (workspace) => {
     const strips = new Strips(workspace, { call, size });
-    strips.each({ above: reach, below: reach }, (strip) => {
+    strips.each(reach, (strip) => {
       const { sample, channel, channels, row, rows, stride } = strip;
       const map = workspace.area("map", padded(rows * size.width) * 4);
       for (let k = 0; k < (together ? 1 : channels); k++) {

@@ -19,8 +19,8 @@ export class PartThreads implements Meter {
   readonly ahead: number;
   readonly #threads: readonly Thread<PartTask, object>[];
   /**
-   * Memory for the pixels of each part that is on its way, used again and again: arrays that are sent or handed over would pile up on
-   * the other side until its garbage is collected.
+   * Memory for the pixels of each part that is on its way, used again and again: arrays that are sent would pile up on the other side
+   * until its garbage is collected.
    */
   readonly #places: SharedArrayBuffer[] = [];
   #turn = 0;

@@ -39,6 +39,6 @@ export class Thread<Task, Answer> {
   #died(worker: Worker, reason: string): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
-    for (const { reject } of this.#waiting.splice(0)) reject(new Error(`the worker died over it (${reason})`));
+    for (const { reject } of this.#waiting.splice(0)) reject(new Error(`a worker thread died (${reason})`));
   }
 }

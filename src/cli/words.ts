@@ -1,7 +1,7 @@
 // How the values of options are written, and read here: each parser takes the text and throws what commander reports.
 
 import { InvalidArgumentError } from "commander";
-import type { WindowedFigure } from "../index.ts";
+import { WINDOWED, type WindowedFigure } from "../metrics/moments.ts";
 
 export function parseNumber(text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
@@ -35,8 +35,9 @@ export function parseWords(text: string): string[] {
 /** "ssim,uqi" */
 export function parseFigures(text: string): WindowedFigure[] {
   return parseWords(text).map((word) => {
-    if (word !== "ssim" && word !== "uqi") throw new InvalidArgumentError(`Expected ssim, uqi or both, got "${word}".`);
-    return word;
+    const figure = WINDOWED.find((name) => name === word);
+    if (figure === undefined) throw new InvalidArgumentError(`Expected ${WINDOWED.join(", ")} or both, got "${word}".`);
+    return figure;
   });
 }
 

@@ -1,9 +1,9 @@
-// For kernels that are not losses: the planes of a call, in strips of whole rows, as planar float32 in the kernels' memory, whatever
-// the layout, the element type, the rule and the mask are.
+// For maps: the planes of a call, in strips of whole rows, as planar float32 in the kernels' memory, whatever the layout, the element
+// type, the rule and the mask are.
 
-import type { Prepared } from "../arrays.ts";
-import type { Strides } from "../plan.ts";
-import type { Operand, Workspace } from "../workspace.ts";
+import type { Prepared } from "./arrays.ts";
+import type { Strides } from "./plan.ts";
+import type { Operand, Workspace } from "./workspace.ts";
 
 /** Pixels of a strip, all channels together: with pred, target and mask, a second-level cache is not exceeded. */
 const STRIP = 65536;
@@ -29,14 +29,6 @@ export interface Strip {
   readonly stride: number;
 }
 
-/** All rows by default, without any around them. */
-export interface Range {
-  readonly first?: number;
-  readonly last?: number;
-  readonly above?: number;
-  readonly below?: number;
-}
-
 /** An array that strips are written to; its strides are in elements. */
 export interface Output {
   readonly data: Float32Array;
@@ -60,26 +52,23 @@ export class Strips {
     if (mask) kernels.exports.setMaskRows(job, prepared.size.width, mask.row);
   }
 
-  /** Visits all strips, of rows [first, last) of each plane, with up to `above` and `below` rows around their own. */
-  each(
-    { first = 0, last = this.#prepared.size.height, above = 0, below = 0 }: Range,
-    visit: (strip: Strip) => void,
-  ): void {
+  /** Visits all strips, with up to `reach` rows above and below their own. */
+  each(reach: number, visit: (strip: Strip) => void): void {
     const { call, size } = this.#prepared;
     const { planes, channels } = call.geometry;
     const { height, width } = size;
     const own = Math.max(LEAST_ROWS, Math.floor(STRIP / Math.max(1, width * channels)));
-    const stride = padded((own + above + below) * width) * 4;
+    const stride = padded((own + 2 * reach) * width) * 4;
     const pred = this.#workspace.area("strip pred", stride * channels);
     const target = this.#workspace.area("strip target", stride * channels);
     if (width === 0) return;
     for (let plane = 0; plane < size.samples * planes; plane++) {
       const sample = Math.floor(plane / planes);
       const channel = plane % planes;
-      for (let row = first; row < last; row += own) {
-        const rows = Math.min(own, last - row);
-        const top = Math.max(0, row - above);
-        const bottom = Math.min(height, row + rows + below);
+      for (let row = 0; row < height; row += own) {
+        const rows = Math.min(own, height - row);
+        const top = Math.max(0, row - reach);
+        const bottom = Math.min(height, row + rows + reach);
         for (let k = 0; k < channels; k++) {
           this.#load(sample, channel + k, k === 0, top, bottom, pred + k * stride, target + k * stride);
         }
