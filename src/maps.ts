@@ -7,9 +7,9 @@ import type { BaseLoss } from "./losses/BaseLoss.ts";
 import { mae } from "./losses/elementwise.ts";
 import { sam } from "./losses/pixel.ts";
 import { type SsimOptions, ssim } from "./losses/ssim.ts";
-import { type Output, padded, type Strip, Strips } from "./strips.ts";
 import type { Dimensions, Layout, Strides } from "./plan.ts";
 import type { ValidRule } from "./rule.ts";
+import { type Output, padded, type Strip, Strips } from "./strips.ts";
 import { type ImageLike, type TargetLike, type Tensor, type TensorLike, tensor } from "./tensor.ts";
 import { Workspace } from "./workspace.ts";
 
