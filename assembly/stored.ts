@@ -63,11 +63,13 @@ function calibrateAs<S extends number>(from: usize, to: usize, n: u32, scale0: f
   }
 }
 
-/** Where four stored numbers do not count: all ones, which is NaN, in their lanes. */
-function unwanted(v: v128, lo: v128, hi: v128, nodata: usize, nodataEnd: usize): v128 {
-  let valid = v128.and(f32x4.ge(v, lo), f32x4.le(v, hi));
-  for (let at = nodata; at < nodataEnd; at += 4) valid = v128.and(valid, f32x4.ne(v, v128.load32_splat(at)));
-  return v128.not(valid);
+/** The same, or all ones, which is NaN, where `valid` is not set. */
+function calibrated(v: v128, valid: v128, scale: v128, offset: v128): v128 {
+  return v128.or(v128.not(valid), f32x4.add(f32x4.mul(v, scale), offset));
+}
+
+function within(v: v128, lo: v128, hi: v128): v128 {
+  return v128.and(f32x4.ge(v, lo), f32x4.le(v, hi));
 }
 
 /**
@@ -91,19 +93,36 @@ function selectAs<S extends number>(
   const lo = f32x4.splat(min);
   const hi = f32x4.splat(max);
   const step: usize = 4 * sizeof<S>();
-  for (const end = to + n * 4; to < end; to += 32, from += 2 * step) {
+  for (const end = to + n * 4; to < end; to += 64, from += 4 * step) {
     const v0 = read4<S>(from);
     const v1 = read4<S>(from + step);
-    let out0 = unwanted(v0, lo, hi, nodata, nodataEnd);
-    let out1 = unwanted(v1, lo, hi, nodata, nodataEnd);
-    if (mask) {
-      const masked = i16x8.eq(i16x8.extend_low_i8x16_u(v128.load64_zero(mask)), i16x8.splat(0));
-      out0 = v128.or(out0, i32x4.extend_low_i16x8_s(masked));
-      out1 = v128.or(out1, i32x4.extend_high_i16x8_s(masked));
-      mask += 8;
+    const v2 = read4<S>(from + 2 * step);
+    const v3 = read4<S>(from + 3 * step);
+    let valid0 = within(v0, lo, hi);
+    let valid1 = within(v1, lo, hi);
+    let valid2 = within(v2, lo, hi);
+    let valid3 = within(v3, lo, hi);
+    for (let at = nodata; at < nodataEnd; at += 4) {
+      const none = v128.load32_splat(at);
+      valid0 = v128.and(valid0, f32x4.ne(v0, none));
+      valid1 = v128.and(valid1, f32x4.ne(v1, none));
+      valid2 = v128.and(valid2, f32x4.ne(v2, none));
+      valid3 = v128.and(valid3, f32x4.ne(v3, none));
     }
-    v128.store(to, v128.or(out0, f32x4.add(f32x4.mul(v0, scale), offset)));
-    v128.store(to, v128.or(out1, f32x4.add(f32x4.mul(v1, scale), offset)), 16);
+    if (mask) {
+      const masked = i8x16.ne(v128.load(mask), i8x16.splat(0));
+      const first = i16x8.extend_low_i8x16_s(masked);
+      const last = i16x8.extend_high_i8x16_s(masked);
+      valid0 = v128.and(valid0, i32x4.extend_low_i16x8_s(first));
+      valid1 = v128.and(valid1, i32x4.extend_high_i16x8_s(first));
+      valid2 = v128.and(valid2, i32x4.extend_low_i16x8_s(last));
+      valid3 = v128.and(valid3, i32x4.extend_high_i16x8_s(last));
+      mask += 16;
+    }
+    v128.store(to, calibrated(v0, valid0, scale, offset));
+    v128.store(to, calibrated(v1, valid1, scale, offset), 16);
+    v128.store(to, calibrated(v2, valid2, scale, offset), 32);
+    v128.store(to, calibrated(v3, valid3, scale, offset), 48);
   }
 }
 
