@@ -92,9 +92,12 @@ export function prepare(
       `"pred": expected rows of at most ${MAX_ROW} numbers, all bands together, for ${base.name}, got ${size.width}×${size.channels}`,
     );
   }
-  const ready = targetLike instanceof PreparedTarget ? checkPrepared(targetLike, settings, maskLike) : undefined;
-  const target: Checked<PixelData | LabelData> =
-    ready ?? (isLabels ? checkLabels("target", targetLike) : checkPixels("target", targetLike));
+  const ready = targetLike instanceof PreparedTarget ? targetLike : undefined;
+  const target: Checked<PixelData | LabelData> = ready
+    ? checkPrepared(ready, settings, maskLike)
+    : isLabels
+      ? checkLabels("target", targetLike)
+      : checkPixels("target", targetLike);
   const targetShape = isLabels ? withoutChannels(pred.shape, layout) : pred.shape;
   checkSameShape("target", target.shape, isLabels ? "pred without its channels" : "pred", targetShape);
   const given = maskLike === undefined ? undefined : uncalibrated("mask", checkTensor("mask", maskLike, Uint8Array));
@@ -139,11 +142,15 @@ export function prepare(
 /** Where the counts of these groups, under this rule, are to be found and left. */
 function countsIn(known: Map<string, Counts> | undefined, shape: Geometry, base: BaseLoss, rule: Rule) {
   if (!known) return undefined;
+  let key = `${shape.groups} ${shape.planesPerGroup}`;
   // Of a pixel's channels sam asks for as many as its parameter says; what looks at single elements counts them alike.
-  const scope = looksAcrossChannels(base) ? [base.kind, base.a] : [];
-  const key = [shape.groups, shape.planesPerGroup, ...scope, ...Object.values(rule)].join();
-  const counts = known.get(key) ?? {};
-  known.set(key, counts);
+  if (looksAcrossChannels(base)) key += ` ${base.kind} ${base.a}`;
+  if (rule !== NAN_RULE) key += ` ${rule.min} ${rule.max} ${rule.nodata}`;
+  let counts = known.get(key);
+  if (!counts) {
+    counts = {};
+    known.set(key, counts);
+  }
   return counts;
 }
 
@@ -164,7 +171,7 @@ function scopeOf(base: BaseLoss): Scope {
 }
 
 /** What a prepared target holds, where it goes with the criterion. */
-function checkPrepared(target: PreparedTarget, settings: Settings, mask: unknown) {
+function checkPrepared(target: PreparedTarget, settings: Settings, mask: unknown): Checked<Float32Array> {
   const { base, layout, rule } = settings;
   const isLabels = base.kind === "labels";
   if (isLabels !== target.labels) {
@@ -181,8 +188,8 @@ function checkPrepared(target: PreparedTarget, settings: Settings, mask: unknown
   if (!isLabels && target.shape.length > 2 && layout !== target.layout) {
     throw new RangeError(`"target": expected one prepared for layout ${layout}, got ${target.layout}`);
   }
-  const { fullMask, counts, scale, offset } = target;
-  return { ...checkTensor("target", target.tensor, Float32Array), scale, offset, fullMask, counts };
+  const { data, shape, owner } = checkTensor("target", target.tensor, Float32Array);
+  return { data, shape, scale: target.scale, offset: target.offset, owner };
 }
 
 /** An operand that has an element for each of pred's, or each of its pixels. */

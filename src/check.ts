@@ -135,7 +135,9 @@ export function checkSameShape(
   like: string,
   expected: readonly number[],
 ): void {
-  if (shape.length !== expected.length || shape.some((size, i) => size !== expected[i])) {
+  let same = shape.length === expected.length;
+  for (let i = 0; i < shape.length; i++) same &&= shape[i] === expected[i];
+  if (!same) {
     throw new RangeError(`"${name}": expected shape ${showShape(expected)} like ${like}, got ${showShape(shape)}`);
   }
 }
