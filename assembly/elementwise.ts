@@ -27,7 +27,6 @@ import {
   comfortable,
   countLanes,
   ENOUGH,
-  gradient,
   high,
   highMask,
   low,
@@ -53,7 +52,7 @@ function term<L extends Elementwise, S extends number, G>(
 ): v128 {
   const p = isFloat<S>() ? v128.load(pred) : difference<S>(pred, t, scale);
   if (!isFloat<S>()) t = f32x4.splat(0);
-  if (!isVoid<G>()) v128.store(grad, gradient(valid, f32x4.mul(coef, changetype<L>(0).slope(p, t, a, b))));
+  if (!isVoid<G>()) v128.store(grad, v128.and(valid, f32x4.mul(coef, changetype<L>(0).slope(p, t, a, b))));
   return v128.and(valid, changetype<L>(0).value(p, t, a, b));
 }
 
@@ -186,13 +185,13 @@ function sumElementary<L extends Elementary, W extends Elementwise, G>(
         parts = f32x4.add(parts, f32x4.add(f32x4.add(parts0, parts1), f32x4.add(parts2, parts3)));
       }
       if (!isVoid<G>()) {
-        const slope0 = gradient(valid0, f32x4.mul(coef, changetype<L>(0).usualSlope(p0, t0, e0, a)));
+        const slope0 = v128.and(valid0, f32x4.mul(coef, changetype<L>(0).usualSlope(p0, t0, e0, a)));
         v128.store(grad, slope0);
-        const slope1 = gradient(valid1, f32x4.mul(coef, changetype<L>(0).usualSlope(p1, t1, e1, a)));
+        const slope1 = v128.and(valid1, f32x4.mul(coef, changetype<L>(0).usualSlope(p1, t1, e1, a)));
         v128.store(grad + 16, slope1);
-        const slope2 = gradient(valid2, f32x4.mul(coef, changetype<L>(0).usualSlope(p2, t2, e2, a)));
+        const slope2 = v128.and(valid2, f32x4.mul(coef, changetype<L>(0).usualSlope(p2, t2, e2, a)));
         v128.store(grad + 32, slope2);
-        const slope3 = gradient(valid3, f32x4.mul(coef, changetype<L>(0).usualSlope(p3, t3, e3, a)));
+        const slope3 = v128.and(valid3, f32x4.mul(coef, changetype<L>(0).usualSlope(p3, t3, e3, a)));
         v128.store(grad + 48, slope3);
         if (changetype<L>(0).slopeCancels()) {
           largestParts = f32x4.pmax(largestParts, v128.and(valid0, changetype<L>(0).slopePart(p0, t0, e0, a)));
@@ -288,7 +287,7 @@ function sumWide<L extends Elementwise, S extends number>(
     if (grad) {
       const first = f64x2.mul(coef, changetype<L>(0).slope(low(p), low(t), a, b));
       const last = f64x2.mul(coef, changetype<L>(0).slope(high(p), high(t), a, b));
-      v128.store(grad, gradient(valid, narrow(first, last)));
+      v128.store(grad, v128.and(valid, narrow(first, last)));
       grad += 16;
     }
   }

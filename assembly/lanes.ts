@@ -43,11 +43,6 @@ export function widen(sum: v128): v128 {
   return f64x2.add(low(sum), high(sum));
 }
 
-/** What of a gradient is stored: its valid lanes, +0 elsewhere, and no −0 either. */
-export function gradient(valid: v128, slope: v128): v128 {
-  return v128.and(valid, f32x4.add(slope, f32x4.splat(0)));
-}
-
 export function sumLanes(v: v128): f64 {
   return f64x2.extract_lane(v, 0) + f64x2.extract_lane(v, 1);
 }

@@ -7,7 +7,7 @@
 // One body serves every triple of sums M over a tile: planar float32, a multiple of STEP pixels long.
 
 import { Job, Loss, Record } from "./job";
-import { countLanes, gradient, high, low, narrow, sumLanes } from "./lanes";
+import { countLanes, high, low, narrow, sumLanes } from "./lanes";
 
 /** Three terms of a pixel that are summed together, in f64x2; `x` is a parameter in both lanes. */
 @unmanaged
@@ -148,6 +148,6 @@ export function momentGradient(
     const t = v128.load(target);
     const first = f64x2.add(f64x2.add(f64x2.mul(a, low(p)), f64x2.mul(b, low(t))), c);
     const last = f64x2.add(f64x2.add(f64x2.mul(a, high(p)), f64x2.mul(b, high(t))), c);
-    v128.store(grad, gradient(f32x4.ge(t, lo), narrow(first, last)));
+    v128.store(grad, v128.and(f32x4.ge(t, lo), narrow(first, last)));
   }
 }

@@ -181,8 +181,8 @@ export function coefficients(job: Job, reduction: Reduction): void {
     } else if (job.loss == Loss.Custom) a = outer;
     else if (job.loss == Loss.Ssim) a = outer / record.sum(1);
     else if (job.loss == Loss.Rmse) {
-      // ∂√(mean d²) = d / (n·L); the kernel's slope is 2d.
-      a = loss == 0 ? 0 : outer / (2 * record.count * loss);
+      // ∂√(mean d²) = d / (n·L)
+      a = loss == 0 ? 0 : outer / (record.count * loss);
     } else if (job.loss == Loss.Dice) {
       // ∂L/∂p = (2Σpt + s) / (Σp + Σt + s)² − 2t / (Σp + Σt + s)
       const size = record.sum(0) + job.a;
@@ -199,11 +199,16 @@ export function coefficients(job: Job, reduction: Reduction): void {
         b = -outer / Math.sqrt(nn);
         a = -b * (job.coefficient(g, 0) + rp / pp);
       }
-    } else a = (outer * job.scale) / record.count;
+    } else a = (outer * job.scale * slopeFactor(job.loss)) / record.count;
     job.setCoefficient(g, 0, a);
     job.setCoefficient(g, 1, b);
     job.setCoefficient(g, 2, c);
   }
+}
+
+/** What ρ′ of a loss is beside its kernel's slope. */
+function slopeFactor(loss: Loss): f64 {
+  return loss == Loss.Mse || loss == Loss.Huber ? 2 : 1;
 }
 
 /** The value of the reductions that give one number. */

@@ -13,6 +13,6 @@ export abstract class Elementwise {
   /** ρ(p, t) */
   abstract value(p: v128, t: v128, a: v128, b: v128): v128;
 
-  /** ρ′ = ∂ρ/∂p, 0 at a kink */
+  /** ρ′ = ∂ρ/∂p, 0 at a kink; without the factor that `slopeFactor` leaves to the coefficient */
   abstract slope(p: v128, t: v128, a: v128, b: v128): v128;
 }

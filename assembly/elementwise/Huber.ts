@@ -1,7 +1,7 @@
 import { Elementwise } from "./Elementwise";
 
 // ρ  = 2·(½d² if |d| ≤ δ, else δ(|d| − ½δ))  =  q(d + (d − q))       d = p − t,  q = d clamped to [−δ, δ],  a = δ,  b = −δ
-// ρ′ = 2q
+// ρ′ = 2q, the factor 2 being the coefficient's
 //
 // Twice the Huber loss, which spares a constant; the factor ½ is the maker's scale. smoothL1 is this with δ = β, divided by β.
 @unmanaged
@@ -21,7 +21,6 @@ export class Huber<T extends number> extends Elementwise {
 
   @inline
   slope(p: v128, t: v128, a: v128, b: v128): v128 {
-    const q = v128.pmax<T>(v128.pmin<T>(v128.sub<T>(p, t), a), b);
-    return v128.add<T>(q, q);
+    return v128.pmax<T>(v128.pmin<T>(v128.sub<T>(p, t), a), b);
   }
 }

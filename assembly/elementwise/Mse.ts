@@ -1,7 +1,7 @@
 import { Elementwise } from "./Elementwise";
 
 // ρ  = d²       d = p − t
-// ρ′ = 2d
+// ρ′ = 2d, the factor 2 being the coefficient's
 @unmanaged
 @final
 export class Mse<T extends number> extends Elementwise {
@@ -18,7 +18,6 @@ export class Mse<T extends number> extends Elementwise {
 
   @inline
   slope(p: v128, t: v128, a: v128, b: v128): v128 {
-    const d = v128.sub<T>(p, t);
-    return v128.add<T>(d, d);
+    return v128.sub<T>(p, t);
   }
 }

@@ -20,6 +20,7 @@ export class Pinball<T extends number> extends Elementwise {
   slope(p: v128, t: v128, a: v128, b: v128): v128 {
     const under = v128.and(v128.gt<T>(t, p), a);
     const over = v128.and(v128.lt<T>(t, p), b);
-    return v128.neg<T>(v128.or(under, over));
+    // From 0, so that a kink's slope is no −0.
+    return v128.sub<T>(v128.splat<T>(<T>0), v128.or(under, over));
   }
 }

@@ -12,7 +12,7 @@
 
 import { atan2 } from "../approx";
 import { Record } from "../job";
-import { countLanes, gradient, high, highMask, low, lowMask, narrow, sumLanes } from "../lanes";
+import { countLanes, high, highMask, low, lowMask, narrow, sumLanes } from "../lanes";
 
 /** Σp² between these, and α between these, leave room for N² in float32, down to angles of 1e-10. */
 const LEAST_SQUARE: f32 = 1e-7;
@@ -194,7 +194,7 @@ export function sam(
         const p = v128.load(pred + c * predStride);
         const g0 = f64x2.mul(scale0, f64x2.sub(low(stored), f64x2.mul(along0, low(p))));
         const g1 = f64x2.mul(scale1, f64x2.sub(high(stored), f64x2.mul(along1, high(p))));
-        v128.store(grad + c * gradStride, gradient(here, narrow(g0, g1)));
+        v128.store(grad + c * gradStride, v128.and(here, narrow(g0, g1)));
       }
       grad += 16;
     }
