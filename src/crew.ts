@@ -8,8 +8,19 @@ export interface Crew {
   readonly count: number;
   /** Whether they share the memory of these kernels, and there are any but the calling one. */
   serves(kernels: Kernels): boolean;
-  /** Runs the passes of a job and those after it over units [first, last), `chunk` at a time; each thread's scratch stands behind the one before. */
-  run(job: number, scratch: number, scratchBytes: number, first: number, last: number, chunk: number): void;
+  /**
+   * Runs the passes of a job and those after it over units [first, last). A thread takes `chunk` of them at a time, or one of
+   * `shares` parts of those that are left where that is more; its scratch stands behind that of the one before.
+   */
+  run(
+    job: number,
+    scratch: number,
+    scratchBytes: number,
+    first: number,
+    last: number,
+    chunk: number,
+    shares: number,
+  ): void;
 }
 
 /** Thrown where results are incomplete and a worker may still be writing for a moment: its workspace is not used again. */

@@ -27,8 +27,9 @@ const JOB = 4;
 const SCRATCH = 5;
 const SCRATCH_BYTES = 6;
 const PROGRESS = 7;
-/** Units that are taken at a time. */
+/** Units that are taken at a time; of those that are left, one of SHARES parts where that is more. */
 const CHUNK = 8;
+const SHARES = 9;
 const BUSY = 16;
 
 const MAX_THREADS = 64;
@@ -50,12 +51,13 @@ const start = ({ parts: { module, memory }, control, index }) => {
     Atomics.store(at, ${BUSY} + index, 1);
     if (Atomics.load(at, ${OPEN})) {
       const last = at[${LAST}];
-      const chunk = at[${CHUNK}];
       const scratch = at[${SCRATCH}] + index * at[${SCRATCH_BYTES}];
       for (;;) {
-        const unit = Atomics.add(at, ${NEXT}, chunk);
+        const unit = Atomics.load(at, ${NEXT});
         if (unit >= last) break;
-        run(at[${JOB}], scratch, unit, Math.min(unit + chunk, last));
+        const end = Math.min(unit + Math.max(at[${CHUNK}], Math.floor((last - unit) / at[${SHARES}])), last);
+        if (Atomics.compareExchange(at, ${NEXT}, unit, end) !== unit) continue;
+        run(at[${JOB}], scratch, unit, end);
         Atomics.add(at, ${PROGRESS}, 1);
       }
     }
@@ -162,22 +164,33 @@ class Pool implements Crew {
     return this.#size + 1;
   }
 
-  run(job: number, scratch: number, scratchBytes: number, first: number, last: number, chunk: number): void {
+  run(
+    job: number,
+    scratch: number,
+    scratchBytes: number,
+    first: number,
+    last: number,
+    chunk: number,
+    shares: number,
+  ): void {
     const at = this.#at;
     at[JOB] = job;
     at[SCRATCH] = scratch;
     at[SCRATCH_BYTES] = scratchBytes;
     at[LAST] = last;
     at[CHUNK] = chunk;
+    at[SHARES] = shares;
     Atomics.store(at, NEXT, first);
     Atomics.store(at, OPEN, 1);
     Atomics.store(at, ROUND, ((at[ROUND] as number) + 1) & 0x7fffffff);
     Atomics.notify(at, ROUND);
     try {
       for (;;) {
-        const unit = Atomics.add(at, NEXT, chunk);
+        const unit = Atomics.load(at, NEXT);
         if (unit >= last) break;
-        this.#kernels.exports.run(job, scratch, unit, Math.min(unit + chunk, last));
+        const end = Math.min(unit + Math.max(chunk, Math.floor((last - unit) / shares)), last);
+        if (Atomics.compareExchange(at, NEXT, unit, end) !== unit) continue;
+        this.#kernels.exports.run(job, scratch, unit, end);
       }
     } finally {
       Atomics.store(at, OPEN, 0);

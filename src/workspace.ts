@@ -163,11 +163,10 @@ export class Workspace {
       const threads = alone && (to - from) * tile * channels * cost > THREADED ? crewFor(kernels) : undefined;
       if (threads) {
         const areas = workspace.area("thread scratch", threads.count * scratchBytes);
-        // Rows at the edges of a chunk are worked on twice, by its neighbours too: not too many chunks.
-        const chunk = rows
-          ? Math.max(STAGED_ROWS / 2, Math.ceil((to - from) / (3 * threads.count)))
-          : Math.max(1, Math.floor(CHUNK / (tile * channels)));
-        threads.run(workspace.job, areas, scratchBytes, from, to, chunk);
+        // Rows at the edges of a chunk are worked on twice, by its neighbours too: few chunks, and small ones at the end alone, so
+        // that no thread waits long for another.
+        const chunk = rows ? STAGED_ROWS / 2 : Math.max(1, Math.floor(CHUNK / (tile * channels)));
+        threads.run(workspace.job, areas, scratchBytes, from, to, chunk, rows ? 2 * threads.count : to - from);
       } else exports.run(workspace.job, scratch, from, to);
       for (const step of steps) if (step.collect) exports.collect(step.workspace.job, from, to);
       for (const operand of foreign) {
