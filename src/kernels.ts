@@ -1,5 +1,6 @@
 import { Allocator } from "./allocator.ts";
 import { kernelsText, memoryFlagOffset } from "./module.ts";
+import { unpack } from "./unpack.ts";
 
 const PAGE = 65536;
 
@@ -275,25 +276,12 @@ function enumsOf(exports: WebAssembly.Exports): Ids {
   return ids as unknown as Ids;
 }
 
+/** The module for a private memory, unpacked once. */
+let unpacked: Uint8Array<ArrayBuffer> | undefined;
+
 function compile(shared: boolean): WebAssembly.Module {
-  const bytes = decoded(kernelsText);
+  unpacked ??= unpack(kernelsText);
+  const bytes = unpacked.slice();
   if (shared) bytes[memoryFlagOffset] = 3;
   return new WebAssembly.Module(bytes);
-}
-
-/** The bytes of a text of scripts/build-kernels.mjs, which tells how it is written. */
-function decoded(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = [];
-  let shift = -38;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    // A space is 32, "!" is 33.
-    if (code < 34) shift += 92 * (code - 31);
-    else {
-      bytes.push(code + shift);
-      shift = -38;
-    }
-  }
-  // Below 0 they are 253 to 255.
-  return new Uint8Array(bytes);
 }
