@@ -30,7 +30,7 @@ export enum Sum {
 }
 
 /**
- * Over the pixels of a row with target ≥ `min`, at `to`, with e = d − d0, u = t − t0, r = t − α·p:
+ * Over the n > 0 pixels of a row with target ≥ `min`, at `to`, with e = d − d0, u = t − t0, r = t − α·p:
  *
  *     how many   Σ|d|   Σp²   Σe   Σe²   Σu   Σu²   Σpr   Σr²
  */
@@ -48,7 +48,8 @@ function rowSums(pred: usize, target: usize, n: i32, min: f32, d0: f64, t0: f64,
   let u2 = absError;
   let pr = absError;
   let rr = absError;
-  for (let i = 0; i < n; i += 2) {
+  let i = 0;
+  do {
     const stored = v128.load64_zero(target + (i << 2));
     let valid = f32x4.ge(stored, lo);
     if (i + 1 == n) valid = i32x4.replace_lane(valid, 1, 0);
@@ -69,7 +70,8 @@ function rowSums(pred: usize, target: usize, n: i32, min: f32, d0: f64, t0: f64,
     u2 = f64x2.add(u2, f64x2.mul(u, u));
     pr = f64x2.add(pr, f64x2.mul(p, r));
     rr = f64x2.add(rr, f64x2.mul(r, r));
-  }
+    i += 2;
+  } while (i < n);
   store<f64>(to, <f64>(i64x2.extract_lane(count, 0) + i64x2.extract_lane(count, 1)));
   store<f64>(to, sumLanes(absError), 8);
   store<f64>(to, sumLanes(squares), 16);
@@ -86,6 +88,7 @@ function rowSums(pred: usize, target: usize, n: i32, min: f32, d0: f64, t0: f64,
  * two-pass algorithm (Chan, Golub & LeVeque 1983), whose squares have nothing left to cancel. Works in nine f64 of scratch.
  */
 export function addRow(pred: usize, target: usize, n: i32, min: f32, scratch: usize, record: Record): void {
+  if (n <= 0) return;
   rowSums(pred, target, n, min, 0, 0, 0, scratch);
   const count = load<f64>(scratch);
   if (count == 0) return;

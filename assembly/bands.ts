@@ -145,7 +145,7 @@ function addAngles(
   const angles = changetype<Record>(scratch);
   memory.fill(scratch, 0, RECORD);
   const whole = n & ~3;
-  sam(pred, predStride, target, targetStride, 0, 0, channels, whole, job.tileMin, channels, 0, angles);
+  if (whole > 0) sam(pred, predStride, target, targetStride, 0, 0, channels, whole, job.tileMin, channels, 0, angles);
   if (whole < n) {
     const preds = scratch + RECORD;
     const targets = preds + channels * 16;

@@ -6,8 +6,9 @@
 //
 // S is how pixels are stored. Of images whose uint16 mean the same (S = u16) a loss of the difference alone is asked for
 // ρ(d, 0), d = scale · (P − T): the difference of stored numbers is exact, so small differences of large ones keep their digits.
+// Uint16 that take more than the fast way are for the caller to stage.
 //
-// Cost per four pixels beside ρ: two loads, one comparison, two selections and two additions; for uint16 two more.
+// Cost per four pixels beside ρ: two loads, one comparison, two selections and two additions; for uint16 two more, or six.
 
 import { log1pPlain } from "./approx";
 import { Charbonnier } from "./elementwise/Charbonnier";
@@ -37,7 +38,7 @@ import {
   trusted,
   widen,
 } from "./lanes";
-import { atLeast, difference, leastOf, stored4 } from "./stored";
+import { atLeast, difference, leastOf, stored4, values } from "./stored";
 
 /** ρ of four pixels in float32 lanes, 0 where invalid; their gradient is stored where G asks for it. `t` as it is stored. */
 function term<L extends Elementwise, S extends number, G>(
@@ -122,21 +123,24 @@ function joined(x: v128, y: v128): v128 {
 /**
  * The fast way of losses of elementary functions: the usual terms, blocks where they are NaN again by `sumCareful`. Adds the
  * count to `record`; returns Σρ, NaN where what is left of a difference has too few digits. The gradient, where it is that which
- * has too few, is written again by W, the loss in float64.
+ * has too few, is written again by W, the loss in float64. Of uint16 nothing is done again: NaN instead.
  */
-function sumElementary<L extends Elementary, W extends Elementwise, G>(
+function sumElementary<L extends Elementary, W extends Elementwise, S extends number, G>(
+  job: Job,
   pred: usize,
   target: usize,
   grad: usize,
   n: u32,
   least: f32,
-  a0: f64,
   coef0: f64,
   record: Record,
 ): f64 {
-  const a = f32x4.splat(<f32>a0);
+  const preds = job.pred;
+  const targets = job.target;
+  const a = f32x4.splat(<f32>job.a);
   const coef = f32x4.splat(<f32>coef0);
-  const lo = f32x4.splat(least);
+  const lo = leastOf<S>(least);
+  const step: usize = 4 * sizeof<S>();
   const size = n;
   let count = i32x4.splat(0);
   let total = f64x2.splat(0);
@@ -146,23 +150,27 @@ function sumElementary<L extends Elementary, W extends Elementwise, G>(
   while (n > 0) {
     const block = min(n, BLOCK);
     n -= block;
-    const end = pred + block * 4;
+    const end = pred + block * sizeof<S>();
     let sum = f32x4.splat(0);
     let product = f32x4.splat(0);
     let parts = f32x4.splat(0);
     do {
-      const p0 = v128.load(pred);
-      const p1 = v128.load(pred + 16);
-      const p2 = v128.load(pred + 32);
-      const p3 = v128.load(pred + 48);
-      const t0 = v128.load(target);
-      const t1 = v128.load(target + 16);
-      const t2 = v128.load(target + 32);
-      const t3 = v128.load(target + 48);
-      const valid0 = f32x4.ge(t0, lo);
-      const valid1 = f32x4.ge(t1, lo);
-      const valid2 = f32x4.ge(t2, lo);
-      const valid3 = f32x4.ge(t3, lo);
+      const p0 = values<S>(stored4<S>(pred), preds);
+      const p1 = values<S>(stored4<S>(pred + step), preds);
+      const p2 = values<S>(stored4<S>(pred + 2 * step), preds);
+      const p3 = values<S>(stored4<S>(pred + 3 * step), preds);
+      const stored0 = stored4<S>(target);
+      const stored1 = stored4<S>(target + step);
+      const stored2 = stored4<S>(target + 2 * step);
+      const stored3 = stored4<S>(target + 3 * step);
+      const valid0 = atLeast<S>(stored0, lo);
+      const valid1 = atLeast<S>(stored1, lo);
+      const valid2 = atLeast<S>(stored2, lo);
+      const valid3 = atLeast<S>(stored3, lo);
+      const t0 = values<S>(stored0, targets);
+      const t1 = values<S>(stored1, targets);
+      const t2 = values<S>(stored2, targets);
+      const t3 = values<S>(stored3, targets);
       const e0 = changetype<L>(0).shared(p0);
       const e1 = changetype<L>(0).shared(p1);
       const e2 = changetype<L>(0).shared(p2);
@@ -206,8 +214,8 @@ function sumElementary<L extends Elementary, W extends Elementwise, G>(
         grad += 64;
       }
       count = i32x4.sub(count, i32x4.add(i32x4.add(valid0, valid1), i32x4.add(valid2, valid3)));
-      pred += 64;
-      target += 64;
+      pred += 4 * step;
+      target += 4 * step;
     } while (pred < end);
     if (changetype<L>(0).logarithmic()) {
       const logarithm = log1pPlain<f32>(product);
@@ -215,6 +223,10 @@ function sumElementary<L extends Elementary, W extends Elementwise, G>(
       parts = f32x4.add(parts, logarithm);
     }
     if (changetype<L>(0).partial() && v128.any_true(f32x4.ne(sum, sum))) {
+      if (!isFloat<S>()) {
+        total = f64x2.splat(NaN);
+        break;
+      }
       const bytes = block * 4;
       sum = sumCareful<L, G>(pred - bytes, target - bytes, grad - bytes, block, lo, a, coef);
     }
@@ -231,9 +243,10 @@ function sumElementary<L extends Elementary, W extends Elementwise, G>(
   if (changetype<L>(0).slopeCancels() && !isVoid<G>()) {
     const largest = maxLanes(largestSlope);
     if (largest < ENOUGH * maxLanes(largestParts) * Math.abs(coef0) || largest == Infinity) {
+      if (!isFloat<S>()) return NaN;
       // The gradient alone: the value is the one that is given without it.
       const bytes = size * 4;
-      sumWide<W, f32>(pred - bytes, target - bytes, grad - bytes, size, least, 1, a0, 0, coef0);
+      sumWide<W>(pred - bytes, target - bytes, grad - bytes, size, least, job.a, 0, coef0);
     }
   }
   return sum;
@@ -258,30 +271,26 @@ function sumCareful<L extends Elementary, G>(
 }
 
 /** The wide way: the same in float64 lanes, for tiles whose terms float32 cannot hold. `grad` 0: the sum alone. */
-function sumWide<L extends Elementwise, S extends number>(
+function sumWide<L extends Elementwise>(
   pred: usize,
   target: usize,
   grad: usize,
   n: u32,
   least: f32,
-  scale0: f32,
   a0: f64,
   b0: f64,
   coef0: f64,
 ): f64 {
-  const scale = f32x4.splat(scale0);
   const a = f64x2.splat(a0);
   const b = f64x2.splat(b0);
   const coef = f64x2.splat(coef0);
-  const lo = leastOf<S>(least);
-  const step: usize = 4 * sizeof<S>();
-  const end = pred + n * sizeof<S>();
+  const lo = f32x4.splat(least);
+  const end = pred + n * 4;
   let total = f64x2.splat(0);
-  for (; pred < end; pred += step, target += step) {
-    let t = stored4<S>(target);
-    const valid = atLeast<S>(t, lo);
-    const p = isFloat<S>() ? v128.load(pred) : difference<S>(pred, t, scale);
-    if (!isFloat<S>()) t = f32x4.splat(0);
+  for (; pred < end; pred += 16, target += 16) {
+    const p = v128.load(pred);
+    const t = v128.load(target);
+    const valid = f32x4.ge(t, lo);
     total = f64x2.add(total, v128.and(lowMask(valid), changetype<L>(0).value(low(p), low(t), a, b)));
     total = f64x2.add(total, v128.and(highMask(valid), changetype<L>(0).value(high(p), high(t), a, b)));
     if (grad) {
@@ -294,8 +303,8 @@ function sumWide<L extends Elementwise, S extends number>(
   return sumLanes(total);
 }
 
-/** Adds Σρ and the count of a tile to `record`, F in float32 and W in float64 being one loss; writes `grad` unless it is 0. */
-function addAs<F extends Elementwise, W extends Elementwise, S extends number>(
+/** Σρ the fast way, pixels being stored as S; its gradient where there is room for it. */
+function sumAs<F extends Elementwise, S extends number>(
   job: Job,
   pred: usize,
   target: usize,
@@ -304,16 +313,17 @@ function addAs<F extends Elementwise, W extends Elementwise, S extends number>(
   least: f32,
   coef: f64,
   record: Record,
-): void {
-  const count = record.count;
+): f64 {
   const scale = job.pred.scale;
-  const sum = grad
+  return grad
     ? sumFast<F, S, bool>(pred, target, grad, n, least, scale, job.a, job.b, coef, record)
     : sumFast<F, S, void>(pred, target, grad, n, least, scale, job.a, job.b, coef, record);
-  settle<W, S>(job, pred, target, grad, n, least, coef, record, sum, record.count - count, 0);
 }
 
-/** `addAs` for pixels as they are stored: uint16, or float32. */
+/**
+ * Adds Σρ and the count of a tile to `record`, F in float32 and W in float64 being one loss; writes `grad` unless it is 0. Returns
+ * whether it is done.
+ */
 function add<F extends Elementwise, W extends Elementwise>(
   job: Job,
   stored: bool,
@@ -324,13 +334,16 @@ function add<F extends Elementwise, W extends Elementwise>(
   least: f32,
   coef: f64,
   record: Record,
-): void {
-  if (stored) addAs<F, W, u16>(job, pred, target, grad, n, least, coef, record);
-  else addAs<F, W, f32>(job, pred, target, grad, n, least, coef, record);
+): bool {
+  const count = record.count;
+  const sum = stored
+    ? sumAs<F, u16>(job, pred, target, grad, n, least, coef, record)
+    : sumAs<F, f32>(job, pred, target, grad, n, least, coef, record);
+  return settle<W>(job, stored, pred, target, grad, n, least, coef, record, sum, record.count - count, 0);
 }
 
-/** `addAs` for losses of elementary functions, of float32. */
-function addElementary<F extends Elementary, W extends Elementwise>(
+/** `sumAs` of elementary functions. */
+function sumElementaryAs<F extends Elementary, W extends Elementwise, S extends number>(
   job: Job,
   pred: usize,
   target: usize,
@@ -339,21 +352,41 @@ function addElementary<F extends Elementary, W extends Elementwise>(
   least: f32,
   coef: f64,
   record: Record,
-): void {
+): f64 {
+  return grad
+    ? sumElementary<F, W, S, bool>(job, pred, target, grad, n, least, coef, record)
+    : sumElementary<F, W, S, void>(job, pred, target, grad, n, least, coef, record);
+}
+
+/** `add` for losses of elementary functions. */
+function addElementary<F extends Elementary, W extends Elementwise>(
+  job: Job,
+  stored: bool,
+  pred: usize,
+  target: usize,
+  grad: usize,
+  n: u32,
+  least: f32,
+  coef: f64,
+  record: Record,
+): bool {
   const count = record.count;
   const parts = record.sum(1);
-  const sum = grad
-    ? sumElementary<F, W, bool>(pred, target, grad, n, least, job.a, coef, record)
-    : sumElementary<F, W, void>(pred, target, grad, n, least, job.a, coef, record);
-  settle<W, f32>(job, pred, target, grad, n, least, coef, record, sum, record.count - count, record.sum(1) - parts);
+  const sum = stored
+    ? sumElementaryAs<F, W, u16>(job, pred, target, grad, n, least, coef, record)
+    : sumElementaryAs<F, W, f32>(job, pred, target, grad, n, least, coef, record);
+  const more = record.sum(1) - parts;
+  return settle<W>(job, stored, pred, target, grad, n, least, coef, record, sum, record.count - count, more);
 }
 
 /**
  * Adds `sum`, of `count` pixels, to `record` where it can be trusted, else the tile's sum in float64: then nothing of the `parts` that
- * it is a difference of is lost, and they are taken from the record.
+ * it is a difference of is lost, and they are taken from the record. Returns whether that is so: of `stored` integers nothing is
+ * done again.
  */
-function settle<W extends Elementwise, S extends number>(
+function settle<W extends Elementwise>(
   job: Job,
+  stored: bool,
   pred: usize,
   target: usize,
   grad: usize,
@@ -364,21 +397,24 @@ function settle<W extends Elementwise, S extends number>(
   sum: f64,
   count: f64,
   parts: f64,
-): void {
-  const scale = job.pred.scale;
+): bool {
   const fits = comfortable(job.a) && comfortable(job.b) && !(job.wide && coef != 0);
-  if (!trusted(sum, count) || (count > 0 && !fits)) {
-    record.add(1, -parts);
-    sum = sumWide<W, S>(pred, target, grad, n, least, scale, job.a, job.b, coef);
-  } else if (grad && !comfortable(coef)) {
-    sumWide<W, S>(pred, target, grad, n, least, scale, job.a, job.b, coef);
+  const holds = trusted(sum, count) && (count == 0 || fits);
+  if (!holds || (grad && !comfortable(coef))) {
+    if (stored) return false;
+    const wide = sumWide<W>(pred, target, grad, n, least, job.a, job.b, coef);
+    if (!holds) {
+      record.add(1, -parts);
+      sum = wide;
+    }
   }
   record.add(0, sum);
+  return true;
 }
 
 /**
  * Adds the sum and the count of a tile to `record`; writes its gradient, `coef` · ρ′, unless `grad` is 0. `stored`: pred and target
- * are uint16 of one calibration, and the loss is one of their difference.
+ * are uint16, for losses of their difference of one calibration. Returns whether it is done: if not, they have to be staged.
  */
 export function elementwise(
   job: Job,
@@ -390,7 +426,7 @@ export function elementwise(
   least: f32,
   coef: f64,
   record: Record,
-): void {
+): bool {
   switch (job.loss) {
     case Loss.Mae:
       return add<Mae<f32>, Mae<f64>>(job, stored, pred, target, grad, n, least, coef, record);
@@ -401,15 +437,35 @@ export function elementwise(
     case Loss.Pinball:
       return add<Pinball<f32>, Pinball<f64>>(job, stored, pred, target, grad, n, least, coef, record);
     case Loss.LogCosh:
-      return addElementary<LogCosh<f32>, LogCosh<f64>>(job, pred, target, grad, n, least, coef, record);
+      return addElementary<LogCosh<f32>, LogCosh<f64>>(job, stored, pred, target, grad, n, least, coef, record);
     case Loss.Bce:
-      return addElementary<Bce<f32>, Bce<f64>>(job, pred, target, grad, n, least, coef, record);
+      return addElementary<Bce<f32>, Bce<f64>>(job, stored, pred, target, grad, n, least, coef, record);
     case Loss.BceWithLogits:
-      return addElementary<BceWithLogits<f32>, BceWithLogits<f64>>(job, pred, target, grad, n, least, coef, record);
+      return addElementary<BceWithLogits<f32>, BceWithLogits<f64>>(
+        job,
+        stored,
+        pred,
+        target,
+        grad,
+        n,
+        least,
+        coef,
+        record,
+      );
     case Loss.PoissonNLL:
-      return addElementary<PoissonNLL<f32>, PoissonNLL<f64>>(job, pred, target, grad, n, least, coef, record);
+      return addElementary<PoissonNLL<f32>, PoissonNLL<f64>>(job, stored, pred, target, grad, n, least, coef, record);
     case Loss.PoissonNLLLog:
-      return addElementary<PoissonNLLLog<f32>, PoissonNLLLog<f64>>(job, pred, target, grad, n, least, coef, record);
+      return addElementary<PoissonNLLLog<f32>, PoissonNLLLog<f64>>(
+        job,
+        stored,
+        pred,
+        target,
+        grad,
+        n,
+        least,
+        coef,
+        record,
+      );
     default: // Mse and Rmse, its root
       return add<Mse<f32>, Mse<f64>>(job, stored, pred, target, grad, n, least, coef, record);
   }

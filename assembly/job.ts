@@ -111,7 +111,7 @@ export class Job {
   max: f32;
   nodata: usize;
   nodataCount: u32;
-  /** Whether target ≥ `min` alone, on the stored float32, is the whole rule. */
+  /** Whether target ≥ `min` alone, on the stored number, is the whole rule, and can be asked of it where it lies. */
   simpleRule: bool;
   masked: bool;
   /** Whether pred and target are stored integers of one calibration and the loss one of their difference: it scales late. */
@@ -169,10 +169,16 @@ export class Job {
     return changetype<Operand>(changetype<usize>(this) + offsetof<Job>() + 3 * offsetof<Operand>());
   }
 
-  /** The least value of a staged or stored target tile that is valid there. */
+  /** Whether a staged target holds stored numbers, of which those from `min` on are valid; else NaN where it is not. */
+  @inline
+  get comparesStored(): bool {
+    return this.simpleRule && (this.integers || this.target.type == Type.F32);
+  }
+
+  /** The least value of a target tile of float32 that is valid there. */
   @inline
   get tileMin(): f32 {
-    return this.simpleRule ? this.min : -Infinity;
+    return this.comparesStored ? this.min : -Infinity;
   }
 
   @inline

@@ -6,6 +6,9 @@
 //     v        [ x0 | x1 | x2 | x3 ]   f32x4
 //     low(v)   [    x0   |    x1   ]   f64x2
 //     high(v)  [    x2   |    x3   ]   f64x2
+//
+// Loops over pixels test at their end: V8 moves what does not change, splats of parameters among it, out of those alone, and there is
+// no tile without a pixel.
 
 /** Tiles that kernels get are a multiple of this many elements: four vectors, which run side by side. */
 export const STEP: u32 = 16;

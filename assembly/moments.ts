@@ -4,10 +4,12 @@
 //
 //     grad ← A·p + B·t + C at valid pixels, +0 elsewhere
 //
-// One body serves every triple of sums M over a tile: planar float32, a multiple of STEP pixels long.
+// One body serves every triple of sums M over a tile: planar float32, or uint16 as they lie, a multiple of STEP pixels long.
 
 import { Job, Loss, Record } from "./job";
 import { countLanes, high, low, narrow, sumLanes } from "./lanes";
+import { Pass } from "./pass";
+import { atLeast, leastOf, stored4, values } from "./stored";
 
 /** Three terms of a pixel that are summed together, in f64x2; `x` is a parameter in both lanes. */
 @unmanaged
@@ -80,11 +82,22 @@ class Overlap extends Moments {
   }
 }
 
-/** Adds the three sums of M over a tile and the count to `record`. */
-function sum<M extends Moments>(pred: usize, target: usize, n: u32, min: f32, x0: f64, record: Record): void {
+/** Adds the three sums of M over a tile and the count to `record`. S is how pixels are stored. */
+function sumAs<M extends Moments, S extends number>(
+  job: Job,
+  pred: usize,
+  target: usize,
+  n: u32,
+  least: f32,
+  x0: f64,
+  record: Record,
+): void {
+  const preds = job.pred;
+  const targets = job.target;
   const x = f64x2.splat(x0);
-  const lo = f32x4.splat(min);
-  const end = pred + n * 4;
+  const lo = leastOf<S>(least);
+  const step: usize = 4 * sizeof<S>();
+  const end = pred + n * sizeof<S>();
   let count = i32x4.splat(0);
   let first0 = f64x2.splat(0);
   let first1 = f64x2.splat(0);
@@ -92,12 +105,12 @@ function sum<M extends Moments>(pred: usize, target: usize, n: u32, min: f32, x0
   let second1 = f64x2.splat(0);
   let third0 = f64x2.splat(0);
   let third1 = f64x2.splat(0);
-  for (; pred < end; pred += 16, target += 16) {
-    const stored = v128.load(target);
-    const valid = f32x4.ge(stored, lo);
+  do {
+    const stored = stored4<S>(target);
+    const valid = atLeast<S>(stored, lo);
     // Selected before the products: what is not valid counts as zero in each of them.
-    const p = v128.and(valid, v128.load(pred));
-    const t = v128.and(valid, stored);
+    const p = v128.and(valid, values<S>(stored4<S>(pred), preds));
+    const t = v128.and(valid, values<S>(stored, targets));
     const p0 = low(p);
     const p1 = high(p);
     const t0 = low(t);
@@ -109,45 +122,94 @@ function sum<M extends Moments>(pred: usize, target: usize, n: u32, min: f32, x0
     second1 = f64x2.add(second1, changetype<M>(0).second(p1, t1, x));
     third0 = f64x2.add(third0, changetype<M>(0).third(p0, t0, x));
     third1 = f64x2.add(third1, changetype<M>(0).third(p1, t1, x));
-  }
+    pred += step;
+    target += step;
+  } while (pred < end);
   record.add(0, sumLanes(f64x2.add(first0, first1)));
   record.add(1, sumLanes(f64x2.add(second0, second1)));
   record.add(2, sumLanes(f64x2.add(third0, third1)));
   record.count += <f64>countLanes(count);
 }
 
-/** Adds the sums of a moment loss over a tile to `record`. */
-export function momentSums(job: Job, pred: usize, target: usize, n: u32, min: f32, record: Record): void {
-  if (job.loss == Loss.Dice) sum<Overlap>(pred, target, n, min, 1, record);
-  else sum<Products>(pred, target, n, min, 0, record);
+/** `sumAs` for pixels as they are stored: uint16, or float32. */
+function sum<M extends Moments>(
+  job: Job,
+  stored: bool,
+  pred: usize,
+  target: usize,
+  n: u32,
+  least: f32,
+  x: f64,
+  record: Record,
+): void {
+  if (stored) sumAs<M, u16>(job, pred, target, n, least, x, record);
+  else sumAs<M, f32>(job, pred, target, n, least, x, record);
 }
 
-/** The sums of the angle once more, after t has been freed of `x` · p. */
-export function residualSums(pred: usize, target: usize, n: u32, min: f32, x: f64, record: Record): void {
-  sum<ResidualProducts>(pred, target, n, min, x, record);
+/**
+ * Adds the sums of a moment loss over a tile to `record`; in the residual's pass those of the angle once more, after t has been freed
+ * of `x` · p. `stored`: pred and target are uint16.
+ */
+export function momentSums(
+  job: Job,
+  stored: bool,
+  pred: usize,
+  target: usize,
+  n: u32,
+  least: f32,
+  x: f64,
+  record: Record,
+): void {
+  if (job.loss == Loss.Dice) sum<Overlap>(job, stored, pred, target, n, least, 1, record);
+  else if (job.pass == Pass.Residual) sum<ResidualProducts>(job, stored, pred, target, n, least, x, record);
+  else sum<Products>(job, stored, pred, target, n, least, 0, record);
 }
 
-/** grad ← A·p + B·t + C over a tile, in float64: A·p and B·t all but cancel where the vectors are nearly parallel. */
-export function momentGradient(
+function gradientAs<S extends number>(
+  job: Job,
   pred: usize,
   target: usize,
   grad: usize,
   n: u32,
-  min: f32,
+  least: f32,
   a0: f64,
   b0: f64,
   c0: f64,
 ): void {
+  const preds = job.pred;
+  const targets = job.target;
   const a = f64x2.splat(a0);
   const b = f64x2.splat(b0);
   const c = f64x2.splat(c0);
-  const lo = f32x4.splat(min);
-  const end = pred + n * 4;
-  for (; pred < end; pred += 16, target += 16, grad += 16) {
-    const p = v128.load(pred);
-    const t = v128.load(target);
+  const lo = leastOf<S>(least);
+  const step: usize = 4 * sizeof<S>();
+  const end = pred + n * sizeof<S>();
+  do {
+    const stored = stored4<S>(target);
+    const p = values<S>(stored4<S>(pred), preds);
+    const t = values<S>(stored, targets);
     const first = f64x2.add(f64x2.add(f64x2.mul(a, low(p)), f64x2.mul(b, low(t))), c);
     const last = f64x2.add(f64x2.add(f64x2.mul(a, high(p)), f64x2.mul(b, high(t))), c);
-    v128.store(grad, v128.and(f32x4.ge(t, lo), narrow(first, last)));
-  }
+    v128.store(grad, v128.and(atLeast<S>(stored, lo), narrow(first, last)));
+    pred += step;
+    target += step;
+    grad += 16;
+  } while (pred < end);
+}
+
+/** grad ← A·p + B·t + C over a tile, in float64: A·p and B·t all but cancel where the vectors are nearly parallel. */
+export function momentGradient(
+  job: Job,
+  stored: bool,
+  pred: usize,
+  target: usize,
+  grad: usize,
+  n: u32,
+  least: f32,
+  a: f64,
+  b: f64,
+  c: f64,
+): void {
+  if (stored) gradientAs<u16>(job, pred, target, grad, n, least, a, b, c);
+  else gradientAs<f32>(job, pred, target, grad, n, least, a, b, c);
 }

@@ -124,7 +124,8 @@ function prepareRow(plane: SsimPlane, record: usize, row: i32, column: i32, n: i
   const one = f64x2.splat(1);
   const part = f64x2.splat(zero ? 1 : 0);
   let all = i64x2.splat(-1);
-  for (let i = 0; i < n; i += 2) {
+  let i = 0;
+  do {
     const pixels = load2(target + (i << 2), n - i);
     const valid = lowMask(f32x4.ge(pixels, lo));
     const y = v128.bitselect(f64x2.sub(low(pixels), shift), fill, valid);
@@ -137,7 +138,8 @@ function prepareRow(plane: SsimPlane, record: usize, row: i32, column: i32, n: i
     v128.store(at, f64x2.mul(d, d), Q);
     v128.store(at, v128.bitselect(one, part, valid), M);
     all = v128.and(all, valid);
-  }
+    i += 2;
+  } while (i < n);
   return !i64x2.all_true(all);
 }
 
@@ -167,7 +169,8 @@ function centreRow(
   const target = pixelAt(plane.target, plane.targetStride, row, column);
   const map = gradient || !plane.map ? <usize>0 : pixelAt(plane.map, plane.mapStride, row, column);
   let sum = zero;
-  for (let i = 0; i < n; i += 2) {
+  let i = 0;
+  do {
     const at = blurred + (i << 3);
     let muX = v128.load(at, X);
     let muD = v128.load(at, D);
@@ -219,7 +222,8 @@ function centreRow(
       const kept = v128.shuffle<i32>(counted, counted, 0, 2, 0, 2);
       store2(map + (i << 2), v128.bitselect(ssim, f32x4.splat(f32.NaN), kept), n - i);
     }
-  }
+    i += 2;
+  } while (i < n);
   if (gradient && n & 1) {
     const past = partials + (n << 3);
     store<f64>(past, 0, A);
@@ -238,7 +242,8 @@ function gradRow(plane: SsimPlane, blurred: usize, row: i32, column: i32, n: i32
   const shift = f64x2.splat(plane.shift);
   const factor = f64x2.splat(2 * coef);
   const keep = i32x4.splat(plane.keep);
-  for (let i = 0; i < n; i += 2) {
+  let i = 0;
+  do {
     const at = blurred + (i << 3);
     const left = n - i;
     const pixels = load2(target + (i << 2), left);
@@ -249,7 +254,8 @@ function gradRow(plane: SsimPlane, blurred: usize, row: i32, column: i32, n: i32
     const selected = v128.and(f32x4.demote_f64x2_zero(g), f32x4.ge(pixels, lo));
     const to = grad + (i << 2);
     store2(to, f32x4.add(v128.and(load2(to, left), keep), selected), left);
-  }
+    i += 2;
+  } while (i < n);
 }
 
 /** The value pass, and the fused pass: `gradient` is known when the module is compiled. */
@@ -384,13 +390,15 @@ export function ssimSurvey(plane: SsimPlane, row0: i32, row1: i32): f64 {
   for (let row = row0; row < row1; row++) {
     const target = pixelAt(plane.target, plane.targetStride, row, 0);
     let count = i64x2.splat(0);
-    for (let i = 0; i < width; i += 2) {
+    let i = 0;
+    do {
       const pixels = load2(target + (i << 2), width - i);
       const valid = f32x4.ge(pixels, lo);
       least = v128.bitselect(f32x4.pmin(least, pixels), least, valid);
       most = v128.bitselect(f32x4.pmax(most, pixels), most, valid);
       count = i64x2.sub(count, lowMask(valid));
-    }
+      i += 2;
+    } while (i < width);
     let valid = i32(i64x2.extract_lane(count, 0) + i64x2.extract_lane(count, 1));
     if (width & 1) valid -= i32(isValid(plane, row, width - 1));
     let counted = 0;

@@ -20,7 +20,7 @@ function pad(tile: usize, n: u32, value: f32): void {
   for (let at = tile + n * 4; at < end; at += 4) store<f32>(at, value);
 }
 
-/** Whether an operand's planes are uint16, which losses of the difference take as they lie. */
+/** Whether an operand's planes are uint16, which losses of single elements take as they lie. */
 export function storedPlanar(operand: Operand): bool {
   return operand.type == Type.U16 && operand.pixelStride == 2;
 }
@@ -53,7 +53,7 @@ export function loadTarget(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize, 
     from = to;
     type = Type.F32;
   }
-  if (!job.simpleRule) {
+  if (!job.comparesStored) {
     if (job.masked) loadMask(job, b, c, i, n, maskScratch);
     const mask = job.masked ? maskScratch : 0;
     const scale: f32 = job.integers ? 1 : target.scale;

@@ -1,6 +1,6 @@
 // Elements as they are stored, S being their type, and as float32.
 
-import { Type } from "./job";
+import { Operand, Type } from "./job";
 
 /** Four consecutive elements as float32; integers of 32 bits are rounded. */
 export function read4<S extends number>(from: usize): v128 {
@@ -17,6 +17,14 @@ export function read4<S extends number>(from: usize): v128 {
 /** Four consecutive stored numbers to compare. */
 export function stored4<S extends number>(from: usize): v128 {
   return isFloat<S>() ? v128.load(from) : v128.load_ext<u16>(from);
+}
+
+/** What numbers of an operand stand for. Its scale and offset are read each time: loops have few registers left. */
+export function values<S extends number>(stored: v128, operand: Operand): v128 {
+  if (isFloat<S>()) return stored;
+  const scale = v128.load32_splat(changetype<usize>(operand), offsetof<Operand>("scale"));
+  const offset = v128.load32_splat(changetype<usize>(operand), offsetof<Operand>("offset"));
+  return f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(stored), scale), offset);
 }
 
 /** The least number that is valid in every lane, as `atLeast` takes it. */
@@ -38,11 +46,15 @@ export function difference<S extends number>(pred: usize, t: v128, scale: v128):
 export function differences(pred: usize, target: usize, n: u32, least: f32, scale0: f32, to: usize): void {
   const scale = f32x4.splat(scale0);
   const lo = f32x4.splat(least);
-  for (const end = pred + n * 4; pred < end; pred += 16, target += 16, to += 16) {
+  const end = pred + n * 4;
+  do {
     const t = v128.load(target);
     v128.store(pred, f32x4.mul(f32x4.sub(v128.load(pred), t), scale));
     v128.store(to, v128.not(f32x4.ge(t, lo)));
-  }
+    pred += 16;
+    target += 16;
+    to += 16;
+  } while (pred < end);
 }
 
 /** n elements, `stride` bytes apart, as float32 at `to`. */
@@ -55,12 +67,15 @@ function calibrateAs<S extends number>(from: usize, to: usize, n: u32, scale0: f
   const scale = f32x4.splat(scale0);
   const offset = f32x4.splat(offset0);
   const step: usize = 4 * sizeof<S>();
-  for (const end = to + n * 4; to < end; to += 64, from += 4 * step) {
+  const end = to + n * 4;
+  do {
     v128.store(to, f32x4.add(f32x4.mul(read4<S>(from), scale), offset));
     v128.store(to, f32x4.add(f32x4.mul(read4<S>(from + step), scale), offset), 16);
     v128.store(to, f32x4.add(f32x4.mul(read4<S>(from + 2 * step), scale), offset), 32);
     v128.store(to, f32x4.add(f32x4.mul(read4<S>(from + 3 * step), scale), offset), 48);
-  }
+    to += 64;
+    from += 4 * step;
+  } while (to < end);
 }
 
 /** The same, or all ones, which is NaN, where `valid` is not set. */
@@ -93,7 +108,8 @@ function selectAs<S extends number>(
   const lo = f32x4.splat(min);
   const hi = f32x4.splat(max);
   const step: usize = 4 * sizeof<S>();
-  for (const end = to + n * 4; to < end; to += 64, from += 4 * step) {
+  const end = to + n * 4;
+  do {
     const v0 = read4<S>(from);
     const v1 = read4<S>(from + step);
     const v2 = read4<S>(from + 2 * step);
@@ -123,7 +139,9 @@ function selectAs<S extends number>(
     v128.store(to, calibrated(v1, valid1, scale, offset), 16);
     v128.store(to, calibrated(v2, valid2, scale, offset), 32);
     v128.store(to, calibrated(v3, valid3, scale, offset), 48);
-  }
+    to += 64;
+    from += 4 * step;
+  } while (to < end);
 }
 
 /** Bytes of an element. */

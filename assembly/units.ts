@@ -7,7 +7,7 @@ import { elementwise } from "./elementwise";
 import { Job, Loss, RECORD, Record } from "./job";
 import { gather, scatter } from "./gather";
 import { countLanes, STEP } from "./lanes";
-import { momentGradient, momentSums, residualSums } from "./moments";
+import { momentGradient, momentSums } from "./moments";
 import { crossEntropy, labelCount } from "./pixel/crossEntropy";
 import { sam, samCount } from "./pixel/sam";
 import { Pass } from "./pass";
@@ -39,18 +39,20 @@ function countTile<S extends number>(target: usize, n: u32, least: f32, record: 
   const step: usize = 4 * sizeof<S>();
   let c0 = i32x4.splat(0);
   let c1 = i32x4.splat(0);
-  for (const end = target + n * sizeof<S>(); target < end; target += 4 * step) {
+  const end = target + n * sizeof<S>();
+  do {
     const v0 = atLeast<S>(stored4<S>(target), lo);
     const v1 = atLeast<S>(stored4<S>(target + step), lo);
     const v2 = atLeast<S>(stored4<S>(target + 2 * step), lo);
     const v3 = atLeast<S>(stored4<S>(target + 3 * step), lo);
     c0 = i32x4.sub(c0, i32x4.add(v0, v1));
     c1 = i32x4.sub(c1, i32x4.add(v2, v3));
-  }
+    target += 4 * step;
+  } while (target < end);
   record.count += <f64>countLanes(i32x4.add(c0, c1));
 }
 
-/** A loss of single pixels and channels, on one plane. */
+/** A loss of single pixels and channels, on one plane. Returns whether it is done: `stored` numbers may have to be staged for it. */
 function planeTile(
   job: Job,
   stored: bool,
@@ -62,7 +64,7 @@ function planeTile(
   channel: u32,
   group: u32,
   record: Record,
-): void {
+): bool {
   const pass = job.pass;
   // What is gathered of a channel starts at its own place, after what an earlier part of the unit has put there.
   const at = (channel * job.tile + <u32>record.count) * (pass == Pass.Scatter ? 8 : 4);
@@ -74,10 +76,12 @@ function planeTile(
   } else if (pass == Pass.Gather)
     gather(pred, target, n, least, job.gatheredPred + at, job.gatheredTarget + at, record);
   else if (pass == Pass.Scatter) scatter(target, grad, n, least, job.gatheredPred + at, a, record);
-  else if (pass == Pass.Residual) residualSums(pred, target, n, least, a, record);
-  else if (!isMoment(job.loss)) elementwise(job, stored, pred, target, grad, n, least, a, record);
-  else if (pass == Pass.Sums) momentSums(job, pred, target, n, least, record);
-  else momentGradient(pred, target, grad, n, least, a, job.coefficient(group, 1), job.coefficient(group, 2));
+  else if (!isMoment(job.loss)) return elementwise(job, stored, pred, target, grad, n, least, a, record);
+  else if (pass == Pass.Gradient) {
+    const b = job.coefficient(group, 1);
+    momentGradient(job, stored, pred, target, grad, n, least, a, b, job.coefficient(group, 2));
+  } else momentSums(job, stored, pred, target, n, least, a, record);
+  return true;
 }
 
 /** A loss across the channels of a pixel, on all planes of a sample. */
@@ -104,8 +108,11 @@ function pixelTile(
   else sam(pred, predStride, target, targetStride, grad, gradStride, channels, n, least, needed, coef, record);
 }
 
-/** n pixels of unit plane (b, c) from pixel i on: a multiple of STEP, or fewer than STEP, which are then padded in scratch. */
-function part(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usize): void {
+/**
+ * n pixels of a unit plane from pixel i on: a multiple of STEP, or fewer than STEP, which are then padded in scratch. `stored`: its
+ * loops take integers as they lie. Returns whether these could.
+ */
+function part(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usize, stored: bool): bool {
   const pass = job.pass;
   const b = plane / job.planes;
   const c = plane % job.planes;
@@ -120,11 +127,8 @@ function part(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usize)
       loadTarget(job, b, c + k, i, n, scratch, scratch + 3 * room);
       storeGrad(job, b, c + k, i, n, scratch);
     }
-    return;
+    return true;
   }
-
-  // Integers that are compared as they lie.
-  const stored = job.integers && job.simpleRule && !isTail && storedPlanar(job.pred) && storedPlanar(job.target);
 
   let target = job.target.at(b, c, i);
   let targetStride = job.target.channelStride;
@@ -146,7 +150,7 @@ function part(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usize)
   }
 
   // Of integers that scale late, losses get the differences.
-  let least = job.tileMin;
+  let least = stored ? job.min : job.tileMin;
   if (job.integers && !stored && (pass == Pass.Sums || pass == Pass.Gradient)) {
     const to = scratch + room;
     for (let k: u32 = 0; k < channels; k++) {
@@ -186,7 +190,7 @@ function part(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usize)
       const at: usize = k;
       const group = (plane * channels + k) / job.planesPerGroup;
       const record = changetype<Record>(slot + k * RECORD);
-      planeTile(
+      const isDone = planeTile(
         job,
         stored,
         pred + at * predStride,
@@ -198,12 +202,14 @@ function part(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usize)
         group,
         record,
       );
+      if (!isDone) return false;
     }
   }
 
   if (grad && gradStaged) {
     for (let k: u32 = 0; k < channels; k++) storeGrad(job, b, c + k, i, n, grad + <usize>k * stride);
   }
+  return true;
 }
 
 function runUnit(job: Job, scratch: usize, unit: u32): void {
@@ -214,8 +220,14 @@ function runUnit(job: Job, scratch: usize, unit: u32): void {
   const whole = n & ~(STEP - 1);
   const slot = job.slots + (unit - job.firstUnit) * slotBytes;
   memory.fill(slot, 0, slotBytes);
-  if (whole > 0) part(job, scratch, plane, start, whole, slot);
-  if (whole < n) part(job, scratch, plane, start + whole, n - whole, slot);
+  if (whole > 0) {
+    const stored = job.simpleRule && storedPlanar(job.pred) && storedPlanar(job.target);
+    if (!part(job, scratch, plane, start, whole, slot, stored)) {
+      memory.fill(slot, 0, slotBytes);
+      part(job, scratch, plane, start, whole, slot, false);
+    }
+  }
+  if (whole < n) part(job, scratch, plane, start + whole, n - whole, slot, false);
 }
 
 /** Runs the passes of a job and of those after it, which share its arrays and tiles, over units [first, last). */

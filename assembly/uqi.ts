@@ -68,7 +68,8 @@ function columnSums(pred: usize, target: usize, n: i32, lo: v128, row: i32, scra
   const wait1 = scratch + WAIT1 * RECORD;
   const wait2 = scratch + (WAIT2 + (row & 1)) * RECORD;
   const wait4 = scratch + (WAIT4 + (row & 3)) * RECORD;
-  for (let i: usize = 0; i < <usize>n; i += 2) {
+  let i: usize = 0;
+  do {
     const stored = v128.load64_zero(target + (i << 2));
     const valid = f32x4.ge(stored, lo);
     const t = low(v128.and(stored, valid));
@@ -83,7 +84,8 @@ function columnSums(pred: usize, target: usize, n: i32, lo: v128, row: i32, scra
     v128.store(scratch + k, delayed(wait4 + k, delayed(wait2 + k, delayed(wait1 + k, s))));
     k += PITCH;
     v128.store(scratch + k, delayed(wait4 + k, delayed(wait2 + k, delayed(wait1 + k, f64x2.mul(d, d)))));
-  }
+    i += 2;
+  } while (i < <usize>n);
 }
 
 /** All ones in the bytes of the pixels, of sixteen, that count. */

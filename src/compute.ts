@@ -242,7 +242,7 @@ class Computation {
     // Asked by the kernels as they go: of float32 that is no stored number, or of numbers that are compared as they are stored.
     const asStored = late
       ? !(target.array instanceof Uint8Array || target.array instanceof Int16Array)
-      : plain && isFloat(target);
+      : (plain && isFloat(target)) || (widens(loss) && isUint16(call.pred) && isUint16(target));
     this.#setRule(late, asStored && !mask);
     exports.clearGroups(job);
     this.#targets = mask ? [call.target, mask] : [call.target];
@@ -510,9 +510,15 @@ class Computation {
 }
 
 const isFloat = ({ array }: Operand) => array instanceof Float32Array;
+const isUint16 = ({ array }: Operand) => array instanceof Uint16Array;
 
 /** Losses of the difference alone, which integers are scaled late for; see assembly/elementwise.ts. */
 const DIFFERENCES: readonly LossName[] = ["Mse", "Rmse", "Mae", "Huber", "Charbonnier", "Pinball"];
+
+/** Whether the loops of a loss take uint16 as they lie, and scale them before anything else. */
+function widens({ kind, kernel }: BaseLoss): boolean {
+  return (kind === "elementwise" || kind === "moments") && !DIFFERENCES.includes(kernel);
+}
 
 /** Scales that leave room for a difference in float32. */
 const LEAST_SCALE = 1e-30;

@@ -304,6 +304,54 @@ describe.each(kinds)("$name", (kind) => {
   });
 });
 
+describe("uint16 under a rule of a least number, which loops take as they lie", () => {
+  const kind = kinds.at(-1) as Kind;
+  // More than a tile, and a part of a step behind it.
+  const of: Shape = [1, 2, 131, 133];
+  const valid: ValidRule = { nodata: 0 };
+  const alike = { ...kind };
+  const apart = { ...kind, scale: 3e-5, offset: 0.01 };
+  // In the domain of float32's loops, out of it here and there, and beyond it throughout.
+  const ranges = [
+    { title: "reflectance", most: 6000, scale: 1e-4, offset: 0 },
+    { title: "strays", most: 65535, scale: 1e-4, offset: -0.1 },
+    { title: "digital numbers", most: 65535, scale: 1, offset: 0 },
+  ];
+  const cases = everyBase
+    .filter(({ name }) => name !== "crossEntropy")
+    .flatMap((base) => ranges.flatMap((range) => [alike, apart].map((other) => ({ base, range, other }))))
+    // Differences of one calibration are exact: those have a test of their own.
+    .filter(({ base, other }) => !(ofDifferences.has(base.name) && other === alike));
+
+  test.each(cases.map((each) => ({ ...each, title: titleOf(each.base), same: each.other === alike ? "one" : "two" })))(
+    "$title, $range.title, $same calibrations: the bits of the float32 that they stand for",
+    ({ base, range, other }) => {
+      const random = seeded(11);
+      const numbers = (holes: number) =>
+        Uint16Array.from({ length: sizeOf(of) }, () => (random() < holes ? 0 : 1 + random() * (range.most - 1)));
+      const [p, t] = [numbers(0), numbers(0.3)];
+      const predKind = { ...kind, scale: range.scale, offset: range.offset };
+      const targetKind = other === alike ? predKind : { ...other, scale: other.scale * (range.scale / kind.scale) };
+      const floats = widened(t, targetKind.scale, targetKind.offset).map((v, i) => (t[i] === 0 ? Number.NaN : v));
+      const want = criterionOf(base, { valid: {} }).valueAndGrad(
+        place(widened(p, predKind.scale, predKind.offset), of),
+        place(floats, of),
+      );
+      for (const memory of threeWays) {
+        const criterion = criterionOf(base, { valid });
+        const [pred, target] = [integers(predKind, p, of, memory), integers(targetKind, t, of, memory)];
+        const got = criterion.valueAndGrad(pred, target);
+        expect([
+          memory,
+          bitsError(bitsOf(got.value), bitsOf(want.value)),
+          bitsError(got.grad.data, want.grad.data),
+        ]).toEqual([memory, "", ""]);
+        expect(bitsError(bitsOf(criterion.forward(pred, target).value), bitsOf(want.value))).toBe("");
+      }
+    },
+  );
+});
+
 describe("scale and offset", () => {
   const floats = new Float32Array(4);
   const bytes = new Uint8Array(4);

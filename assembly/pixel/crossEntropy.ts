@@ -32,7 +32,7 @@ export function labelCount(job: Job, labels: usize, n: u32, classes: usize, reco
   const end = labels + n * 4;
   const beyond = f32x4.splat(<f32>classes);
   let count = i32x4.splat(0);
-  for (; labels < end; labels += 16) {
+  do {
     const label = v128.load(labels);
     const valid = f32x4.ge(label, f32x4.splat(0));
     count = i32x4.sub(count, valid);
@@ -42,7 +42,8 @@ export function labelCount(job: Job, labels: usize, n: u32, classes: usize, reco
       const lane = ctz(i32x4.bitmask(bad));
       job.badLabel = <f64>load<f32>(labels + lane * 4);
     }
-  }
+    labels += 16;
+  } while (labels < end);
   record.count += <f64>countLanes(count);
 }
 
@@ -63,7 +64,7 @@ function sum<T extends number>(
   const coef = v128.splat<T>(<T>coef0);
   const end = pred + n * 4;
   let total = f64x2.splat(0);
-  for (; pred < end; pred += step, labels += step) {
+  do {
     const label = read<T>(labels);
     const valid = v128.ge<T>(label, zero);
     let m = read<T>(pred);
@@ -75,40 +76,47 @@ function sum<T extends number>(
     }
     let s = zero;
     let seen = zero;
-    for (let k: usize = 0; k < classes; ) {
+    let k: usize = 0;
+    do {
+      const last = min(k + PART, classes);
       let part = zero;
-      for (const end = min(k + PART, classes); k < end; k++) {
+      do {
         const x = read<T>(pred + k * predStride);
         const first = v128.andnot(v128.eq<T>(x, m), seen);
         seen = v128.or(seen, first);
         part = v128.add<T>(part, v128.andnot(exp<T>(v128.sub<T>(x, m)), first));
-      }
+      } while (++k < last);
       s = v128.add<T>(s, part);
-    }
+    } while (k < classes);
     const loss = v128.and(valid, v128.add<T>(v128.sub<T>(m, own), log1p<T>(s)));
     total = f64x2.add(total, sizeof<T>() == 4 ? widen(loss) : loss);
 
     if (grad) {
       const scale = v128.div<T>(coef, v128.add<T>(one, s));
       let others = zero;
-      for (let k: usize = 0; k < classes; ) {
+      k = 0;
+      do {
+        const last = min(k + PART, classes);
         let part = zero;
-        for (const end = min(k + PART, classes); k < end; k++) {
+        do {
           const x = read<T>(pred + k * predStride);
           const g = v128.and(valid, v128.mul<T>(scale, exp<T>(v128.sub<T>(x, m))));
           part = v128.add<T>(part, v128.andnot(g, v128.eq<T>(label, v128.splat<T>(<T>k))));
           write<T>(grad + k * gradStride, g);
-        }
+        } while (++k < last);
         others = v128.add<T>(others, part);
-      }
+      } while (k < classes);
       others = v128.and(valid, v128.sub<T>(zero, others));
-      for (let k: usize = 0; k < classes; k++) {
+      k = 0;
+      do {
         const g = read<T>(grad + k * gradStride);
         write<T>(grad + k * gradStride, v128.bitselect(others, g, v128.eq<T>(label, v128.splat<T>(<T>k))));
-      }
+      } while (++k < classes);
       grad += step;
     }
-  }
+    pred += step;
+    labels += step;
+  } while (pred < end);
   return sumLanes(total);
 }
 

@@ -31,9 +31,9 @@ const HEAD: i64 = ~0x1fffffff;
 /** Which of four pixels count: those with at least `needed` valid channels. */
 function counted(target: usize, targetStride: usize, channels: usize, lo: v128, needed: i32): v128 {
   let valid = i32x4.splat(0);
-  for (let c: usize = 0; c < channels; c++) {
-    valid = i32x4.sub(valid, f32x4.ge(v128.load(target + c * targetStride), lo));
-  }
+  let c: usize = 0;
+  do valid = i32x4.sub(valid, f32x4.ge(v128.load(target + c * targetStride), lo));
+  while (++c < channels);
   return i32x4.ge_s(valid, i32x4.splat(needed));
 }
 
@@ -79,7 +79,8 @@ export function sam(
   const end = pred + n * 4;
   let total = none;
   let count = i32x4.splat(0);
-  for (; pred < end; pred += 16, target += 16) {
+  let c: usize;
+  do {
     const valid = counted(target, targetStride, channels, lo, needed);
     count = i32x4.sub(count, valid);
     if (!v128.any_true(valid)) {
@@ -87,19 +88,22 @@ export function sam(
         for (let c: usize = 0; c < channels; c++) v128.store(grad + c * gradStride, zero);
         grad += 16;
       }
+      pred += 16;
+      target += 16;
       continue;
     }
 
     // α in float32, and whether that will do.
     let pp = zero;
     let pt = zero;
-    for (let c: usize = 0; c < channels; c++) {
+    c = 0;
+    do {
       const stored = v128.load(target + c * targetStride);
       const here = v128.and(f32x4.ge(stored, lo), valid);
       const p = v128.and(here, v128.load(pred + c * predStride));
       pp = f32x4.add(pp, f32x4.mul(p, p));
       pt = f32x4.add(pt, f32x4.mul(p, v128.and(here, stored)));
-    }
+    } while (++c < channels);
     const ratio = f32x4.div(pt, pp);
     let alpha0 = low(ratio);
     let alpha1 = high(ratio);
@@ -117,7 +121,8 @@ export function sam(
       let pp1 = none;
       let pt0 = none;
       let pt1 = none;
-      for (let c: usize = 0; c < channels; c++) {
+      c = 0;
+      do {
         const stored = v128.load(target + c * targetStride);
         const here = v128.and(f32x4.ge(stored, lo), valid);
         const p = v128.and(here, v128.load(pred + c * predStride));
@@ -127,7 +132,7 @@ export function sam(
         pp1 = f64x2.add(pp1, f64x2.mul(high(p), high(p)));
         pt0 = f64x2.add(pt0, f64x2.mul(low(p), low(t)));
         pt1 = f64x2.add(pt1, f64x2.mul(high(p), high(t)));
-      }
+      } while (++c < channels);
       const head = i64x2.splat(HEAD);
       alpha0 = v128.and(v128.and(f64x2.div(pt0, pp0), head), f64x2.gt(pp0, none));
       alpha1 = v128.and(v128.and(f64x2.div(pt1, pp1), head), f64x2.gt(pp1, none));
@@ -140,7 +145,8 @@ export function sam(
     let rr1 = none;
     let rp0 = none;
     let rp1 = none;
-    for (let c: usize = 0; c < channels; c++) {
+    c = 0;
+    do {
       const stored = v128.load(target + c * targetStride);
       const here = v128.and(f32x4.ge(stored, lo), valid);
       const p = v128.and(here, v128.load(pred + c * predStride));
@@ -155,7 +161,7 @@ export function sam(
       rr1 = f64x2.add(rr1, f64x2.mul(r1, r1));
       rp0 = f64x2.add(rp0, f64x2.mul(r0, p0));
       rp1 = f64x2.add(rp1, f64x2.mul(r1, p1));
-    }
+    } while (++c < channels);
     const product0 = f64x2.mul(rr0, pp0);
     const product1 = f64x2.mul(rr1, pp1);
     let nn0 = f64x2.sub(product0, f64x2.mul(rp0, rp0));
@@ -188,17 +194,20 @@ export function sam(
       const scale1 = v128.and(f64x2.div(minus, f64x2.sqrt(nn1)), f64x2.gt(nn1, none));
       const along0 = f64x2.add(alpha0, v128.and(f64x2.div(rp0, pp0), f64x2.gt(pp0, none)));
       const along1 = f64x2.add(alpha1, v128.and(f64x2.div(rp1, pp1), f64x2.gt(pp1, none)));
-      for (let c: usize = 0; c < channels; c++) {
+      c = 0;
+      do {
         const stored = v128.load(target + c * targetStride);
         const here = v128.and(f32x4.ge(stored, lo), valid);
         const p = v128.load(pred + c * predStride);
         const g0 = f64x2.mul(scale0, f64x2.sub(low(stored), f64x2.mul(along0, low(p))));
         const g1 = f64x2.mul(scale1, f64x2.sub(high(stored), f64x2.mul(along1, high(p))));
         v128.store(grad + c * gradStride, v128.and(here, narrow(g0, g1)));
-      }
+      } while (++c < channels);
       grad += 16;
     }
-  }
+    pred += 16;
+    target += 16;
+  } while (pred < end);
   record.count += <f64>countLanes(count);
   record.add(0, sumLanes(total));
 }
