@@ -308,7 +308,7 @@ describe("uint16 under a rule of a least number, which loops take as they lie", 
   const kind = kinds.at(-1) as Kind;
   // More than a tile, and a part of a step behind it.
   const of: Shape = [1, 2, 131, 133];
-  const valid: ValidRule = { nodata: 0 };
+  const valid: ValidRule = { nodata: [0] };
   const alike = { ...kind };
   const apart = { ...kind, scale: 3e-5, offset: 0.01 };
   // In the domain of float32's loops, out of it here and there, and beyond it throughout.
