@@ -20,6 +20,21 @@ function splat<T extends number>(c: f64): v128 {
   return v128.splat<T>(<T>c);
 }
 
+/** The sign bits of float32: with masks of the engines' own, abs and neg take three instructions each. */
+function signs(): v128 {
+  return entry<f32>(memory.data<f32>([-0.0]), 0);
+}
+
+/** |x| of four float32. */
+export function size(x: v128): v128 {
+  return v128.andnot(x, signs());
+}
+
+/** −|x| of four float32. */
+export function minusSize(x: v128): v128 {
+  return v128.or(x, signs());
+}
+
 function addBits<T extends number>(a: v128, b: v128): v128 {
   return sizeof<T>() == 4 ? i32x4.add(a, b) : i64x2.add(a, b);
 }

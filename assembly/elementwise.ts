@@ -10,7 +10,7 @@
 //
 // Cost per four pixels beside ρ: two loads, one comparison, two selections and two additions; for uint16 two more, or six.
 
-import { log1pPlain } from "./approx";
+import { log1pPlain, size } from "./approx";
 import { Charbonnier } from "./elementwise/Charbonnier";
 import { Bce } from "./elementwise/Bce";
 import { BceWithLogits } from "./elementwise/BceWithLogits";
@@ -141,7 +141,7 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
   const coef = f32x4.splat(<f32>coef0);
   const lo = leastOf<S>(least);
   const step: usize = 4 * sizeof<S>();
-  const size = n;
+  const pixels = n;
   let count = i32x4.splat(0);
   let total = f64x2.splat(0);
   let totalParts = f64x2.splat(0);
@@ -186,10 +186,10 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
         product = joined(product, joined(j0, j1));
       }
       if (changetype<L>(0).valueCancels()) {
-        const parts0 = f32x4.add(v128.and(valid0, changetype<L>(0).valuePart(p0, t0, e0)), f32x4.abs(value0));
-        const parts1 = f32x4.add(v128.and(valid1, changetype<L>(0).valuePart(p1, t1, e1)), f32x4.abs(value1));
-        const parts2 = f32x4.add(v128.and(valid2, changetype<L>(0).valuePart(p2, t2, e2)), f32x4.abs(value2));
-        const parts3 = f32x4.add(v128.and(valid3, changetype<L>(0).valuePart(p3, t3, e3)), f32x4.abs(value3));
+        const parts0 = f32x4.add(v128.and(valid0, changetype<L>(0).valuePart(p0, t0, e0)), size(value0));
+        const parts1 = f32x4.add(v128.and(valid1, changetype<L>(0).valuePart(p1, t1, e1)), size(value1));
+        const parts2 = f32x4.add(v128.and(valid2, changetype<L>(0).valuePart(p2, t2, e2)), size(value2));
+        const parts3 = f32x4.add(v128.and(valid3, changetype<L>(0).valuePart(p3, t3, e3)), size(value3));
         parts = f32x4.add(parts, f32x4.add(f32x4.add(parts0, parts1), f32x4.add(parts2, parts3)));
       }
       if (!isVoid<G>()) {
@@ -203,13 +203,13 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
         v128.store(grad + 48, slope3);
         if (changetype<L>(0).slopeCancels()) {
           largestParts = f32x4.pmax(largestParts, v128.and(valid0, changetype<L>(0).slopePart(p0, t0, e0, a)));
-          largestSlope = f32x4.pmax(largestSlope, f32x4.abs(slope0));
+          largestSlope = f32x4.pmax(largestSlope, size(slope0));
           largestParts = f32x4.pmax(largestParts, v128.and(valid1, changetype<L>(0).slopePart(p1, t1, e1, a)));
-          largestSlope = f32x4.pmax(largestSlope, f32x4.abs(slope1));
+          largestSlope = f32x4.pmax(largestSlope, size(slope1));
           largestParts = f32x4.pmax(largestParts, v128.and(valid2, changetype<L>(0).slopePart(p2, t2, e2, a)));
-          largestSlope = f32x4.pmax(largestSlope, f32x4.abs(slope2));
+          largestSlope = f32x4.pmax(largestSlope, size(slope2));
           largestParts = f32x4.pmax(largestParts, v128.and(valid3, changetype<L>(0).slopePart(p3, t3, e3, a)));
-          largestSlope = f32x4.pmax(largestSlope, f32x4.abs(slope3));
+          largestSlope = f32x4.pmax(largestSlope, size(slope3));
         }
         grad += 64;
       }
@@ -245,8 +245,8 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
     if (largest < ENOUGH * maxLanes(largestParts) * Math.abs(coef0) || largest == Infinity) {
       if (!isFloat<S>()) return NaN;
       // The gradient alone: the value is the one that is given without it.
-      const bytes = size * 4;
-      sumWide<W>(pred - bytes, target - bytes, grad - bytes, size, least, job.a, 0, coef0);
+      const bytes = pixels * 4;
+      sumWide<W>(pred - bytes, target - bytes, grad - bytes, pixels, least, job.a, 0, coef0);
     }
   }
   return sum;

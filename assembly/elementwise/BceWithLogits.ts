@@ -1,4 +1,4 @@
-import { exp, expBelow, log1pUnit } from "../approx";
+import { exp, expBelow, log1pUnit, minusSize, size } from "../approx";
 import { Elementary } from "./Elementary";
 
 // ρ  = p·y + log(1 + e)       e = exp(−|p|),  y = (1 where p ≥ 0, 0 where p < 0) − t
@@ -50,7 +50,7 @@ export class BceWithLogits<T extends number> extends Elementary {
 
   @inline
   shared(p: v128): v128 {
-    return expBelow<f32>(f32x4.neg(f32x4.abs(p)));
+    return expBelow<f32>(minusSize(p));
   }
 
   @inline
@@ -71,7 +71,7 @@ export class BceWithLogits<T extends number> extends Elementary {
 
   @inline
   slopePart(p: v128, t: v128, e: v128, a: v128): v128 {
-    return f32x4.abs(distance<f32>(p, t));
+    return size(distance<f32>(p, t));
   }
 }
 

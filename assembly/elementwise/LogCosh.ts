@@ -1,4 +1,4 @@
-import { logCosh, nearLogCosh, nearTanh, tanh } from "../approx";
+import { logCosh, nearLogCosh, nearTanh, size, tanh } from "../approx";
 import { Elementary } from "./Elementary";
 
 // ρ  = log cosh d       d = p − t
@@ -49,7 +49,7 @@ export class LogCosh<T extends number> extends Elementary {
   @inline
   usual(p: v128, t: v128, e: v128, a: v128): v128 {
     const d = f32x4.sub(p, t);
-    const far = f32x4.ge(f32x4.abs(d), f32x4.splat(1));
+    const far = f32x4.ge(size(d), f32x4.splat(1));
     return v128.or(nearLogCosh<f32>(d), far);
   }
 

@@ -1,4 +1,4 @@
-import { exp, log, logPlain } from "../approx";
+import { exp, log, logPlain, size } from "../approx";
 import { Elementary } from "./Elementary";
 
 // ρ  = eᵖ − t·p       (pred is the logarithm of the rate)
@@ -131,12 +131,12 @@ export class PoissonNLL<T extends number> extends Elementary {
   @inline
   valuePart(p: v128, t: v128, e: v128): v128 {
     // |p|, and |t| for the rounding of p + ε, which a logarithm near 0 does not make smaller.
-    return f32x4.add(f32x4.abs(p), f32x4.abs(t));
+    return f32x4.add(size(p), size(t));
   }
 
   @inline
   slopePart(p: v128, t: v128, e: v128, a: v128): v128 {
-    return f32x4.abs(f32x4.mul(a, reciprocal(f32x4.add(p, a))));
+    return size(f32x4.mul(a, reciprocal(f32x4.add(p, a))));
   }
 }
 
