@@ -1,4 +1,4 @@
-// Sums and gradients of the elementwise losses over one tile: planar float32, a multiple of STEP pixels long.
+// Sums and gradients of the elementwise losses over one tile: planar float32, or uint16 as they lie, a multiple of STEP pixels long.
 //
 // One body serves every loss L, lane type T and purpose G: G = void sums ρ alone, G = bool also writes the gradient
 //

@@ -276,12 +276,11 @@ function enumsOf(exports: WebAssembly.Exports): Ids {
   return ids as unknown as Ids;
 }
 
-/** The module for a private memory, unpacked once. */
-let unpacked: Uint8Array<ArrayBuffer> | undefined;
+/** The kernels as they were built, unpacked once. */
+let bytes: Uint8Array<ArrayBuffer> | undefined;
 
 function compile(shared: boolean): WebAssembly.Module {
-  unpacked ??= unpack(kernelsText);
-  const bytes = unpacked.slice();
-  if (shared) bytes[memoryFlagOffset] = 3;
+  bytes ??= unpack(kernelsText);
+  bytes[memoryFlagOffset] = shared ? 3 : 1;
   return new WebAssembly.Module(bytes);
 }
