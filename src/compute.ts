@@ -147,24 +147,26 @@ function needed(requests: readonly Request[]): Request[] {
   return requests.filter(({ itself, counts }, i) => !itself && (!counts || (!counts.known && first(counts, i))));
 }
 
-/** Neighbours whose passes have the same tiles, together. */
+/** Neighbours whose passes go through the same tiles of the same arrays, together. */
 function batches(waiting: readonly Waiting[]): Waiting[][] {
   const all: Waiting[][] = [];
   for (const each of waiting) {
     const batch = all.at(-1);
-    if (batch?.every(({ request }) => sameTiles(request, each.request))) batch.push(each);
+    if (batch?.every(({ request }) => shareTiles(request, each.request))) batch.push(each);
     else all.push([each]);
   }
   return all;
 }
 
-function sameTiles(a: Request, b: Request): boolean {
+function shareTiles(a: Request, b: Request): boolean {
   const [one, other] = [a.geometry, b.geometry];
   return (
     !(a.itself || b.itself || one.rows || other.rows) &&
     one.channels === other.channels &&
     one.planes === other.planes &&
-    one.pixels === other.pixels
+    one.pixels === other.pixels &&
+    // Tiles are staged once for all: what both passes read has to be the same array. A custom loss has a copy of a broadcast mask.
+    a.operands.every(({ role, array }) => b.operands.every((own) => own.role !== role || own.array === array))
   );
 }
 
