@@ -80,11 +80,7 @@ export class Workspace {
 
   /** Lends workspaces to `use`. A loss that is called from within a custom loss gets others. */
   static use<T>(kernels: Kernels, use: (...workspaces: [Workspace, ...Workspace[]]) => T, count = 1): T {
-    let idle = Workspace.#idle.get(kernels);
-    if (!idle) {
-      idle = [];
-      Workspace.#idle.set(kernels, idle);
-    }
+    const idle = Workspace.#idleOf(kernels);
     const lent: Workspace[] = [];
     let lost = false;
     try {
@@ -96,6 +92,26 @@ export class Workspace {
     } finally {
       if (!lost) idle.push(...lent.reverse());
     }
+  }
+
+  /** The workspaces that no call has at the moment. They make room where memory would have to grow: nothing that stays splits it. */
+  static #idleOf(kernels: Kernels): Workspace[] {
+    let idle = Workspace.#idle.get(kernels);
+    if (!idle) {
+      const made: Workspace[] = [];
+      kernels.allocator.spare = () => {
+        for (const workspace of made.splice(0)) workspace.#free();
+      };
+      Workspace.#idle.set(kernels, made);
+      idle = made;
+    }
+    return idle;
+  }
+
+  #free(): void {
+    const { allocator } = this.kernels;
+    allocator.free(this.job);
+    for (const { address } of this.#areas.values()) allocator.free(address);
   }
 
   /** Address of the slots for units of `channels` planes: SLOTS of them, and those of one unit at least. */
