@@ -276,7 +276,6 @@ class Computation {
     else if (loss.kind === "window") yield* this.#window(reductionId);
     else if (gradient && !sumsFirst) {
       yield* this.#count();
-      this.#checkLabels();
       exports.weigh(job);
       exports.coefficients(job, reductionId);
       exports.clearRecords(job);
@@ -388,6 +387,8 @@ class Computation {
       yield this.#step("Count", this.#targets, { counts });
       // Another may have counted for both.
       if (!counts?.known) {
+        // Labels are checked as they are counted: counts that are known are those of right labels.
+        this.#checkLabels();
         if (counts) counts.known = this.#counts(geometry.groups);
         return;
       }

@@ -304,10 +304,16 @@ describe("class labels", () => {
     expect(() => others.forward(logits, image)).toThrow(/"target".*class labels.*an image/);
   });
 
-  test("that are no class are found as without preparing", () => {
+  test("that are no class are found by every call, as without preparing", () => {
     const labels = tensor(Int32Array.from(numbers).fill(classes + 2, 10, 11), [samples, height, width]);
     using prepared = prepareTarget(labels, { ignoreIndex });
-    expect(() => criterion.forward(logits, prepared)).toThrow(/"target".*got 7/);
+    const more = tensor(new Float32Array(plane * (classes + 3)), [samples, classes + 3, height, width]);
+    for (let round = 0; round < 3; round++) {
+      expect(() => criterion.forward(logits, prepared)).toThrow(/"target".*got 7/);
+      expect(() => criterion.valueAndGrad(logits, prepared)).toThrow(/"target".*got 7/);
+      // Labels that are classes of other logits, and counted with these.
+      expect(criterion.valueAndGrad(more, prepared).value).toBeGreaterThan(0);
+    }
   });
 });
 
