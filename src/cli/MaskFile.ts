@@ -34,7 +34,7 @@ export class MaskFile {
             `got ${raster.width}×${raster.height}`,
         );
       }
-      const [difference] = placed ? compareGeoreference(refine(raster, x, y), image) : [];
+      const [difference] = placed ? await compareGeoreference(refine(raster, x, y), image) : [];
       if (difference) throw new DataError(`${path} and ${image.path}: ${difference} (--ignore-georeference to go on)`);
       if (raster.bands.length !== 1) {
         throw new DataError(`${path}: expected a mask of one band, got ${raster.bands.length}`);

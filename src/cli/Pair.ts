@@ -110,7 +110,7 @@ export class Pair {
       opened.push(targetRaster);
       const pred = sideOf(predRaster, options.predBands, options.predSample);
       const target = sideOf(targetRaster, options.targetBands, options.targetSample);
-      checkFit(pred, target, options, labels);
+      await checkFit(pred, target, options, labels);
       let mask: MaskFile | undefined;
       if (options.mask !== undefined) {
         mask = await MaskFile.open(options.mask, countsBy(options), targetRaster, !options.ignoreGeoreference);
@@ -304,17 +304,17 @@ function sideOf(raster: Raster, words: readonly string[] | undefined, sample: nu
   return { raster, bands: chooseBands(raster, words), sample: sample === undefined ? undefined : sample - 1 };
 }
 
-function checkFit(
+async function checkFit(
   pred: Side,
   target: Side,
   { bands, ignoreGeoreference, scale, offset }: PairOptions,
   labels: boolean,
-): void {
+): Promise<void> {
   const [p, t] = [pred.raster, target.raster];
   const fail = (problem: string): never => {
     throw new DataError(`${p.path} and ${t.path}: ${problem}`);
   };
-  const [difference] = compareGeoreference(p, t);
+  const [difference] = await compareGeoreference(p, t);
   if (p.width !== t.width || p.height !== t.height) fail(difference as string);
   if (difference !== undefined && !ignoreGeoreference) fail(`${difference} (--ignore-georeference to go on)`);
   if (labels && target.bands.length !== 1) fail(`class labels are one band, got ${target.bands.length}`);

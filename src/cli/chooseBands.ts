@@ -1,4 +1,4 @@
-import type { Raster } from "../raster/index.ts";
+import type { Band, Raster } from "../raster/index.ts";
 import { DataError } from "./errors.ts";
 
 /**
@@ -16,7 +16,7 @@ export function chooseBands({ path, bands }: Raster, words: readonly string[] | 
     const from = Number(first);
     const to = Number(last);
     if (!(from >= 1 && from <= to && to <= bands.length)) {
-      const names = bands.map(({ name }) => name).join(", ");
+      const names = bands.map(nameOf).join(", ");
       throw new DataError(
         `${path}: expected bands among ${names}, or numbers from 1 to ${bands.length}, got "${word}"`,
       );
@@ -25,8 +25,11 @@ export function chooseBands({ path, bands }: Raster, words: readonly string[] | 
   });
 }
 
+/** A band that its file does not name goes by its number, from 1. */
+const nameOf = (band: Band | undefined, index: number) => band?.name ?? String(index + 1);
+
 /** Names that tell bands apart: the file's, with their number where a name comes twice. */
 export function nameBands({ bands }: Raster, chosen: readonly number[]): string[] {
-  const names = chosen.map((index) => bands[index]?.name ?? "");
+  const names = chosen.map((index) => nameOf(bands[index], index));
   return names.map((name, i) => (names.indexOf(name) === names.lastIndexOf(name) ? name : `${name} (${i + 1})`));
 }

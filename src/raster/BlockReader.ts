@@ -138,14 +138,16 @@ function checkWindow(
       `"window": expected whole pixels inside ${gridWidth}×${gridHeight}, got ${width}×${height} at (${x}, ${y})`,
     );
   }
-  for (const band of bands) {
-    if (!inside(band, 1, bandCount)) {
-      throw new RangeError(`"bands": expected indices from 0 to ${bandCount - 1}, got ${band}`);
-    }
-  }
+  checkBands(bands, bandCount);
   if (!inside(sample, 1, samples)) {
     throw new RangeError(`"sample": expected an index from 0 to ${samples - 1}, got ${sample}`);
   }
+}
+
+/** @throws RangeError for a band that none of `count` is */
+export function checkBands(bands: readonly number[], count: number): void {
+  const wrong = bands.find((band) => !(Number.isInteger(band) && band >= 0 && band < count));
+  if (wrong !== undefined) throw new RangeError(`"bands": expected indices from 0 to ${count - 1}, got ${wrong}`);
 }
 
 /** Every `step`th of the samples: a loop of its own, which engines compile to half the time. */

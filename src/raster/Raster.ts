@@ -1,31 +1,58 @@
 import type { Georeference } from "./georeference.ts";
 import type { SampleArray, SampleType } from "./samples.ts";
 
-/** A band: its name ("B1", "B2", … where the file gives none) and the number that marks its missing pixels. */
+/** What a file says of one of its bands. */
 export interface Band {
-  readonly name: string;
+  /** `null` where the file gives it none. */
+  readonly name: string | null;
+  /** The stored number that marks missing pixels. */
   readonly nodata: number | null;
-  /** What its file says that stored numbers are to be multiplied by, and then added; not applied. Absent: 1 and 0. */
+  /** The value of a pixel is `scale · stored + offset`. `readWindow` does not apply them. Absent: 1 and 0. */
   readonly scale?: number;
   readonly offset?: number;
+}
+
+/** An image of a file that holds several, as TIFFs of several pages do. */
+export interface Page {
+  readonly width: number;
+  readonly height: number;
+  /** Whether its bands are among `Raster.bands`. */
+  readonly isRead: boolean;
+}
+
+/** A file on disk that a raster is read from. */
+export interface SourceFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** Time of the last modification, in milliseconds since 1970. */
+  readonly modified: number;
 }
 
 /** A raster of any size on disk, read window by window. Made by `openRaster`. */
 export interface Raster {
   readonly path: string;
+  /** The raster's own file first, then what was found beside it: a mask. */
+  readonly files: readonly SourceFile[];
   readonly format: "GeoTIFF" | "NPY";
   readonly width: number;
   readonly height: number;
   /** Images in the file, all of one size: the batch of an NPY file, 1 otherwise. */
   readonly samples: number;
   readonly bands: readonly Band[];
+  /**
+   * One for most files. The bands of pages of one size follow each other in `bands`; of pages that differ in size, only the first
+   * is read.
+   */
+  readonly pages: readonly Page[];
+  /** The band that the file calls alpha: its index in `bands` if `alpha` is `"data"`, otherwise `null`. */
+  readonly alphaBand: number | null;
   /** The type of the stored numbers. Half floats count as `"f32"`, booleans and 1- to 7-bit integers as `"u8"`. */
   readonly type: SampleType;
   readonly georeference: Georeference | null;
   /** The file's own block in pixels. Windows of whole blocks, or of whole rows of blocks, decode nothing twice. */
   readonly tile: { readonly width: number; readonly height: number };
-  /** Where `readMask` takes validity from. */
-  readonly maskSource: "internal mask" | "alpha band" | null;
+  /** Where `readMask` takes validity from, in words: internal mask, .msk file, alpha band. */
+  readonly maskSource: string | null;
 
   /**
    * Samples as stored, planar: `bands.length × height × width`. Nodata is not applied.
@@ -45,7 +72,7 @@ export interface Raster {
     sample?: number,
   ): Promise<SampleArray>;
 
-  /** Validity of `height × width` pixels, 1 = valid, 0 = missing; `null` where the file has neither mask nor alpha band. */
+  /** Validity of `height × width` pixels, 1 = valid, 0 = missing; `null` where `maskSource` is. */
   readMask(x: number, y: number, width: number, height: number): Promise<Uint8Array | null>;
 
   close(): Promise<void>;
@@ -55,8 +82,10 @@ export interface Raster {
 export interface OpenOptions {
   /** Axis order of an NPY file of three or more dimensions. Default `"chw"`. */
   readonly layout?: "chw" | "hwc";
-  /** Whether an alpha band is validity (left out of `bands`) or a band like the others. Default `"mask"`. */
-  readonly alpha?: "mask" | "band";
+  /** Whether an alpha band is a mask (0: missing), left out of `bands`, or a band like the others. Default `"mask"`. */
+  readonly alpha?: "mask" | "data";
+  /** The page to read of a file that has several, from 0. Default: all, if they are of one size, otherwise the first. */
+  readonly page?: number;
   /** Memory for decoded blocks, in bytes. At least one block is kept. Default 32 MiB. */
   readonly cacheBytes?: number;
 }

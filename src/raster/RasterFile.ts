@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
+import type { Stats } from "node:fs";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import type { SourceFile } from "./Raster.ts";
 
 /** A raster that cannot be read or written. The message is one line: the file, then what is wrong with it. */
 export class RasterError extends Error {
@@ -34,11 +36,14 @@ function systemError(path: string, cause: unknown): RasterError {
 export class RasterFile {
   readonly path: string;
   readonly size: number;
+  /** Time of the last modification, in milliseconds since 1970. */
+  readonly modified: number;
   readonly #handle: FileHandle;
 
-  private constructor(path: string, size: number, handle: FileHandle) {
+  private constructor(path: string, { size, mtimeMs }: Stats, handle: FileHandle) {
     this.path = path;
     this.size = size;
+    this.modified = mtimeMs;
     this.#handle = handle;
   }
 
@@ -48,10 +53,15 @@ export class RasterFile {
       const status = await stat(path);
       if (status.isDirectory()) throw new RasterError(path, "is a directory");
       if (!status.isFile()) throw new RasterError(path, "is not a regular file");
-      return new RasterFile(path, status.size, await open(path, "r"));
+      return new RasterFile(path, status, await open(path, "r"));
     } catch (cause) {
       throw cause instanceof RasterError ? cause : systemError(path, cause);
     }
+  }
+
+  get source(): SourceFile {
+    const { path, size, modified } = this;
+    return { path, bytes: size, modified };
   }
 
   /** `length` bytes from `offset`, in a buffer of their own. */

@@ -150,9 +150,9 @@ function sameCrs(a: Georeference, b: Georeference): boolean {
  * pixel. What only one of the two states (a plain array has no coordinate system) is no difference.
  *
  * @example
- * compareGeoreference(pred, target); // ["CRS differs: EPSG:32632 and EPSG:32633"]
+ * await compareGeoreference(pred, target); // ["CRS differs: EPSG:32632 and EPSG:32633"]
  */
-export function compareGeoreference(a: Placed, b: Placed): string[] {
+export async function compareGeoreference(a: Placed, b: Placed): Promise<string[]> {
   const differences: string[] = [];
   const sameSize = a.width === b.width && a.height === b.height;
   if (!sameSize) differences.push(`size differs: ${a.width}×${a.height} and ${b.width}×${b.height} pixels`);

@@ -1,3 +1,4 @@
+import { withMaskFile } from "./geotiff/maskFile.ts";
 import { openGeoTiff } from "./geotiff/openGeoTiff.ts";
 import { magic as npyMagic } from "./npy/header.ts";
 import { openNpy } from "./npy/openNpy.ts";
@@ -33,18 +34,29 @@ export async function openRaster(path: string, options: OpenOptions = {}): Promi
   try {
     if (file.size === 0) throw file.error("is empty");
     const start = await file.read(0, Math.min(8, file.size));
-    if (isTiff(start)) return await openGeoTiff(file, options, cacheBytes);
-    if (npyMagic.every((byte, i) => start[i] === byte)) return await openNpy(file, options, cacheBytes);
-    throw file.error("is neither a GeoTIFF nor an NPY file");
+    return await withMaskFile(await openByKind(file, start, options, cacheBytes), cacheBytes);
   } catch (error) {
     await file.close();
     throw error;
   }
 }
 
-function checkOptions({ layout = "chw", alpha = "mask", cacheBytes = 0 }: OpenOptions): void {
+async function openByKind(
+  file: RasterFile,
+  start: Uint8Array,
+  options: OpenOptions,
+  cacheBytes: number,
+): Promise<Raster> {
+  if (isTiff(start)) return openGeoTiff(file, options, cacheBytes);
+  if (npyMagic.every((byte, i) => start[i] === byte)) return openNpy(file, options, cacheBytes);
+  throw file.error("is neither a GeoTIFF nor an NPY file");
+}
+
+function checkOptions({ layout = "chw", alpha = "mask", page = 0, cacheBytes = 0 }: OpenOptions): void {
   if (layout !== "chw" && layout !== "hwc") throw new RangeError(`"layout": expected "chw" or "hwc", got "${layout}"`);
-  if (alpha !== "mask" && alpha !== "band") throw new RangeError(`"alpha": expected "mask" or "band", got "${alpha}"`);
+  if (alpha !== "mask" && alpha !== "data") throw new RangeError(`"alpha": expected "mask" or "data", got "${alpha}"`);
+  if (!(Number.isInteger(page) && page >= 0))
+    throw new RangeError(`"page": expected a whole number from 0, got ${page}`);
   if (!(cacheBytes >= 0)) throw new RangeError(`"cacheBytes": expected a number from 0, got ${cacheBytes}`);
 }
 

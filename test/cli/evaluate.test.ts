@@ -181,7 +181,7 @@ describe("what is read", () => {
     const pooled = rmses(await evaluated("preds.npy", "targets.npy"));
     expect(valueError(pooled, [rmseOf(0) / Math.SQRT2, rmseOf(1) / Math.SQRT2])).toBe("");
     const perfect = await evaluated("preds.npy", "target.npy", "--pred-sample", "2");
-    expect(perfect.bands.B1).toMatchObject({ rmse: 0, psnr: "Infinity" });
+    expect(perfect.bands["1"]).toMatchObject({ rmse: 0, psnr: "Infinity" });
   });
 
   test("integers as they are, with the range of their type, or scaled beside floats", async () => {
@@ -189,7 +189,7 @@ describe("what is read", () => {
     await writeGeoTiff(file("stored.tif"), { width, height, bands: stored, nodata: -10000 });
     const same = await evaluated("stored.tif", "stored.tif");
     expect(same.dataRange).toBe(2 ** 16 - 1);
-    expect(same.bands.B1).toMatchObject({ rmse: 0, psnr: "Infinity", sam: 0 });
+    expect(same.bands["1"]).toMatchObject({ rmse: 0, psnr: "Infinity", sam: 0 });
     const scaled = await evaluated("pred.tif", "stored.tif", "--scale", "1e-4", "--offset", "0.5");
     expect(scaled.dataRange).toBe(1);
     const inUnits = stored.map((band) => Float32Array.from(band, (value) => value * 1e-4 + 0.5));

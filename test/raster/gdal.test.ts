@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
@@ -166,14 +166,16 @@ describe.skipIf(!present)("what GDAL writes", () => {
     }
   });
 
-  test("a COG with overviews, an internal mask and an alpha band", async () => {
+  test("a COG with overviews, an internal mask, one beside it and an alpha band", async () => {
     const cog = await translate("u16.tif", "cog.tif", ["-of", "COG", ...creation({ COMPRESS: "LZW", BLOCKSIZE: 128 })]);
     expect(differing(await readAll(cog), await readByGdal("cog.tif", "u16"))).toBe(0);
 
     const masking = ["--config", "GDAL_TIFF_INTERNAL_MASK", "YES", "-b", "1", "-mask", "2"];
+    const beside = ["--config", "GDAL_TIFF_INTERNAL_MASK", "NO", "-b", "1", "-mask", "2"];
     const alpha = ["-b", "1", "-b", "2", "-colorinterp_2", "alpha"];
     for (const [options, source] of [
       [masking, "internal mask"],
+      [beside, ".msk file"],
       [alpha, "alpha band"],
     ] as const) {
       const raster = await openRaster(await translate("u8.tif", "mask.tif", options));
@@ -183,6 +185,7 @@ describe.skipIf(!present)("what GDAL writes", () => {
       expect(differing(ours, gdals)).toBe(0);
       expect(ours.includes(0) && ours.includes(1)).toBe(true);
       await raster.close();
+      rmSync(file("mask.tif.msk"), { force: true });
     }
   });
 

@@ -81,29 +81,31 @@ describe("compareGeoreference", () => {
     georeference: epsgGeoreference(change.code ?? 32632, "projected", change.transform ?? transform),
   });
 
-  test("says nothing of equals, of rounding, or of what only one of them states", () => {
-    expect(compareGeoreference(placed({}), placed({}))).toEqual([]);
+  test("says nothing of equals, of rounding, or of what only one of them states", async () => {
+    expect(await compareGeoreference(placed({}), placed({}))).toEqual([]);
     expect(
-      compareGeoreference(placed({}), placed({ transform: [600000.001, 10, 0, 5100000, 0, -10.0000001] })),
+      await compareGeoreference(placed({}), placed({ transform: [600000.001, 10, 0, 5100000, 0, -10.0000001] })),
     ).toEqual([]);
-    expect(compareGeoreference(placed({}), { width: 1000, height: 500, georeference: null })).toEqual([]);
+    expect(await compareGeoreference(placed({}), { width: 1000, height: 500, georeference: null })).toEqual([]);
   });
 
-  test("says in what they differ", () => {
-    expect(compareGeoreference(placed({}), placed({ width: 999 }))).toEqual([
+  test("says in what they differ", async () => {
+    expect(await compareGeoreference(placed({}), placed({ width: 999 }))).toEqual([
       "size differs: 1000×500 and 999×500 pixels",
     ]);
-    expect(compareGeoreference(placed({}), placed({ code: 32633 }))).toEqual([
+    expect(await compareGeoreference(placed({}), placed({ code: 32633 }))).toEqual([
       "CRS differs: EPSG:32632 and EPSG:32633",
     ]);
-    const half = compareGeoreference(placed({}), placed({ transform: [600005, 10, 0, 5100000, 0, -10] }));
+    const half = await compareGeoreference(placed({}), placed({ transform: [600005, 10, 0, 5100000, 0, -10] }));
     expect(half).toHaveLength(1);
     expect(half[0]).toMatch(/^geotransform differs by 0.5 pixels: \[600000, 10, 0/);
     // The same origin, pixels a little larger: off by one at the far side.
-    expect(compareGeoreference(placed({}), placed({ transform: [600000, 10.01, 0, 5100000, 0, -10] }))).toHaveLength(1);
+    expect(
+      await compareGeoreference(placed({}), placed({ transform: [600000, 10.01, 0, 5100000, 0, -10] })),
+    ).toHaveLength(1);
   });
 
-  test("coordinate systems without a code are compared by their numbers", () => {
+  test("coordinate systems without a code are compared by their numbers", async () => {
     const own = (meridian: number, citation: string) => ({
       width: 1,
       height: 1,
@@ -113,7 +115,7 @@ describe("compareGeoreference", () => {
         keys: { directory: [1, 1, 0, 2, 3072, 0, 1, 32767, 3080, 34736, 1, 0], doubles: [meridian], ascii: citation },
       },
     });
-    expect(compareGeoreference(own(9, "a grid"), own(9, "A Grid"))).toEqual([]);
-    expect(compareGeoreference(own(9, "a grid"), own(15, "a grid"))).toEqual(["CRS differs: a grid and a grid"]);
+    expect(await compareGeoreference(own(9, "a grid"), own(9, "A Grid"))).toEqual([]);
+    expect(await compareGeoreference(own(9, "a grid"), own(15, "a grid"))).toEqual(["CRS differs: a grid and a grid"]);
   });
 });

@@ -1,6 +1,6 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, statSync, writeFileSync } from "node:fs";
 import { deflateSync } from "node:zlib";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { openRaster, RasterError } from "../../src/raster/index.ts";
 import { type SampleType, sampleArrays, sampleTypes } from "../../src/raster/samples.ts";
 import { temporaryFolder } from "./folder.ts";
@@ -297,9 +297,10 @@ describe("validity", () => {
     await expect(raster.readWindow(0, 0, 2, 1, [1])).rejects.toThrow(RangeError);
     await raster.close();
 
-    const asBand = await openRaster(raster.path, { alpha: "band" });
+    const asBand = await openRaster(raster.path, { alpha: "data" });
     expect(Array.from(await asBand.readWindow(0, 0, 2, 1))).toEqual([10, 20, 0, 128]);
     expect(await asBand.readMask(0, 0, 2, 1)).toBeNull();
+    expect(asBand.alphaBand).toBe(1);
     await asBand.close();
 
     const metadata =
@@ -307,6 +308,40 @@ describe("validity", () => {
     const infrared = await open([{ tags: { ...tags, 42112: metadata }, blocks }]);
     expect([infrared.bands.length, infrared.maskSource]).toEqual([2, null]);
     await infrared.close();
+  });
+
+  test("an alpha band of signed integers or floats is a mask too; NaN is missing", async () => {
+    for (const [kind, format, alphas] of [
+      ["i16", 2, [-1, 0, 7]],
+      ["f32", 3, [0.5, 0, Number.NaN]],
+    ] as const) {
+      const bits = Number(kind.slice(1));
+      const tags = { 256: 3, 257: 1, 258: [bits, bits], 277: 2, 339: [format, format], 338: 2 };
+      const raster = await open([
+        {
+          tags,
+          blocks: [
+            sampleBytes(
+              alphas.flatMap((alpha, i) => [i + 1, alpha]),
+              kind,
+            ),
+          ],
+        },
+      ]);
+      expect(Array.from(await raster.readWindow(0, 0, 3, 1))).toEqual([1, 2, 3]);
+      expect(Array.from((await raster.readMask(0, 0, 3, 1)) ?? [])).toEqual([1, 0, kind === "f32" ? 0 : 1]);
+      await raster.close();
+    }
+  });
+
+  test("an internal mask and an alpha band: both must allow a pixel", async () => {
+    const raster = await open([
+      { tags: { 256: 3, 257: 1, 258: [8, 8], 277: 2, 338: 2 }, blocks: [Uint8Array.of(1, 0, 2, 255, 3, 255)] },
+      { tags: { 254: 4, 256: 3, 257: 1, 258: 8 }, blocks: [Uint8Array.of(255, 255, 0)] },
+    ]);
+    expect(raster.maskSource).toBe("internal mask and alpha band");
+    expect(Array.from((await raster.readMask(0, 0, 3, 1)) ?? [])).toEqual([0, 1, 0]);
+    await raster.close();
   });
 
   test("blocks that a sparse file leaves out hold nodata", async () => {
@@ -340,7 +375,7 @@ test("band names come from GDAL's metadata, the others are counted", async () =>
     '<GDALMetadata>\n  <Item name="DESCRIPTION" sample="1" role="description">NIR &amp;lt;8&#228;&amp;gt; &amp;amp; &#99999999;</Item>\n</GDALMetadata>';
   const tags = { 256: 1, 257: 1, 258: [8, 8], 277: 2, 42112: metadata };
   const raster = await open([{ tags, blocks: [Uint8Array.of(1, 2)] }]);
-  expect(raster.bands.map(({ name }) => name)).toEqual(["B1", "NIR <8ä> & &#99999999;"]);
+  expect(raster.bands.map(({ name }) => name)).toEqual([null, "NIR <8ä> & &#99999999;"]);
   await raster.close();
 });
 
@@ -388,4 +423,108 @@ test("windows that the raster does not have are errors that say so", async () =>
   await expect(raster.readWindow(0, 0, 1, 1, [0], 1)).rejects.toThrow(/"sample"/);
   expect(Array.from(await raster.readWindow(0, 0, 2, 2))).toEqual([1, 2, 3, 4]);
   await raster.close();
+});
+
+describe("pages", () => {
+  const page = (first: number, tags: TiffTags = {}): TiffImage => ({
+    tags: { 256: 2, 257: 1, 258: 8, ...tags },
+    blocks: [Uint8Array.of(first, first + 1)],
+  });
+
+  test("of one size are bands, one page after the other; one of them can be chosen", async () => {
+    const names = '<GDALMetadata><Item name="DESCRIPTION" sample="0" role="description">May</Item></GDALMetadata>';
+    const two = { ...page(20, { 277: 2, 258: [8, 8] }), blocks: [Uint8Array.of(20, 30, 21, 31)] };
+    const raster = await open([page(10), two, page(40, { 42112: names, 42113: "7" })]);
+    expect(raster.bands).toEqual([
+      { name: null, nodata: null },
+      { name: null, nodata: null },
+      { name: null, nodata: null },
+      { name: "May", nodata: 7 },
+    ]);
+    expect(raster.pages.map(({ isRead }) => isRead)).toEqual([true, true, true]);
+    expect(Array.from(await raster.readWindow(0, 0, 2, 1))).toEqual([10, 11, 20, 21, 30, 31, 40, 41]);
+    expect(Array.from(await raster.readWindow(1, 0, 1, 1, [3, 0, 2]))).toEqual([41, 11, 31]);
+    await expect(raster.readWindow(0, 0, 1, 1, [4])).rejects.toThrow(RangeError);
+    await raster.close();
+
+    const second = await openRaster(raster.path, { page: 1 });
+    expect(Array.from(await second.readWindow(0, 0, 2, 1))).toEqual([20, 21, 30, 31]);
+    expect(second.pages.map(({ isRead }) => isRead)).toEqual([false, true, false]);
+    await second.close();
+    await expect(openRaster(raster.path, { page: 3 })).rejects.toThrow(/expected a page from 1 to 3, got 4/);
+  });
+
+  test("of other sizes are told of and left out; overviews and masks are no pages", async () => {
+    const raster = await open([
+      page(10),
+      page(1, { 254: 1 }),
+      { tags: { 254: 4, 256: 2, 257: 1, 258: 8 }, blocks: [Uint8Array.of(255, 0)] },
+      { tags: { 256: 1, 257: 1, 258: 8 }, blocks: [Uint8Array.of(99)] },
+    ]);
+    expect(raster.pages).toEqual([
+      { width: 2, height: 1, isRead: true },
+      { width: 1, height: 1, isRead: false },
+    ]);
+    expect(Array.from((await raster.readMask(0, 0, 2, 1)) ?? [])).toEqual([1, 0]);
+    expect(raster.bands).toHaveLength(1);
+    await raster.close();
+  });
+
+  test("of different types, or with masks of their own, are refused together", async () => {
+    const wide = { tags: { 256: 2, 257: 1, 258: 16 }, blocks: [new Uint8Array(4)] };
+    await expect(open([page(1), wide])).rejects.toThrow(/page 1 holds u8, page 2 u16: --page takes one/);
+    const mask = { tags: { 254: 4, 256: 2, 257: 1, 258: 8 }, blocks: [Uint8Array.of(255, 0)] };
+    await expect(open([page(1), page(2), mask])).rejects.toThrow(/page 2 of 2 has a mask of its own: --page/);
+  });
+});
+
+test("65535 bands are refused before anything is made for each of them", async () => {
+  const tags = { 256: 1, 257: 1, 277: 65535, 258: Array(65535).fill(8) };
+  await expect(open([{ tags, blocks: [new Uint8Array(65535)] }])).rejects.toThrow(/65535 bands.*up to 4096/);
+});
+
+test("a raster says which file it comes from, how large it is and when it was changed", async () => {
+  const raster = await open([{ tags: { 256: 1, 257: 1, 258: 8 }, blocks: [Uint8Array.of(1)] }]);
+  const { size, mtimeMs } = statSync(raster.path);
+  expect(raster.files).toEqual([{ path: raster.path, bytes: size, modified: mtimeMs }]);
+  await raster.close();
+});
+
+describe("a .msk file beside the raster", () => {
+  const image = { tags: { 256: 3, 257: 1, 258: [8, 8], 277: 2 }, blocks: [Uint8Array.of(1, 2, 3, 4, 5, 6)] };
+  const mask = (tags: TiffTags, values = [255, 0, 1]) => {
+    const flags = '<GDALMetadata><Item name="INTERNAL_MASK_FLAGS_1">2</Item></GDALMetadata>';
+    const kept = { 256: 3, 257: 1, 258: 8, 42112: flags, ...tags };
+    writeFileSync(file("image.tif.msk"), tiffBytes([{ tags: kept, blocks: [Uint8Array.from(values)] }]));
+  };
+  afterEach(() => rmSync(file("image.tif.msk"), { force: true }));
+
+  test("is its mask, and one of its files", async () => {
+    mask({});
+    const raster = await open([image]);
+    expect(raster.maskSource).toBe(".msk file");
+    expect(raster.files.map(({ path }) => path)).toEqual([file("image.tif"), file("image.tif.msk")]);
+    expect(Array.from((await raster.readMask(0, 0, 3, 1)) ?? [])).toEqual([1, 0, 1]);
+    expect(Array.from((await raster.readMask(1, 0, 2, 1)) ?? [])).toEqual([0, 1]);
+    await raster.close();
+  });
+
+  test("is left alone where there is an internal mask, or where it does not say that it is a mask", async () => {
+    mask({});
+    const internal = { tags: { 254: 4, 256: 3, 257: 1, 258: 8 }, blocks: [Uint8Array.of(0, 255, 255)] };
+    const both = await open([image, internal]);
+    expect([both.maskSource, both.files.length]).toEqual(["internal mask", 1]);
+    await both.close();
+    mask({ 42112: "" });
+    const plain = await open([image]);
+    expect([plain.maskSource, await plain.readMask(0, 0, 3, 1)]).toEqual([null, null]);
+    await plain.close();
+  });
+
+  test("that does not fit is an error", async () => {
+    mask({ 256: 2 });
+    await expect(open([image])).rejects.toThrow(/image\.tif\.msk: has 2×1 pixels, its image 3×1/);
+    mask({ 42112: '<GDALMetadata><Item name="INTERNAL_MASK_FLAGS_1">0</Item></GDALMetadata>' });
+    await expect(open([image])).rejects.toThrow(/image\.tif\.msk: a mask per band is not supported/);
+  });
 });

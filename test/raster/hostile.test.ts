@@ -217,6 +217,6 @@ test("options that are none", async () => {
   await expect(openRaster(file("x.tif"), { layout: "NHWC" as "hwc" })).rejects.toThrow(
     /"layout": expected "chw" or "hwc"/,
   );
-  await expect(openRaster(file("x.tif"), { alpha: "yes" as "band" })).rejects.toThrow(/"alpha"/);
+  await expect(openRaster(file("x.tif"), { alpha: "yes" as "data" })).rejects.toThrow(/"alpha"/);
   await expect(openRaster(file("x.tif"), { cacheBytes: Number.NaN })).rejects.toThrow(/"cacheBytes"/);
 });

@@ -30,11 +30,14 @@ export async function openNpy(file: RasterFile, options: OpenOptions, cacheBytes
   const all = Array.from({ length: grid.bandCount }, (_, band) => band);
   return {
     path: file.path,
+    files: [file.source],
     format: "NPY",
     width: grid.width,
     height: grid.height,
     samples: grid.samples,
-    bands: all.map((band): Band => ({ name: `B${band + 1}`, nodata: null })),
+    bands: all.map((): Band => ({ name: null, nodata: null })),
+    pages: [{ width: grid.width, height: grid.height, isRead: true }],
+    alphaBand: null,
     type: header.type,
     georeference: null,
     tile: grid.block,
