@@ -95,7 +95,7 @@ test("groups are named by image and band", async () => {
 
 test("a group without a valid pixel is a dash in the table and weighs nothing", async () => {
   const { stdout } = await run(["loss", "pred.npy", "target.npy"], file(""));
-  expect(stdout).toMatch(/\n +2 {2}B3 +– +0 +0 +143\n/);
+  expect(stdout).toMatch(/\n +2 {2}3 +– +0 +0 +143\n/);
 });
 
 test("cross entropy: logits against one band of labels, its nodata tag left out", async () => {
