@@ -145,7 +145,8 @@ function addAngles(
   const angles = changetype<Record>(scratch);
   memory.fill(scratch, 0, RECORD);
   const whole = n & ~3;
-  if (whole > 0) sam(pred, predStride, target, targetStride, 0, 0, channels, whole, job.tileMin, channels, 0, angles);
+  if (whole > 0)
+    sam<void>(pred, predStride, target, targetStride, 0, 0, channels, whole, job.tileMin, channels, 0, 0, angles);
   if (whole < n) {
     const preds = scratch + RECORD;
     const targets = preds + channels * 16;
@@ -155,7 +156,7 @@ function addAngles(
       memory.copy(preds + c * 16, pred + c * predStride + whole * 4, (n - whole) * 4);
       memory.copy(targets + c * 16, target + c * targetStride + whole * 4, (n - whole) * 4);
     }
-    sam(preds, 16, targets, 16, 0, 0, channels, 4, job.tileMin, channels, 0, angles);
+    sam<void>(preds, 16, targets, 16, 0, 0, channels, 4, job.tileMin, channels, 0, 0, angles);
   }
   record.add(Sum.Angle, angles.sum(0));
   record.add(Sum.Spectra, angles.count);

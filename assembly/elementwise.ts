@@ -4,11 +4,11 @@
 //
 //     grad ← coef · ρ′(p, t) at valid pixels, + 0 elsewhere
 //
-// S is how pixels are stored. Of images whose uint16 mean the same (S = u16) a loss of the difference alone is asked for
-// ρ(d, 0), d = scale · (P − T): the difference of stored numbers is exact, so small differences of large ones keep their digits.
-// Uint16 that take more than the fast way are for the caller to stage.
+// S is how pixels are stored. Of digital numbers of one calibration a loss of the difference alone is asked for ρ(d, 0),
+// d = scale · (P − T): the difference of the numbers is exact, so small differences of large ones keep their digits. It takes uint16 as
+// they lie (S = u16), others as differences that have been staged. Other losses compute from digital numbers in float64.
 //
-// Cost per four pixels beside ρ: two loads, one comparison, two selections and two additions; for uint16 two more, or six.
+// Cost per four pixels beside ρ: two loads, one comparison, two selections and two additions; for uint16 two more.
 
 import { log1pPlain, size } from "./approx";
 import { Charbonnier } from "./elementwise/Charbonnier";
@@ -22,7 +22,7 @@ import { Mae } from "./elementwise/Mae";
 import { Mse } from "./elementwise/Mse";
 import { Pinball } from "./elementwise/Pinball";
 import { PoissonNLL, PoissonNLLLog } from "./elementwise/PoissonNLL";
-import { Job, Loss, Record } from "./job";
+import { Job, Loss, Reading, Record } from "./job";
 import {
   BLOCK,
   comfortable,
@@ -38,7 +38,7 @@ import {
   trusted,
   widen,
 } from "./lanes";
-import { atLeast, difference, leastOf, stored4, values } from "./stored";
+import { atLeast, countTile, difference, leastOf, stored4 } from "./stored";
 
 /** ρ of four pixels in float32 lanes, 0 where invalid; their gradient is stored where G asks for it. `t` as it is stored. */
 function term<L extends Elementwise, S extends number, G>(
@@ -123,9 +123,9 @@ function joined(x: v128, y: v128): v128 {
 /**
  * The fast way of losses of elementary functions: the usual terms, blocks where they are NaN again by `sumCareful`. Adds the
  * count to `record`; returns Σρ, NaN where what is left of a difference has too few digits. The gradient, where it is that which
- * has too few, is written again by W, the loss in float64. Of uint16 nothing is done again: NaN instead.
+ * has too few, is written again by W, the loss in float64.
  */
-function sumElementary<L extends Elementary, W extends Elementwise, S extends number, G>(
+function sumElementary<L extends Elementary, W extends Elementwise, G>(
   job: Job,
   pred: usize,
   target: usize,
@@ -135,12 +135,9 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
   coef0: f64,
   record: Record,
 ): f64 {
-  const preds = job.pred;
-  const targets = job.target;
   const a = f32x4.splat(<f32>job.a);
   const coef = f32x4.splat(<f32>coef0);
-  const lo = leastOf<S>(least);
-  const step: usize = 4 * sizeof<S>();
+  const lo = f32x4.splat(least);
   const pixels = n;
   let count = i32x4.splat(0);
   let total = f64x2.splat(0);
@@ -150,27 +147,23 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
   while (n > 0) {
     const block = min(n, BLOCK);
     n -= block;
-    const end = pred + block * sizeof<S>();
+    const end = pred + block * 4;
     let sum = f32x4.splat(0);
     let product = f32x4.splat(0);
     let parts = f32x4.splat(0);
     do {
-      const p0 = values<S>(stored4<S>(pred), preds);
-      const p1 = values<S>(stored4<S>(pred + step), preds);
-      const p2 = values<S>(stored4<S>(pred + 2 * step), preds);
-      const p3 = values<S>(stored4<S>(pred + 3 * step), preds);
-      const stored0 = stored4<S>(target);
-      const stored1 = stored4<S>(target + step);
-      const stored2 = stored4<S>(target + 2 * step);
-      const stored3 = stored4<S>(target + 3 * step);
-      const valid0 = atLeast<S>(stored0, lo);
-      const valid1 = atLeast<S>(stored1, lo);
-      const valid2 = atLeast<S>(stored2, lo);
-      const valid3 = atLeast<S>(stored3, lo);
-      const t0 = values<S>(stored0, targets);
-      const t1 = values<S>(stored1, targets);
-      const t2 = values<S>(stored2, targets);
-      const t3 = values<S>(stored3, targets);
+      const p0 = v128.load(pred);
+      const p1 = v128.load(pred, 16);
+      const p2 = v128.load(pred, 32);
+      const p3 = v128.load(pred, 48);
+      const t0 = v128.load(target);
+      const t1 = v128.load(target, 16);
+      const t2 = v128.load(target, 32);
+      const t3 = v128.load(target, 48);
+      const valid0 = f32x4.ge(t0, lo);
+      const valid1 = f32x4.ge(t1, lo);
+      const valid2 = f32x4.ge(t2, lo);
+      const valid3 = f32x4.ge(t3, lo);
       const e0 = changetype<L>(0).shared(p0);
       const e1 = changetype<L>(0).shared(p1);
       const e2 = changetype<L>(0).shared(p2);
@@ -214,8 +207,8 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
         grad += 64;
       }
       count = i32x4.sub(count, i32x4.add(i32x4.add(valid0, valid1), i32x4.add(valid2, valid3)));
-      pred += 4 * step;
-      target += 4 * step;
+      pred += 64;
+      target += 64;
     } while (pred < end);
     if (changetype<L>(0).logarithmic()) {
       const logarithm = log1pPlain<f32>(product);
@@ -223,10 +216,6 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
       parts = f32x4.add(parts, logarithm);
     }
     if (changetype<L>(0).partial() && v128.any_true(f32x4.ne(sum, sum))) {
-      if (!isFloat<S>()) {
-        total = f64x2.splat(NaN);
-        break;
-      }
       const bytes = block * 4;
       sum = sumCareful<L, G>(pred - bytes, target - bytes, grad - bytes, block, lo, a, coef);
     }
@@ -243,10 +232,9 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
   if (changetype<L>(0).slopeCancels() && !isVoid<G>()) {
     const largest = maxLanes(largestSlope);
     if (largest < ENOUGH * maxLanes(largestParts) * Math.abs(coef0) || largest == Infinity) {
-      if (!isFloat<S>()) return NaN;
       // The gradient alone: the value is the one that is given without it.
       const bytes = pixels * 4;
-      sumWide<W>(pred - bytes, target - bytes, grad - bytes, pixels, least, job.a, 0, coef0);
+      sumWide<W, void>(job, pred - bytes, target - bytes, grad - bytes, pixels, least, coef0);
     }
   }
   return sum;
@@ -270,19 +258,23 @@ function sumCareful<L extends Elementary, G>(
   return sum;
 }
 
-/** The wide way: the same in float64 lanes, for tiles whose terms float32 cannot hold. `grad` 0: the sum alone. */
-function sumWide<L extends Elementwise>(
+/**
+ * Σρ of a tile in float64 lanes, its gradient unless `grad` is 0: the way of tiles that float32 cannot hold, and of digital numbers
+ * (D = bool), which stand for unit · (v + zero).
+ */
+function sumWide<L extends Elementwise, D>(
+  job: Job,
   pred: usize,
   target: usize,
   grad: usize,
   n: u32,
   least: f32,
-  a0: f64,
-  b0: f64,
   coef0: f64,
 ): f64 {
-  const a = f64x2.splat(a0);
-  const b = f64x2.splat(b0);
+  const unit = f64x2.splat(job.unit);
+  const zero = f64x2.splat(job.zero);
+  const a = f64x2.splat(job.a);
+  const b = f64x2.splat(job.b);
   const coef = f64x2.splat(coef0);
   const lo = f32x4.splat(least);
   const end = pred + n * 4;
@@ -291,11 +283,21 @@ function sumWide<L extends Elementwise>(
     const p = v128.load(pred);
     const t = v128.load(target);
     const valid = f32x4.ge(t, lo);
-    total = f64x2.add(total, v128.and(lowMask(valid), changetype<L>(0).value(low(p), low(t), a, b)));
-    total = f64x2.add(total, v128.and(highMask(valid), changetype<L>(0).value(high(p), high(t), a, b)));
+    let p0 = low(p);
+    let p1 = high(p);
+    let t0 = low(t);
+    let t1 = high(t);
+    if (!isVoid<D>()) {
+      p0 = f64x2.mul(f64x2.add(p0, zero), unit);
+      p1 = f64x2.mul(f64x2.add(p1, zero), unit);
+      t0 = f64x2.mul(f64x2.add(t0, zero), unit);
+      t1 = f64x2.mul(f64x2.add(t1, zero), unit);
+    }
+    total = f64x2.add(total, v128.and(lowMask(valid), changetype<L>(0).value(p0, t0, a, b)));
+    total = f64x2.add(total, v128.and(highMask(valid), changetype<L>(0).value(p1, t1, a, b)));
     if (grad) {
-      const first = f64x2.mul(coef, changetype<L>(0).slope(low(p), low(t), a, b));
-      const last = f64x2.mul(coef, changetype<L>(0).slope(high(p), high(t), a, b));
+      const first = f64x2.mul(coef, changetype<L>(0).slope(p0, t0, a, b));
+      const last = f64x2.mul(coef, changetype<L>(0).slope(p1, t1, a, b));
       v128.store(grad, v128.and(valid, narrow(first, last)));
       grad += 16;
     }
@@ -314,7 +316,7 @@ function sumAs<F extends Elementwise, S extends number>(
   coef: f64,
   record: Record,
 ): f64 {
-  const scale = job.pred.scale;
+  const scale = <f32>job.unit;
   return grad
     ? sumFast<F, S, bool>(pred, target, grad, n, least, scale, job.a, job.b, coef, record)
     : sumFast<F, S, void>(pred, target, grad, n, least, scale, job.a, job.b, coef, record);
@@ -326,7 +328,7 @@ function sumAs<F extends Elementwise, S extends number>(
  */
 function add<F extends Elementwise, W extends Elementwise>(
   job: Job,
-  stored: bool,
+  reading: Reading,
   pred: usize,
   target: usize,
   grad: usize,
@@ -336,32 +338,17 @@ function add<F extends Elementwise, W extends Elementwise>(
   record: Record,
 ): bool {
   const count = record.count;
-  const sum = stored
-    ? sumAs<F, u16>(job, pred, target, grad, n, least, coef, record)
-    : sumAs<F, f32>(job, pred, target, grad, n, least, coef, record);
-  return settle<W>(job, stored, pred, target, grad, n, least, coef, record, sum, record.count - count, 0);
-}
-
-/** `sumAs` of elementary functions. */
-function sumElementaryAs<F extends Elementary, W extends Elementwise, S extends number>(
-  job: Job,
-  pred: usize,
-  target: usize,
-  grad: usize,
-  n: u32,
-  least: f32,
-  coef: f64,
-  record: Record,
-): f64 {
-  return grad
-    ? sumElementary<F, W, S, bool>(job, pred, target, grad, n, least, coef, record)
-    : sumElementary<F, W, S, void>(job, pred, target, grad, n, least, coef, record);
+  const sum =
+    reading == Reading.Uint16
+      ? sumAs<F, u16>(job, pred, target, grad, n, least, coef, record)
+      : sumAs<F, f32>(job, pred, target, grad, n, least, coef, record);
+  return settle<W>(job, reading, pred, target, grad, n, least, coef, record, sum, record.count - count, 0);
 }
 
 /** `add` for losses of elementary functions. */
 function addElementary<F extends Elementary, W extends Elementwise>(
   job: Job,
-  stored: bool,
+  reading: Reading,
   pred: usize,
   target: usize,
   grad: usize,
@@ -370,23 +357,28 @@ function addElementary<F extends Elementary, W extends Elementwise>(
   coef: f64,
   record: Record,
 ): bool {
+  if (reading == Reading.Numbers) {
+    countTile<f32>(target, n, least, record);
+    record.add(0, sumWide<W, bool>(job, pred, target, grad, n, least, coef));
+    return true;
+  }
   const count = record.count;
   const parts = record.sum(1);
-  const sum = stored
-    ? sumElementaryAs<F, W, u16>(job, pred, target, grad, n, least, coef, record)
-    : sumElementaryAs<F, W, f32>(job, pred, target, grad, n, least, coef, record);
+  const sum = grad
+    ? sumElementary<F, W, bool>(job, pred, target, grad, n, least, coef, record)
+    : sumElementary<F, W, void>(job, pred, target, grad, n, least, coef, record);
   const more = record.sum(1) - parts;
-  return settle<W>(job, stored, pred, target, grad, n, least, coef, record, sum, record.count - count, more);
+  return settle<W>(job, reading, pred, target, grad, n, least, coef, record, sum, record.count - count, more);
 }
 
 /**
  * Adds `sum`, of `count` pixels, to `record` where it can be trusted, else the tile's sum in float64: then nothing of the `parts` that
- * it is a difference of is lost, and they are taken from the record. Returns whether that is so: of `stored` integers nothing is
- * done again.
+ * it is a difference of is lost, and they are taken from the record. Returns whether that is so: of uint16 where they lie nothing
+ * is done again.
  */
 function settle<W extends Elementwise>(
   job: Job,
-  stored: bool,
+  reading: Reading,
   pred: usize,
   target: usize,
   grad: usize,
@@ -401,8 +393,8 @@ function settle<W extends Elementwise>(
   const fits = comfortable(job.a) && comfortable(job.b) && !(job.wide && coef != 0);
   const holds = trusted(sum, count) && (count == 0 || fits);
   if (!holds || (grad && !comfortable(coef))) {
-    if (stored) return false;
-    const wide = sumWide<W>(pred, target, grad, n, least, job.a, job.b, coef);
+    if (reading == Reading.Uint16) return false;
+    const wide = sumWide<W, void>(job, pred, target, grad, n, least, coef);
     if (!holds) {
       record.add(1, -parts);
       sum = wide;
@@ -413,12 +405,12 @@ function settle<W extends Elementwise>(
 }
 
 /**
- * Adds the sum and the count of a tile to `record`; writes its gradient, `coef` · ρ′, unless `grad` is 0. `stored`: pred and target
- * are uint16, for losses of their difference of one calibration. Returns whether it is done: if not, they have to be staged.
+ * Adds the sum and the count of a tile to `record`; writes its gradient, `coef` · ρ′, unless `grad` is 0. Returns whether
+ * it is done: if not, its pixels have to be staged.
  */
 export function elementwise(
   job: Job,
-  stored: bool,
+  reading: Reading,
   pred: usize,
   target: usize,
   grad: usize,
@@ -429,21 +421,21 @@ export function elementwise(
 ): bool {
   switch (job.loss) {
     case Loss.Mae:
-      return add<Mae<f32>, Mae<f64>>(job, stored, pred, target, grad, n, least, coef, record);
+      return add<Mae<f32>, Mae<f64>>(job, reading, pred, target, grad, n, least, coef, record);
     case Loss.Huber:
-      return add<Huber<f32>, Huber<f64>>(job, stored, pred, target, grad, n, least, coef, record);
+      return add<Huber<f32>, Huber<f64>>(job, reading, pred, target, grad, n, least, coef, record);
     case Loss.Charbonnier:
-      return add<Charbonnier<f32>, Charbonnier<f64>>(job, stored, pred, target, grad, n, least, coef, record);
+      return add<Charbonnier<f32>, Charbonnier<f64>>(job, reading, pred, target, grad, n, least, coef, record);
     case Loss.Pinball:
-      return add<Pinball<f32>, Pinball<f64>>(job, stored, pred, target, grad, n, least, coef, record);
+      return add<Pinball<f32>, Pinball<f64>>(job, reading, pred, target, grad, n, least, coef, record);
     case Loss.LogCosh:
-      return addElementary<LogCosh<f32>, LogCosh<f64>>(job, stored, pred, target, grad, n, least, coef, record);
+      return addElementary<LogCosh<f32>, LogCosh<f64>>(job, reading, pred, target, grad, n, least, coef, record);
     case Loss.Bce:
-      return addElementary<Bce<f32>, Bce<f64>>(job, stored, pred, target, grad, n, least, coef, record);
+      return addElementary<Bce<f32>, Bce<f64>>(job, reading, pred, target, grad, n, least, coef, record);
     case Loss.BceWithLogits:
       return addElementary<BceWithLogits<f32>, BceWithLogits<f64>>(
         job,
-        stored,
+        reading,
         pred,
         target,
         grad,
@@ -453,11 +445,11 @@ export function elementwise(
         record,
       );
     case Loss.PoissonNLL:
-      return addElementary<PoissonNLL<f32>, PoissonNLL<f64>>(job, stored, pred, target, grad, n, least, coef, record);
+      return addElementary<PoissonNLL<f32>, PoissonNLL<f64>>(job, reading, pred, target, grad, n, least, coef, record);
     case Loss.PoissonNLLLog:
       return addElementary<PoissonNLLLog<f32>, PoissonNLLLog<f64>>(
         job,
-        stored,
+        reading,
         pred,
         target,
         grad,
@@ -467,6 +459,6 @@ export function elementwise(
         record,
       );
     default: // Mse and Rmse, its root
-      return add<Mse<f32>, Mse<f64>>(job, stored, pred, target, grad, n, least, coef, record);
+      return add<Mse<f32>, Mse<f64>>(job, reading, pred, target, grad, n, least, coef, record);
   }
 }

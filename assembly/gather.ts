@@ -3,12 +3,17 @@
 
 import { Record } from "./job";
 
-/** Appends the valid pixels of a tile at `predTo` and `targetTo`, and counts them. */
-export function gather(
+/**
+ * Appends the valid pixels of a tile at `predTo` and `targetTo`, as T, and counts them: values as float32, digital numbers as the
+ * float64 scale · v + offset that they stand for.
+ */
+export function gather<T extends number>(
   pred: usize,
   target: usize,
   n: u32,
   min: f32,
+  scale: f64,
+  offset: f64,
   predTo: usize,
   targetTo: usize,
   record: Record,
@@ -17,8 +22,9 @@ export function gather(
   for (let i: u32 = 0; i < n; i++) {
     const t = load<f32>(target + i * 4);
     // Written always, kept where valid: the next one overwrites it otherwise.
-    store<f32>(predTo + count * 4, load<f32>(pred + i * 4));
-    store<f32>(targetTo + count * 4, t);
+    const p = load<f32>(pred + i * 4);
+    store<T>(predTo + count * sizeof<T>(), sizeof<T>() == 4 ? <T>p : <T>(scale * p + offset));
+    store<T>(targetTo + count * sizeof<T>(), sizeof<T>() == 4 ? <T>t : <T>(scale * t + offset));
     count += t >= min ? 1 : 0;
   }
   record.count += <f64>count;

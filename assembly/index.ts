@@ -84,13 +84,17 @@ export function setRule(job: Job, simple: bool, min: f32, max: f32, nodata: usiz
   job.nodata = nodata;
   job.nodataCount = nodataCount;
   job.masked = false;
-  job.integers = false;
+  job.dn = false;
+  job.unit = 1;
+  job.zero = -0.0;
   job.badLabel = NaN;
 }
 
-/** Pred and target are stored integers of one calibration, and the loss is one of their difference. */
-export function setIntegers(job: Job): void {
-  job.integers = true;
+/** Pred and target are digital numbers of one calibration, v standing for scale · v + offset. */
+export function setDigitalNumbers(job: Job, scale: f64, offset: f64): void {
+  job.dn = true;
+  job.unit = scale;
+  job.zero = offset / scale;
 }
 
 /**
@@ -163,8 +167,8 @@ function setOperand(
   channelStride: usize,
   pixelStride: usize,
   type: Type,
-  scale: f32,
-  offset: f32,
+  scale: f64,
+  offset: f64,
 ): void {
   operand.base = base;
   operand.sampleStride = sampleStride;
@@ -182,8 +186,8 @@ export function setPred(
   channelStride: usize,
   pixelStride: usize,
   type: Type,
-  scale: f32,
-  offset: f32,
+  scale: f64,
+  offset: f64,
 ): void {
   setOperand(job.pred, base, sampleStride, channelStride, pixelStride, type, scale, offset);
 }
@@ -195,8 +199,8 @@ export function setTarget(
   channelStride: usize,
   pixelStride: usize,
   type: Type,
-  scale: f32,
-  offset: f32,
+  scale: f64,
+  offset: f64,
 ): void {
   setOperand(job.target, base, sampleStride, channelStride, pixelStride, type, scale, offset);
 }

@@ -43,6 +43,16 @@ export enum Loss {
   Bands,
 }
 
+/** How the pixels of a tile are to be read. */
+export enum Reading {
+  /** float32 values */
+  Values,
+  /** Digital numbers of one calibration, as float32 */
+  Numbers,
+  /** The same, uint16 where they lie */
+  Uint16,
+}
+
 /** Sums that a slot or a group holds besides its count. */
 export const SUMS: u32 = 14;
 
@@ -67,9 +77,9 @@ export class Operand {
   channelStride: usize;
   pixelStride: usize;
   type: Type;
-  /** Stored integers v stand for scale · v + offset. */
-  scale: f32;
-  offset: f32;
+  /** Digital numbers v stand for scale · v + offset. */
+  scale: f64;
+  offset: f64;
 
   @inline
   at(b: u32, c: u32, i: u32): usize {
@@ -114,8 +124,13 @@ export class Job {
   /** Whether target ≥ `min` alone, on the stored number, is the whole rule, and can be asked of it where it lies. */
   simpleRule: bool;
   masked: bool;
-  /** Whether pred and target are stored integers of one calibration and the loss one of their difference: it scales late. */
-  integers: bool;
+  /**
+   * Whether pred and target are digital numbers of one calibration. Tiles then hold these, exactly, and kernels compute from
+   * unit · (v + zero), in float64; elsewhere tiles hold the values, `unit` is 1 and `zero` is −0.
+   */
+  dn: bool;
+  unit: f64;
+  zero: f64;
   /** Pixels of an image row, and the mask's strides from row to row: a mask may be broadcast along rows or columns. */
   width: u32;
   maskRowStride: usize;
@@ -172,7 +187,13 @@ export class Job {
   /** Whether a staged target holds stored numbers, of which those from `min` on are valid; else NaN where it is not. */
   @inline
   get comparesStored(): bool {
-    return this.simpleRule && (this.integers || this.target.type == Type.F32);
+    return this.simpleRule && (this.dn || this.target.type == Type.F32);
+  }
+
+  /** Whether digital numbers are not the values themselves. */
+  @inline
+  get isCalibrated(): bool {
+    return this.dn && !(this.unit == 1 && this.zero == 0);
   }
 
   /** The least value of a target tile of float32 that is valid there. */

@@ -41,7 +41,7 @@ export function angleMap(
       v128.store(targets + c * 16, v128.load32_splat(target + c * stride + i));
     }
     memory.fill(changetype<usize>(record), 0, RECORD);
-    sam(scratch, 16, targets, 16, 0, 0, channels, 4, -Infinity, needed, 0, record);
+    sam<void>(scratch, 16, targets, 16, 0, 0, channels, 4, -Infinity, needed, 0, 0, record);
     store<f32>(map + i, <f32>(record.count > 0 ? record.sum(0) / 4 : NaN));
   }
 }

@@ -4,12 +4,14 @@
 //
 //     grad ← A·p + B·t + C at valid pixels, +0 elsewhere
 //
-// One body serves every triple of sums M over a tile: planar float32, or uint16 as they lie, a multiple of STEP pixels long.
+// One body serves every triple of sums M over a tile: planar float32, or uint16 as they lie, a multiple of STEP pixels long. Of digital
+// numbers (D = bool) the terms are those of v + zero, which is exact where offset / scale is a whole number, and the sums are brought to
+// values afterwards: that leaves the angle, which knows no unit, without a rounding.
 
-import { Job, Loss, Record } from "./job";
-import { countLanes, high, low, narrow, sumLanes } from "./lanes";
+import { Job, Loss, Reading, Record } from "./job";
+import { countLanes, highMask, lowMask, narrow, sumLanes } from "./lanes";
 import { Pass } from "./pass";
-import { atLeast, leastOf, stored4, values } from "./stored";
+import { atLeast, highNumbers, leastOf, lowNumbers, stored4 } from "./stored";
 
 /** Three terms of a pixel that are summed together, in f64x2; `x` is a parameter in both lanes. */
 @unmanaged
@@ -62,7 +64,7 @@ class ResidualProducts extends Moments {
 }
 
 // Σ(p + t), the overlap Σpt, and what is left beside it: Σ(p + t − 2pt) = Σ(p(1 − t) + t(1 − p)). Of numbers from 0 to 1 no part of
-// that is below 0, so that little is not lost where all else overlaps. x is 1.
+// that is below 0, so that little is not lost where all else overlaps. x is 1, in the unit of p and t.
 @unmanaged
 @final
 class Overlap extends Moments {
@@ -82,18 +84,18 @@ class Overlap extends Moments {
   }
 }
 
-/** Adds the three sums of M over a tile and the count to `record`. S is how pixels are stored. */
-function sumAs<M extends Moments, S extends number>(
-  job: Job,
+/** Adds the three sums of M over a tile, the first times `factor`, the others times its square, and the count to `record`. */
+function sumAs<M extends Moments, S extends number, D>(
   pred: usize,
   target: usize,
   n: u32,
   least: f32,
   x0: f64,
+  zero0: f64,
+  factor: f64,
   record: Record,
 ): void {
-  const preds = job.pred;
-  const targets = job.target;
+  const zero = f64x2.splat(zero0);
   const x = f64x2.splat(x0);
   const lo = leastOf<S>(least);
   const step: usize = 4 * sizeof<S>();
@@ -109,12 +111,20 @@ function sumAs<M extends Moments, S extends number>(
     const stored = stored4<S>(target);
     const valid = atLeast<S>(stored, lo);
     // Selected before the products: what is not valid counts as zero in each of them.
-    const p = v128.and(valid, values<S>(stored4<S>(pred), preds));
-    const t = v128.and(valid, values<S>(stored, targets));
-    const p0 = low(p);
-    const p1 = high(p);
-    const t0 = low(t);
-    const t1 = high(t);
+    const p = v128.and(valid, stored4<S>(pred));
+    const t = v128.and(valid, stored);
+    let p0 = lowNumbers<S>(p);
+    let p1 = highNumbers<S>(p);
+    let t0 = lowNumbers<S>(t);
+    let t1 = highNumbers<S>(t);
+    if (!isVoid<D>()) {
+      const zero0 = v128.and(lowMask(valid), zero);
+      const zero1 = v128.and(highMask(valid), zero);
+      p0 = f64x2.add(p0, zero0);
+      p1 = f64x2.add(p1, zero1);
+      t0 = f64x2.add(t0, zero0);
+      t1 = f64x2.add(t1, zero1);
+    }
     count = i32x4.sub(count, valid);
     first0 = f64x2.add(first0, changetype<M>(0).first(p0, t0, x));
     first1 = f64x2.add(first1, changetype<M>(0).first(p1, t1, x));
@@ -125,34 +135,38 @@ function sumAs<M extends Moments, S extends number>(
     pred += step;
     target += step;
   } while (pred < end);
-  record.add(0, sumLanes(f64x2.add(first0, first1)));
-  record.add(1, sumLanes(f64x2.add(second0, second1)));
-  record.add(2, sumLanes(f64x2.add(third0, third1)));
+  const square = factor * factor;
+  record.add(0, sumLanes(f64x2.add(first0, first1)) * factor);
+  record.add(1, sumLanes(f64x2.add(second0, second1)) * square);
+  record.add(2, sumLanes(f64x2.add(third0, third1)) * square);
   record.count += <f64>countLanes(count);
 }
 
-/** `sumAs` for pixels as they are stored: uint16, or float32. */
+/** `sumAs` for pixels as they are to be read. */
 function sum<M extends Moments>(
   job: Job,
-  stored: bool,
+  reading: Reading,
   pred: usize,
   target: usize,
   n: u32,
   least: f32,
   x: f64,
+  factor: f64,
   record: Record,
 ): void {
-  if (stored) sumAs<M, u16>(job, pred, target, n, least, x, record);
-  else sumAs<M, f32>(job, pred, target, n, least, x, record);
+  const zero = job.zero;
+  if (reading == Reading.Uint16) sumAs<M, u16, bool>(pred, target, n, least, x, zero, factor, record);
+  else if (reading == Reading.Numbers) sumAs<M, f32, bool>(pred, target, n, least, x, zero, factor, record);
+  else sumAs<M, f32, void>(pred, target, n, least, x, 0, factor, record);
 }
 
 /**
  * Adds the sums of a moment loss over a tile to `record`; in the residual's pass those of the angle once more, after t has been freed
- * of `x` · p. `stored`: pred and target are uint16.
+ * of `x` · p. The angle's are sums of v + zero, in the unit of digital numbers.
  */
 export function momentSums(
   job: Job,
-  stored: bool,
+  reading: Reading,
   pred: usize,
   target: usize,
   n: u32,
@@ -160,13 +174,12 @@ export function momentSums(
   x: f64,
   record: Record,
 ): void {
-  if (job.loss == Loss.Dice) sum<Overlap>(job, stored, pred, target, n, least, 1, record);
-  else if (job.pass == Pass.Residual) sum<ResidualProducts>(job, stored, pred, target, n, least, x, record);
-  else sum<Products>(job, stored, pred, target, n, least, 0, record);
+  if (job.loss == Loss.Dice) sum<Overlap>(job, reading, pred, target, n, least, 1 / job.unit, job.unit, record);
+  else if (job.pass == Pass.Residual) sum<ResidualProducts>(job, reading, pred, target, n, least, x, 1, record);
+  else sum<Products>(job, reading, pred, target, n, least, 0, 1, record);
 }
 
 function gradientAs<S extends number>(
-  job: Job,
   pred: usize,
   target: usize,
   grad: usize,
@@ -176,8 +189,6 @@ function gradientAs<S extends number>(
   b0: f64,
   c0: f64,
 ): void {
-  const preds = job.pred;
-  const targets = job.target;
   const a = f64x2.splat(a0);
   const b = f64x2.splat(b0);
   const c = f64x2.splat(c0);
@@ -185,22 +196,23 @@ function gradientAs<S extends number>(
   const step: usize = 4 * sizeof<S>();
   const end = pred + n * sizeof<S>();
   do {
-    const stored = stored4<S>(target);
-    const p = values<S>(stored4<S>(pred), preds);
-    const t = values<S>(stored, targets);
-    const first = f64x2.add(f64x2.add(f64x2.mul(a, low(p)), f64x2.mul(b, low(t))), c);
-    const last = f64x2.add(f64x2.add(f64x2.mul(a, high(p)), f64x2.mul(b, high(t))), c);
-    v128.store(grad, v128.and(atLeast<S>(stored, lo), narrow(first, last)));
+    const p = stored4<S>(pred);
+    const t = stored4<S>(target);
+    const first = f64x2.add(f64x2.add(f64x2.mul(a, lowNumbers<S>(p)), f64x2.mul(b, lowNumbers<S>(t))), c);
+    const last = f64x2.add(f64x2.add(f64x2.mul(a, highNumbers<S>(p)), f64x2.mul(b, highNumbers<S>(t))), c);
+    v128.store(grad, v128.and(atLeast<S>(t, lo), narrow(first, last)));
     pred += step;
     target += step;
     grad += 16;
   } while (pred < end);
 }
 
-/** grad ← A·p + B·t + C over a tile, in float64: A·p and B·t all but cancel where the vectors are nearly parallel. */
+/**
+ * grad ← A·p + B·t + C over a tile, in float64: A·p and B·t all but cancel where the vectors are nearly parallel. The coefficients are
+ * those of digital numbers where p and t are such, see `coefficients`.
+ */
 export function momentGradient(
-  job: Job,
-  stored: bool,
+  reading: Reading,
   pred: usize,
   target: usize,
   grad: usize,
@@ -210,6 +222,6 @@ export function momentGradient(
   b: f64,
   c: f64,
 ): void {
-  if (stored) gradientAs<u16>(job, pred, target, grad, n, least, a, b, c);
-  else gradientAs<f32>(job, pred, target, grad, n, least, a, b, c);
+  if (reading == Reading.Uint16) gradientAs<u16>(pred, target, grad, n, least, a, b, c);
+  else gradientAs<f32>(pred, target, grad, n, least, a, b, c);
 }

@@ -4,7 +4,7 @@
 
 import { Job, Operand, Type } from "./job";
 import { STEP } from "./lanes";
-import { calibrate, gatherStored, select, sizeOf } from "./stored";
+import { calibrate, convert, gatherStored, select, sizeOf } from "./stored";
 
 /** Length of a tile of n elements in scratch. */
 export function padded(n: u32): u32 {
@@ -25,25 +25,18 @@ export function storedPlanar(operand: Operand): bool {
   return operand.type == Type.U16 && operand.pixelStride == 2;
 }
 
-/** A tile of pred, plane (b, c), from pixel i on, as float32 at `to`. */
+/** A tile of pred, plane (b, c), from pixel i on, as float32 at `to`: values, or digital numbers where both arrays hold these. */
 export function loadPred(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize): void {
   const pred = job.pred;
   const from = pred.at(b, c, i);
   const consecutive = pred.pixelStride == sizeOf(pred.type);
-  // Losses of the difference scale late.
-  const scale: f32 = job.integers ? 1 : pred.scale;
-  const offset: f32 = job.integers ? 0 : pred.offset;
-  const plain = scale == 1 && offset == 0;
-  if (pred.type == Type.F32 && consecutive) memory.copy(to, from, n * 4);
-  else if (consecutive) calibrate(scale, offset, from, pred.type, to, n);
-  else {
-    gatherStored(from, pred.pixelStride, pred.type, to, n);
-    if (!plain) calibrate(scale, offset, to, Type.F32, to, n);
-  }
+  if (!consecutive) gatherStored(from, pred.pixelStride, pred.type, to, n);
+  else convert(from, pred.type, to, n);
+  if (!job.dn) calibrate(to, n, pred.scale, pred.offset);
   pad(to, n, 0);
 }
 
-/** A tile of target as float32 at `to`, NaN where the rule or the mask says that it is not valid, and in its padding. */
+/** A tile of target likewise, NaN where the rule or the mask says that it is not valid, and in its padding. */
 export function loadTarget(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize, maskScratch: usize): void {
   const target = job.target;
   let from = target.at(b, c, i);
@@ -56,11 +49,9 @@ export function loadTarget(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize, 
   if (!job.comparesStored) {
     if (job.masked) loadMask(job, b, c, i, n, maskScratch);
     const mask = job.masked ? maskScratch : 0;
-    const scale: f32 = job.integers ? 1 : target.scale;
-    const offset: f32 = job.integers ? 0 : target.offset;
-    select(scale, offset, from, type, to, n, job.min, job.max, job.nodata, job.nodataCount, mask);
-  } else if (type != Type.F32) calibrate(1, 0, from, type, to, n);
-  else if (from != to) memory.copy(to, from, n * 4);
+    select(from, type, to, n, job.min, job.max, job.nodata, job.nodataCount, mask);
+  } else if (from != to) convert(from, type, to, n);
+  if (!job.dn) calibrate(to, n, target.scale, target.offset);
   pad(to, n, NaN);
 }
 

@@ -1,6 +1,7 @@
 // Elements as they are stored, S being their type, and as float32.
 
-import { Operand, Type } from "./job";
+import { Record, Type } from "./job";
+import { countLanes, high, low, narrow } from "./lanes";
 
 /** Four consecutive elements as float32; integers of 32 bits are rounded. */
 export function read4<S extends number>(from: usize): v128 {
@@ -19,12 +20,14 @@ export function stored4<S extends number>(from: usize): v128 {
   return isFloat<S>() ? v128.load(from) : v128.load_ext<u16>(from);
 }
 
-/** What numbers of an operand stand for. Its scale and offset are read each time: loops have few registers left. */
-export function values<S extends number>(stored: v128, operand: Operand): v128 {
-  if (isFloat<S>()) return stored;
-  const scale = v128.load32_splat(changetype<usize>(operand), offsetof<Operand>("scale"));
-  const offset = v128.load32_splat(changetype<usize>(operand), offsetof<Operand>("offset"));
-  return f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(stored), scale), offset);
+/** The first two of four stored numbers as f64x2. */
+export function lowNumbers<S extends number>(v: v128): v128 {
+  return isFloat<S>() ? low(v) : f64x2.convert_low_i32x4_s(v);
+}
+
+/** The last two likewise. */
+export function highNumbers<S extends number>(v: v128): v128 {
+  return isFloat<S>() ? high(v) : f64x2.convert_low_i32x4_s(v128.shuffle<i64>(v, v, 1, 1));
 }
 
 /** The least number that is valid in every lane, as `atLeast` takes it. */
@@ -37,12 +40,34 @@ export function atLeast<S extends number>(v: v128, least: v128): v128 {
   return isFloat<S>() ? f32x4.ge(v, least) : i32x4.gt_s(v, least);
 }
 
+/** Adds the valid pixels of a tile to `record`. */
+export function countTile<S extends number>(target: usize, n: u32, least: f32, record: Record): void {
+  const lo = leastOf<S>(least);
+  const step: usize = 4 * sizeof<S>();
+  let c0 = i32x4.splat(0);
+  let c1 = i32x4.splat(0);
+  const end = target + n * sizeof<S>();
+  do {
+    const v0 = atLeast<S>(stored4<S>(target), lo);
+    const v1 = atLeast<S>(stored4<S>(target + step), lo);
+    const v2 = atLeast<S>(stored4<S>(target + 2 * step), lo);
+    const v3 = atLeast<S>(stored4<S>(target + 3 * step), lo);
+    c0 = i32x4.sub(c0, i32x4.add(v0, v1));
+    c1 = i32x4.sub(c1, i32x4.add(v2, v3));
+    target += 4 * step;
+  } while (target < end);
+  record.count += <f64>countLanes(i32x4.add(c0, c1));
+}
+
 /** scale · (P − T) of four stored integers of pred and T, exact but for the product. */
 export function difference<S extends number>(pred: usize, t: v128, scale: v128): v128 {
   return f32x4.mul(f32x4.convert_i32x4_s(i32x4.sub(stored4<S>(pred), t)), scale);
 }
 
-/** The same of n float32 that hold stored numbers, in the place of pred; at `to` 0, NaN where target is not at least `least`. */
+/**
+ * The same of n digital numbers as float32, in the place of pred; at `to` 0, NaN where target is not at least `least`. A loss of the
+ * difference takes these for its pred and target.
+ */
 export function differences(pred: usize, target: usize, n: u32, least: f32, scale0: f32, to: usize): void {
   const scale = f32x4.splat(scale0);
   const lo = f32x4.splat(least);
@@ -62,25 +87,23 @@ function gatherAs<S extends number>(from: usize, stride: usize, to: usize, n: u3
   for (const end = to + n * 4; to < end; to += 4, from += stride) store<f32>(to, <f32>load<S>(from));
 }
 
-/** scale · v + offset of n consecutive elements. */
-function calibrateAs<S extends number>(from: usize, to: usize, n: u32, scale0: f32, offset0: f32): void {
-  const scale = f32x4.splat(scale0);
-  const offset = f32x4.splat(offset0);
+/** n consecutive elements as float32. */
+function convertAs<S extends number>(from: usize, to: usize, n: u32): void {
   const step: usize = 4 * sizeof<S>();
   const end = to + n * 4;
   do {
-    v128.store(to, f32x4.add(f32x4.mul(read4<S>(from), scale), offset));
-    v128.store(to, f32x4.add(f32x4.mul(read4<S>(from + step), scale), offset), 16);
-    v128.store(to, f32x4.add(f32x4.mul(read4<S>(from + 2 * step), scale), offset), 32);
-    v128.store(to, f32x4.add(f32x4.mul(read4<S>(from + 3 * step), scale), offset), 48);
+    v128.store(to, read4<S>(from));
+    v128.store(to, read4<S>(from + step), 16);
+    v128.store(to, read4<S>(from + 2 * step), 32);
+    v128.store(to, read4<S>(from + 3 * step), 48);
     to += 64;
     from += 4 * step;
   } while (to < end);
 }
 
-/** The same, or all ones, which is NaN, where `valid` is not set. */
-function calibrated(v: v128, valid: v128, scale: v128, offset: v128): v128 {
-  return v128.or(v128.not(valid), f32x4.add(f32x4.mul(v, scale), offset));
+/** v where `valid` is set, all ones, which is NaN, elsewhere. */
+function selected(v: v128, valid: v128): v128 {
+  return v128.or(v128.not(valid), v);
 }
 
 function within(v: v128, lo: v128, hi: v128): v128 {
@@ -88,23 +111,19 @@ function within(v: v128, lo: v128, hi: v128): v128 {
 }
 
 /**
- * The same, and NaN where the rule does not hold: min ≤ v ≤ max on the stored number, v none of `nodata`, and the mask's byte ≠ 0
- * where there is a mask.
+ * The same, NaN where the rule does not hold: min ≤ v ≤ max on the stored number, v none of `nodata`, and the mask's byte ≠ 0 where
+ * there is a mask.
  */
 function selectAs<S extends number>(
   from: usize,
   to: usize,
   n: u32,
-  scale0: f32,
-  offset0: f32,
   min: f32,
   max: f32,
   nodata: usize,
   nodataEnd: usize,
   mask: usize,
 ): void {
-  const scale = f32x4.splat(scale0);
-  const offset = f32x4.splat(offset0);
   const lo = f32x4.splat(min);
   const hi = f32x4.splat(max);
   const step: usize = 4 * sizeof<S>();
@@ -135,10 +154,10 @@ function selectAs<S extends number>(
       valid3 = v128.and(valid3, i32x4.extend_high_i16x8_s(last));
       mask += 16;
     }
-    v128.store(to, calibrated(v0, valid0, scale, offset));
-    v128.store(to, calibrated(v1, valid1, scale, offset), 16);
-    v128.store(to, calibrated(v2, valid2, scale, offset), 32);
-    v128.store(to, calibrated(v3, valid3, scale, offset), 48);
+    v128.store(to, selected(v0, valid0));
+    v128.store(to, selected(v1, valid1), 16);
+    v128.store(to, selected(v2, valid2), 32);
+    v128.store(to, selected(v3, valid3), 48);
     to += 64;
     from += 4 * step;
   } while (to < end);
@@ -158,18 +177,30 @@ export function gatherStored(from: usize, stride: usize, type: Type, to: usize, 
   else gatherAs<i32>(from, stride, to, n);
 }
 
-/** Values of n consecutive stored numbers of `type`, n rounded up to a multiple of 16. */
-export function calibrate(scale: f32, offset: f32, from: usize, type: Type, to: usize, n: u32): void {
-  if (type == Type.F32) calibrateAs<f32>(from, to, n, scale, offset);
-  else if (type == Type.U8) calibrateAs<u8>(from, to, n, scale, offset);
-  else if (type == Type.I16) calibrateAs<i16>(from, to, n, scale, offset);
-  else calibrateAs<u16>(from, to, n, scale, offset);
+/** n consecutive elements of `type` as float32, n rounded up to a multiple of 16. */
+export function convert(from: usize, type: Type, to: usize, n: u32): void {
+  if (type == Type.F32) memory.copy(to, from, n * 4);
+  else if (type == Type.U8) convertAs<u8>(from, to, n);
+  else if (type == Type.I16) convertAs<i16>(from, to, n);
+  else convertAs<u16>(from, to, n);
+}
+
+/** scale · v + offset of n numbers at `at`, in their place: computed in float64, rounded once. */
+export function calibrate(at: usize, n: u32, scale0: f64, offset0: f64): void {
+  if (scale0 == 1 && offset0 == 0) return;
+  const scale = f64x2.splat(scale0);
+  const offset = f64x2.splat(offset0);
+  const end = at + n * 4;
+  do {
+    const v = v128.load(at);
+    const first = f64x2.add(f64x2.mul(low(v), scale), offset);
+    v128.store(at, narrow(first, f64x2.add(f64x2.mul(high(v), scale), offset)));
+    at += 16;
+  } while (at < end);
 }
 
 /** The same, NaN where the rule or the mask says that a pixel does not count. `mask` 0: there is none. */
 export function select(
-  scale: f32,
-  offset: f32,
   from: usize,
   type: Type,
   to: usize,
@@ -181,9 +212,9 @@ export function select(
   mask: usize,
 ): void {
   const end = nodata + nodataCount * 4;
-  if (type == Type.F32) selectAs<f32>(from, to, n, scale, offset, min, max, nodata, end, mask);
-  else if (type == Type.U8) selectAs<u8>(from, to, n, scale, offset, min, max, nodata, end, mask);
-  else if (type == Type.I16) selectAs<i16>(from, to, n, scale, offset, min, max, nodata, end, mask);
-  else if (type == Type.U16) selectAs<u16>(from, to, n, scale, offset, min, max, nodata, end, mask);
-  else selectAs<i32>(from, to, n, scale, offset, min, max, nodata, end, mask);
+  if (type == Type.F32) selectAs<f32>(from, to, n, min, max, nodata, end, mask);
+  else if (type == Type.U8) selectAs<u8>(from, to, n, min, max, nodata, end, mask);
+  else if (type == Type.I16) selectAs<i16>(from, to, n, min, max, nodata, end, mask);
+  else if (type == Type.U16) selectAs<u16>(from, to, n, min, max, nodata, end, mask);
+  else selectAs<i32>(from, to, n, min, max, nodata, end, mask);
 }

@@ -4,16 +4,16 @@
 import { bandsScratchBytes, runStrip } from "./bands";
 import { addRecord } from "./bandSums";
 import { elementwise } from "./elementwise";
-import { Job, Loss, RECORD, Record } from "./job";
+import { Job, Loss, Reading, RECORD, Record } from "./job";
 import { gather, scatter } from "./gather";
-import { countLanes, STEP } from "./lanes";
+import { STEP } from "./lanes";
 import { momentGradient, momentSums } from "./moments";
 import { crossEntropy, labelCount } from "./pixel/crossEntropy";
 import { sam, samCount } from "./pixel/sam";
 import { Pass } from "./pass";
 import { mergeShift, rowsScratchBytes, runRows } from "./rows";
 import { loadPred, loadTarget, padded, planar, storedPlanar, storeGrad } from "./stage";
-import { atLeast, differences, leastOf, stored4 } from "./stored";
+import { countTile, differences } from "./stored";
 
 /**
  * Bytes of scratch that `run` needs for tiles, pred, target, grad and mask of each plane; for SSIM a tile is a row, of which `units`
@@ -33,29 +33,20 @@ function isMoment(loss: Loss): bool {
   return loss == Loss.VectorAngle || loss == Loss.Dice;
 }
 
-/** Counts the valid pixels of a tile of stored numbers. */
-function countTile<S extends number>(target: usize, n: u32, least: f32, record: Record): void {
-  const lo = leastOf<S>(least);
-  const step: usize = 4 * sizeof<S>();
-  let c0 = i32x4.splat(0);
-  let c1 = i32x4.splat(0);
-  const end = target + n * sizeof<S>();
-  do {
-    const v0 = atLeast<S>(stored4<S>(target), lo);
-    const v1 = atLeast<S>(stored4<S>(target + step), lo);
-    const v2 = atLeast<S>(stored4<S>(target + 2 * step), lo);
-    const v3 = atLeast<S>(stored4<S>(target + 3 * step), lo);
-    c0 = i32x4.sub(c0, i32x4.add(v0, v1));
-    c1 = i32x4.sub(c1, i32x4.add(v2, v3));
-    target += 4 * step;
-  } while (target < end);
-  record.count += <f64>countLanes(i32x4.add(c0, c1));
+/** Losses of the difference alone. */
+function ofDifference(loss: Loss): bool {
+  return loss <= Loss.Pinball;
 }
 
-/** A loss of single pixels and channels, on one plane. Returns whether it is done: `stored` numbers may have to be staged for it. */
+/** Losses whose loops take uint16 as they lie. */
+function takesUint16(loss: Loss): bool {
+  return isMoment(loss) || (ofDifference(loss) && loss != Loss.LogCosh);
+}
+
+/** A loss of single pixels and channels, on one plane. Returns whether it is done: uint16 where they lie may have to be staged for it. */
 function planeTile(
   job: Job,
-  stored: bool,
+  reading: Reading,
   pred: usize,
   target: usize,
   grad: usize,
@@ -67,26 +58,32 @@ function planeTile(
 ): bool {
   const pass = job.pass;
   // What is gathered of a channel starts at its own place, after what an earlier part of the unit has put there.
-  const at = (channel * job.tile + <u32>record.count) * (pass == Pass.Scatter ? 8 : 4);
+  const at = (channel * job.tile + <u32>record.count) * (pass == Pass.Scatter || reading == Reading.Numbers ? 8 : 4);
   // Of sums that are done once more, the second coefficient says whether in float64.
   const a = job.coefficient(group, job.wide ? 1 : 0);
   if (pass == Pass.Count) {
-    if (stored) countTile<u16>(target, n, least, record);
+    if (reading == Reading.Uint16) countTile<u16>(target, n, least, record);
     else countTile<f32>(target, n, least, record);
-  } else if (pass == Pass.Gather)
-    gather(pred, target, n, least, job.gatheredPred + at, job.gatheredTarget + at, record);
-  else if (pass == Pass.Scatter) scatter(target, grad, n, least, job.gatheredPred + at, a, record);
-  else if (!isMoment(job.loss)) return elementwise(job, stored, pred, target, grad, n, least, a, record);
+  } else if (pass == Pass.Gather) {
+    const toPred = job.gatheredPred + at;
+    const toTarget = job.gatheredTarget + at;
+    const scale = job.pred.scale;
+    const offset = job.pred.offset;
+    if (reading == Reading.Numbers) gather<f64>(pred, target, n, least, scale, offset, toPred, toTarget, record);
+    else gather<f32>(pred, target, n, least, 1, 0, toPred, toTarget, record);
+  } else if (pass == Pass.Scatter) scatter(target, grad, n, least, job.gatheredPred + at, a, record);
+  else if (!isMoment(job.loss)) return elementwise(job, reading, pred, target, grad, n, least, a, record);
   else if (pass == Pass.Gradient) {
     const b = job.coefficient(group, 1);
-    momentGradient(job, stored, pred, target, grad, n, least, a, b, job.coefficient(group, 2));
-  } else momentSums(job, stored, pred, target, n, least, a, record);
+    momentGradient(reading, pred, target, grad, n, least, a, b, job.coefficient(group, 2));
+  } else momentSums(job, reading, pred, target, n, least, a, record);
   return true;
 }
 
 /** A loss across the channels of a pixel, on all planes of a sample. */
 function pixelTile(
   job: Job,
+  reading: Reading,
   pred: usize,
   predStride: usize,
   target: usize,
@@ -105,14 +102,31 @@ function pixelTile(
     if (job.pass == Pass.Count) labelCount(job, target, n, channels, record);
     else crossEntropy(job, pred, predStride, target, grad, gradStride, channels, n, coef, record);
   } else if (job.pass == Pass.Count) samCount(target, targetStride, channels, n, least, needed, record);
-  else sam(pred, predStride, target, targetStride, grad, gradStride, channels, n, least, needed, coef, record);
+  else if (reading == Reading.Numbers) {
+    sam<bool>(
+      pred,
+      predStride,
+      target,
+      targetStride,
+      grad,
+      gradStride,
+      channels,
+      n,
+      least,
+      needed,
+      job.zero,
+      coef,
+      record,
+    );
+  } else
+    sam<void>(pred, predStride, target, targetStride, grad, gradStride, channels, n, least, needed, 0, coef, record);
 }
 
 /**
- * n pixels of a unit plane from pixel i on: a multiple of STEP, or fewer than STEP, which are then padded in scratch. `stored`: its
- * loops take integers as they lie. Returns whether these could.
+ * n pixels of a unit plane from pixel i on: a multiple of STEP, or fewer than STEP, which are then padded in scratch. `inPlace`: its
+ * loops take uint16 as they lie. Returns whether these could.
  */
-function part(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usize, stored: bool): bool {
+function part(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usize, inPlace: bool): bool {
   const pass = job.pass;
   const b = plane / job.planes;
   const c = plane % job.planes;
@@ -132,7 +146,7 @@ function part(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usize,
 
   let target = job.target.at(b, c, i);
   let targetStride = job.target.channelStride;
-  if (!stored && (isTail || !job.simpleRule || !planar(job.target))) {
+  if (!inPlace && (isTail || !job.simpleRule || !planar(job.target))) {
     target = scratch + room;
     targetStride = stride;
     const targetChannels: u32 = job.loss == Loss.CrossEntropy ? 1 : channels;
@@ -143,23 +157,24 @@ function part(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usize,
 
   let pred = job.pred.at(b, c, i);
   let predStride = job.pred.channelStride;
-  if (!stored && pass != Pass.Count && pass != Pass.Scatter && (isTail || !planar(job.pred))) {
+  if (!inPlace && pass != Pass.Count && pass != Pass.Scatter && (isTail || !planar(job.pred))) {
     pred = scratch;
     predStride = stride;
     for (let k: u32 = 0; k < channels; k++) loadPred(job, b, c + k, i, n, pred + <usize>k * stride);
   }
 
-  // Of integers that scale late, losses get the differences.
-  let least = stored ? job.min : job.tileMin;
-  if (job.integers && !stored && (pass == Pass.Sums || pass == Pass.Gradient)) {
+  let reading = inPlace ? Reading.Uint16 : job.isCalibrated ? Reading.Numbers : Reading.Values;
+  let least = inPlace ? job.min : job.tileMin;
+  if (job.dn && !inPlace && ofDifference(job.loss) && (pass == Pass.Sums || pass == Pass.Gradient)) {
     const to = scratch + room;
     for (let k: u32 = 0; k < channels; k++) {
       const at: usize = k;
-      differences(pred + at * predStride, target + at * targetStride, size, least, job.pred.scale, to + at * stride);
+      differences(pred + at * predStride, target + at * targetStride, size, least, <f32>job.unit, to + at * stride);
     }
     target = to;
     targetStride = stride;
     least = -Infinity;
+    reading = Reading.Values;
   }
 
   let grad: usize = 0;
@@ -174,6 +189,7 @@ function part(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usize,
     const group = (plane * channels) / job.planesPerGroup;
     pixelTile(
       job,
+      reading,
       pred,
       predStride,
       target,
@@ -192,7 +208,7 @@ function part(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usize,
       const record = changetype<Record>(slot + k * RECORD);
       const isDone = planeTile(
         job,
-        stored,
+        reading,
         pred + at * predStride,
         target + at * targetStride,
         grad + at * gradStride,
@@ -221,8 +237,9 @@ function runUnit(job: Job, scratch: usize, unit: u32): void {
   const slot = job.slots + (unit - job.firstUnit) * slotBytes;
   memory.fill(slot, 0, slotBytes);
   if (whole > 0) {
-    const stored = job.simpleRule && storedPlanar(job.pred) && storedPlanar(job.target);
-    if (!part(job, scratch, plane, start, whole, slot, stored)) {
+    const inPlace =
+      job.dn && job.simpleRule && takesUint16(job.loss) && storedPlanar(job.pred) && storedPlanar(job.target);
+    if (!part(job, scratch, plane, start, whole, slot, inPlace)) {
       memory.fill(slot, 0, slotBytes);
       part(job, scratch, plane, start, whole, slot, false);
     }

@@ -191,15 +191,24 @@ export function coefficients(job: Job, reduction: Reduction): void {
         c = (outer * (2 * record.sum(1) + job.a)) / size / size;
       }
     } else if (job.loss == Loss.VectorAngle) {
-      // ∂θ/∂p = −(t − α′·p) / N, where α′ = Σpt / Σp²
+      // ∂θ/∂p = −(t − α′·p) / N, where α′ = Σpt / Σp²; N is in the unit of digital numbers.
       const pp = record.sum(0);
       const rp = record.sum(2);
       const nn = gram(pp, record.sum(1), rp);
       if (nn > 0) {
-        b = -outer / Math.sqrt(nn);
+        b = -outer / Math.sqrt(nn) / (job.unit * job.unit);
         a = -b * (job.coefficient(g, 0) + rp / pp);
       }
-    } else a = (outer * job.scale * slopeFactor(job.loss)) / record.count;
+    } else {
+      a = (outer * job.scale * slopeFactor(job.loss)) / record.count;
+      if (job.loss == Loss.Sam) a /= job.unit;
+    }
+    if (job.dn && (job.loss == Loss.VectorAngle || job.loss == Loss.Dice)) {
+      // A·p + B·t + C of p = unit · (P + zero), from P and T
+      a *= job.unit;
+      b *= job.unit;
+      c += (a + b) * job.zero;
+    }
     job.setCoefficient(g, 0, a);
     job.setCoefficient(g, 1, b);
     job.setCoefficient(g, 2, c);

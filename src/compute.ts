@@ -4,7 +4,7 @@
 // their arrays together: where two ask for passes over the same tiles, these are run tile by tile, one loss after the other.
 
 import { checkInUse, kindOf } from "./check.ts";
-import { heap, inHeap, type Kernels, type LossName, type PassName, type ReductionName, staging } from "./kernels.ts";
+import { heap, inHeap, type Kernels, type PassName, type ReductionName, staging } from "./kernels.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
 import type { Geometry } from "./plan.ts";
 import type { Rule } from "./rule.ts";
@@ -239,28 +239,25 @@ class Computation {
     kernels.f32.set(rule.nodata, nodata / 4);
 
     this.#nodata = nodata;
-    const late = scalesLate(call);
-    const plain = target.scale === 1 && target.offset === 0;
-    // Asked by the kernels as they go: of float32 that is no stored number, or of numbers that are compared as they are stored.
-    const asStored = late
-      ? !(target.array instanceof Uint8Array || target.array instanceof Int16Array)
-      : (plain && isFloat(target)) || (widens(loss) && isUint16(call.pred) && isUint16(target));
-    this.#setRule(late, asStored && !mask);
+    const dn = areDigitalNumbers(call);
+    // Asked by the kernels as they go: of float32, unless it holds digital numbers that are to be made values, and of uint16.
+    const inPlace = dn ? isFloat(target) || isUint16(target) : isFloat(target) && !isCalibrated(target);
+    this.#setRule(dn, inPlace && !mask);
     exports.clearGroups(job);
     this.#targets = mask ? [call.target, mask] : [call.target];
     this.#inputs = [call.pred, ...this.#targets];
   }
 
-  /** `late`: stored numbers are scaled after they are compared. `asStored`: they can be compared where they lie. */
-  #setRule(late: boolean, asStored: boolean): void {
+  /** `dn`: tiles hold digital numbers. `inPlace`: the target can be compared where it lies. */
+  #setRule(dn: boolean, inPlace: boolean): void {
     const { kernels, job } = this.#workspace;
-    const { rule, mask, geometry } = this.#call;
+    const { rule, mask, geometry, target } = this.#call;
     const least = leastOf(this.#call);
-    const simple = asStored && least !== undefined ? 1 : 0;
+    const simple = inPlace && least !== undefined ? 1 : 0;
     const nodataCount = least === undefined ? rule.nodata.length : 0;
     kernels.exports.setRule(job, simple, least ?? rule.min, rule.max, this.#nodata, nodataCount);
     if (mask) kernels.exports.setMaskRows(job, geometry.width, mask.row);
-    if (late) kernels.exports.setIntegers(job);
+    if (dn) kernels.exports.setDigitalNumbers(job, target.scale, target.offset);
   }
 
   *steps(): Steps {
@@ -305,7 +302,7 @@ class Computation {
   }
 
   prepare(to: Operand): Step {
-    // Integers stay as they are stored, for the losses that scale late.
+    // Digital numbers stay what they are.
     this.#setRule(true, false);
     return this.#step("Prepare", [...this.#targets, to], { collect: false });
   }
@@ -422,8 +419,11 @@ class Computation {
     exports.coefficients(job, reductionId);
     const counts = this.#counts(geometry.groups);
     const recordBytes = exports.recordBytes();
-    const room = this.#workspace.area("gathered", 2 * channels * tile * 4 + 64);
-    exports.setGathered(job, room, room + channels * tile * 4);
+    // Digital numbers are handed over as the float64 that they stand for.
+    const wide = areDigitalNumbers(this.#call) && isCalibrated(this.#call.pred);
+    const Pixels = wide ? Float64Array : Float32Array;
+    const room = this.#workspace.area("gathered", 2 * channels * tile * 8 + 64);
+    exports.setGathered(job, room, room + channels * tile * Pixels.BYTES_PER_ELEMENT);
 
     const groupOf = (unit: number, k: number) =>
       Math.floor((Math.floor(unit / tilesPerPlane) * channels + k) / planesPerGroup);
@@ -443,15 +443,16 @@ class Computation {
       }
     };
 
-    const preds: Float32Array[] = [];
-    const targets: Float32Array[] = [];
+    const preds: (Float32Array | Float64Array)[] = [];
+    const targets: (Float32Array | Float64Array)[] = [];
     const grads: (Float64Array | undefined)[] = [];
     walk("Gather", this.#inputs, none, (group, k, cursor, n) => {
-      preds[group] ??= new Float32Array(counts[group] as number);
-      targets[group] ??= new Float32Array(counts[group] as number);
-      const from = (room + k * tile * 4) / 4;
-      preds[group].set(kernels.f32.subarray(from, from + n), cursor);
-      targets[group].set(kernels.f32.subarray(from + channels * tile, from + channels * tile + n), cursor);
+      preds[group] ??= new Pixels(counts[group] as number);
+      targets[group] ??= new Pixels(counts[group] as number);
+      const pixels = wide ? kernels.f64 : kernels.f32;
+      const from = room / Pixels.BYTES_PER_ELEMENT + k * tile;
+      preds[group].set(pixels.subarray(from, from + n), cursor);
+      targets[group].set(pixels.subarray(from + channels * tile, from + channels * tile + n), cursor);
     });
     const losses = Float64Array.from(counts, (count, group) => {
       if (count === 0) return 0;
@@ -515,24 +516,18 @@ class Computation {
 const isFloat = ({ array }: Operand) => array instanceof Float32Array;
 const isUint16 = ({ array }: Operand) => array instanceof Uint16Array;
 
-/** Losses of the difference alone, which integers are scaled late for; see assembly/elementwise.ts. */
-const DIFFERENCES: readonly LossName[] = ["Mse", "Rmse", "Mae", "Huber", "Charbonnier", "Pinball"];
-
-/** Whether the loops of a loss take uint16 as they lie, and scale them before anything else. */
-function widens({ kind, kernel }: BaseLoss): boolean {
-  return (kind === "elementwise" || kind === "moments") && !DIFFERENCES.includes(kernel);
-}
+const isCalibrated = ({ scale, offset }: Operand) => scale !== 1 || offset !== 0;
 
 /** Scales that leave room for a difference in float32. */
 const LEAST_SCALE = 1e-30;
 const GREATEST_SCALE = 1e30;
 
-/** Whether pred and target are stored integers of one calibration, which a loss of their difference compares before it scales. */
-function scalesLate({ loss, pred, target }: Call): boolean {
+/** Whether pred and target are digital numbers of one calibration: tiles hold these, and kernels compute from what they stand for. */
+function areDigitalNumbers({ loss, pred, target }: Call): boolean {
   const size = Math.abs(pred.scale);
   const alike =
     pred.scale === target.scale && pred.offset === target.offset && size >= LEAST_SCALE && size <= GREATEST_SCALE;
-  return alike && !(pred.array instanceof Float32Array) && DIFFERENCES.includes(loss.kernel);
+  return alike && !isFloat(pred) && !["labels", "window", "bands"].includes(loss.kind);
 }
 
 /**

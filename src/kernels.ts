@@ -30,7 +30,7 @@ export interface Exports {
     total: number,
   ): void;
   setRule(job: number, simple: number, min: number, max: number, nodata: number, nodataCount: number): void;
-  setIntegers(job: number): void;
+  setDigitalNumbers(job: number, scale: number, offset: number): void;
   setCore(job: number, width: number, left: number, right: number, top: number, bottom: number): void;
   setMaskRows(job: number, width: number, rowStride: number): void;
   setWeights(job: number, power: number, normalizer: number): void;

@@ -54,12 +54,17 @@ export function samCount(
   record.count += <f64>countLanes(count);
 }
 
+/** v, or of digital numbers (D = bool) v + zero, in lanes of T. */
+function value<T extends number, D>(v: v128, zero: v128): v128 {
+  return isVoid<D>() ? v : v128.add<T>(v, zero);
+}
+
 /**
  * Adds Σθ and the count over a tile of n pixels (a multiple of 4) and `channels` planes, `stride` bytes apart, to `record`;
  * unless `grad` is 0, writes grad ← coef · ∂θ/∂p. A pixel counts where at least `needed` of its channels are valid, and its
- * angle is taken over these.
+ * angle is taken over these. Of digital numbers (D = bool) p and t are v + zero: an angle knows no unit.
  */
-export function sam(
+export function sam<D>(
   pred: usize,
   predStride: usize,
   target: usize,
@@ -70,11 +75,14 @@ export function sam(
   n: u32,
   min: f32,
   needed: i32,
+  zero0: f64,
   coef: f64,
   record: Record,
 ): void {
   const lo = f32x4.splat(min);
   const zero = f32x4.splat(0);
+  const level = f32x4.splat(<f32>zero0);
+  const level64 = f64x2.splat(zero0);
   const none = f64x2.splat(0);
   const end = pred + n * 4;
   let total = none;
@@ -100,9 +108,9 @@ export function sam(
     do {
       const stored = v128.load(target + c * targetStride);
       const here = v128.and(f32x4.ge(stored, lo), valid);
-      const p = v128.and(here, v128.load(pred + c * predStride));
+      const p = v128.and(here, value<f32, D>(v128.load(pred + c * predStride), level));
       pp = f32x4.add(pp, f32x4.mul(p, p));
-      pt = f32x4.add(pt, f32x4.mul(p, v128.and(here, stored)));
+      pt = f32x4.add(pt, f32x4.mul(p, v128.and(here, value<f32, D>(stored, level))));
     } while (++c < channels);
     const ratio = f32x4.div(pt, pp);
     let alpha0 = low(ratio);
@@ -114,9 +122,11 @@ export function sam(
       f32x4.lt(slope, f32x4.splat(GREATEST_SLOPE)),
     );
     const fast = i32x4.all_true(v128.or(v128.and(bigEnough, smallEnough), v128.not(valid)));
-    let nonzero = i32x4.splat(-1);
+    let nonzero0 = i64x2.splat(-1);
+    let nonzero1 = i64x2.splat(-1);
     if (!fast) {
-      nonzero = zero;
+      nonzero0 = none;
+      nonzero1 = none;
       let pp0 = none;
       let pp1 = none;
       let pt0 = none;
@@ -127,11 +137,18 @@ export function sam(
         const here = v128.and(f32x4.ge(stored, lo), valid);
         const p = v128.and(here, v128.load(pred + c * predStride));
         const t = v128.and(here, stored);
-        nonzero = v128.or(nonzero, f32x4.ne(t, zero));
-        pp0 = f64x2.add(pp0, f64x2.mul(low(p), low(p)));
-        pp1 = f64x2.add(pp1, f64x2.mul(high(p), high(p)));
-        pt0 = f64x2.add(pt0, f64x2.mul(low(p), low(t)));
-        pt1 = f64x2.add(pt1, f64x2.mul(high(p), high(t)));
+        const level0 = v128.and(lowMask(here), level64);
+        const level1 = v128.and(highMask(here), level64);
+        const p0 = value<f64, D>(low(p), level0);
+        const p1 = value<f64, D>(high(p), level1);
+        const t0 = value<f64, D>(low(t), level0);
+        const t1 = value<f64, D>(high(t), level1);
+        nonzero0 = v128.or(nonzero0, f64x2.ne(t0, none));
+        nonzero1 = v128.or(nonzero1, f64x2.ne(t1, none));
+        pp0 = f64x2.add(pp0, f64x2.mul(p0, p0));
+        pp1 = f64x2.add(pp1, f64x2.mul(p1, p1));
+        pt0 = f64x2.add(pt0, f64x2.mul(p0, t0));
+        pt1 = f64x2.add(pt1, f64x2.mul(p1, t1));
       } while (++c < channels);
       const head = i64x2.splat(HEAD);
       alpha0 = v128.and(v128.and(f64x2.div(pt0, pp0), head), f64x2.gt(pp0, none));
@@ -151,10 +168,12 @@ export function sam(
       const here = v128.and(f32x4.ge(stored, lo), valid);
       const p = v128.and(here, v128.load(pred + c * predStride));
       const t = v128.and(here, stored);
-      const p0 = low(p);
-      const p1 = high(p);
-      const r0 = f64x2.sub(low(t), f64x2.mul(alpha0, p0));
-      const r1 = f64x2.sub(high(t), f64x2.mul(alpha1, p1));
+      const level0 = v128.and(lowMask(here), level64);
+      const level1 = v128.and(highMask(here), level64);
+      const p0 = value<f64, D>(low(p), level0);
+      const p1 = value<f64, D>(high(p), level1);
+      const r0 = f64x2.sub(value<f64, D>(low(t), level0), f64x2.mul(alpha0, p0));
+      const r1 = f64x2.sub(value<f64, D>(high(t), level1), f64x2.mul(alpha1, p1));
       pp0 = f64x2.add(pp0, f64x2.mul(p0, p0));
       pp1 = f64x2.add(pp1, f64x2.mul(p1, p1));
       rr0 = f64x2.add(rr0, f64x2.mul(r0, r0));
@@ -180,8 +199,8 @@ export function sam(
       const right = f64x2.splat(HALF_PI);
       // Exactly one of the vectors is zero where p and t differ in being so; NaN and Infinity of p are no such case.
       const most = f64x2.splat(Infinity);
-      const odd0 = v128.and(v128.xor(f64x2.ne(pp0, none), lowMask(nonzero)), f64x2.lt(pp0, most));
-      const odd1 = v128.and(v128.xor(f64x2.ne(pp1, none), highMask(nonzero)), f64x2.lt(pp1, most));
+      const odd0 = v128.and(v128.xor(f64x2.ne(pp0, none), nonzero0), f64x2.lt(pp0, most));
+      const odd1 = v128.and(v128.xor(f64x2.ne(pp1, none), nonzero1), f64x2.lt(pp1, most));
       const angle0 = v128.bitselect(right, atan2<f64>(f64x2.sqrt(nn0), cos0), odd0);
       const angle1 = v128.bitselect(right, atan2<f64>(f64x2.sqrt(nn1), cos1), odd1);
       total = f64x2.add(total, v128.and(lowMask(valid), angle0));
@@ -199,8 +218,10 @@ export function sam(
         const stored = v128.load(target + c * targetStride);
         const here = v128.and(f32x4.ge(stored, lo), valid);
         const p = v128.load(pred + c * predStride);
-        const g0 = f64x2.mul(scale0, f64x2.sub(low(stored), f64x2.mul(along0, low(p))));
-        const g1 = f64x2.mul(scale1, f64x2.sub(high(stored), f64x2.mul(along1, high(p))));
+        const p0 = value<f64, D>(low(p), level64);
+        const p1 = value<f64, D>(high(p), level64);
+        const g0 = f64x2.mul(scale0, f64x2.sub(value<f64, D>(low(stored), level64), f64x2.mul(along0, p0)));
+        const g1 = f64x2.mul(scale1, f64x2.sub(value<f64, D>(high(stored), level64), f64x2.mul(along1, p1)));
         v128.store(grad + c * gradStride, v128.and(here, narrow(g0, g1)));
       } while (++c < channels);
       grad += 16;

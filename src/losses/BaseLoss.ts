@@ -28,7 +28,8 @@ export interface BaseLoss<K extends Kind = Kind> {
 
 /**
  * A loss of the caller's own over the valid pixels of a group, gathered in storage order: the mean, or whatever number stands
- * for the group; with `grad`, one entry per pixel, where gradients are asked for.
+ * for the group; with `grad`, one entry per pixel, where gradients are asked for. The arrays are `Float64Array`s, which are used alike,
+ * where pred and target are both integers of one scale and offset, other than 1 and 0.
  */
 export type CustomFunction = (
   pred: Float32Array,
