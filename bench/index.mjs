@@ -1,6 +1,7 @@
 // npm run bench -- [LOSS …] [--size 64K …] [--pass value|gradient] [--variant "in place" …] [--rounds 3] [--json FILE]
 // npm run bench -- ssim-masking
 // npm run bench -- evaluate [--side 10000]
+// npm run bench -- startup
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -11,6 +12,7 @@ import { measure } from "./measure.mjs";
 import { startNatives } from "./native.mjs";
 import { machine, printHeader, printRow, save, throughputChart, toJson } from "./report.mjs";
 import { ssimMasking } from "./ssim-masking.mjs";
+import { startup } from "./startup.mjs";
 import { VARIANTS } from "./variants.mjs";
 import { WrongResult } from "./verify.mjs";
 
@@ -32,6 +34,8 @@ if (positionals[0] === "ssim-masking") {
   ssimMasking(await import("../dist/index.js"));
 } else if (positionals[0] === "evaluate") {
   await evaluateArchive(Number(values.side));
+} else if (positionals[0] === "startup") {
+  startup();
 } else {
   await bench({
     losses: choose("loss", positionals, Object.keys(LOSSES)),

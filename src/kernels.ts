@@ -1,6 +1,5 @@
 import { Allocator } from "./allocator.ts";
-import { kernelsText, memoryFlagOffset } from "./module.ts";
-import { unpack } from "./unpack.ts";
+import { kernelModule } from "./kernelModule.ts";
 
 const PAGE = 65536;
 
@@ -170,7 +169,7 @@ export class Kernels {
   constructor(memory: { initial: number; maximum: number; shared?: true }) {
     this.#memory = new WebAssembly.Memory(memory);
     this.shared = memory.shared ?? false;
-    this.#module = compile(this.shared);
+    this.#module = kernelModule(this.shared);
     const instance = new WebAssembly.Instance(this.#module, { env: { memory: this.#memory } });
     this.exports = instance.exports as unknown as Exports;
     this.ids = enumsOf(instance.exports);
@@ -274,13 +273,4 @@ function enumsOf(exports: WebAssembly.Exports): Ids {
     ids[group][key] = (member as WebAssembly.Global).value;
   }
   return ids as unknown as Ids;
-}
-
-/** The kernels as they were built, unpacked once. */
-let bytes: Uint8Array<ArrayBuffer> | undefined;
-
-function compile(shared: boolean): WebAssembly.Module {
-  bytes ??= unpack(kernelsText);
-  bytes[memoryFlagOffset] = shared ? 3 : 1;
-  return new WebAssembly.Module(bytes);
 }
