@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type Tensor, tensor, zeros } from "../src/index.ts";
-import { criterionOf, misaligned, run, tensorsOf } from "./support/api.ts";
+import { prepareTarget, type Tensor, tensor, zeros } from "../src/index.ts";
+import { criterionOf, misaligned, place, run, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
 import { everyBase, groupingsOf, inLayout, layouts, problemOf, seeded, titleOf } from "./support/data.ts";
 import { type Layout, type Shape, shapeIn, sizeOf } from "./support/layout.ts";
@@ -220,6 +220,41 @@ describe("the same bits", () => {
       }
     }
   });
+
+  test.each(perBase.filter(({ base }) => base.name !== "crossEntropy"))(
+    "under a mask of ones, a rule that all pass, and prepared, also of zeros of either sign: $title",
+    ({ base }) => {
+      const random = seeded(5);
+      const drawn = (n: number) =>
+        Float32Array.from({ length: n }, () => [0, -0, 0.5, 1][Math.floor(4 * random())] ?? 0);
+      for (const layout of layouts) {
+        const shape: Shape = [2, 3, 11, 13];
+        const of = shapeIn(shape, layout);
+        const [pred, target] = [drawn(sizeOf(of)), drawn(sizeOf(of))];
+        const mask = tensor(new Uint8Array(sizeOf(of)).fill(1), of);
+        for (const groupBy of groupingsOf(base))
+          for (const memory of ["staged", "in place"] as const) {
+            const [p, t] = [place(pred, of, memory), place(target, of, memory)];
+            const settings = { layout, groupBy };
+            const want = criterionOf(base, settings).valueAndGrad(p, t);
+            const ruled = criterionOf(base, { ...settings, valid: { min: 0, max: 9, nodata: [7] } });
+            using prepared = prepareTarget(t, { layout });
+            const where = [layout, groupBy, memory];
+            for (const [which, got] of Object.entries({
+              mask: criterionOf(base, settings).valueAndGrad(p, t, { mask }),
+              rule: ruled.valueAndGrad(p, t),
+              prepared: criterionOf(base, settings).valueAndGrad(p, prepared),
+            })) {
+              const errors = [
+                bitsError(bitsOf(got.value), bitsOf(want.value)),
+                bitsError(got.grad.data, want.grad.data),
+              ];
+              expect([...where, which, ...errors]).toEqual([...where, which, "", ""]);
+            }
+          }
+      }
+    },
+  );
 
   test("with two criteria interleaved", () => {
     const problems = everyBase.map((base, i) => problemOf(base, shape, 50 + i));
