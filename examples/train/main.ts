@@ -78,12 +78,12 @@ function showProgress(share: number, loss: number): void {
 /** The loss of each batch, and its median over the fifty around. */
 function lossCurve(title: string, losses: readonly number[]): string {
   const points = losses.map((loss, i) => ({ step: i + 1, loss }));
-  return plot(title, {
+  return plot(`Loss of each batch: ${title}`, {
     width: 640,
     height: 320,
     marginLeft: 56,
     x: { label: "step" },
-    y: { label: "loss of the batch", type: "log", grid: true, tickFormat: ".0e" },
+    y: { label: null, type: "log", grid: true, tickFormat: ".0e" },
     marks: [
       Plot.line(points, { x: "step", y: "loss", stroke: "#b6d3f0", strokeWidth: 1 }),
       Plot.line(

@@ -4,7 +4,7 @@ import { Adam, Sgd } from "../../examples/train/optimizers.ts";
 import { restoration } from "../../examples/train/restoration.ts";
 import { digest, predict, psnr, train } from "../../examples/train/train.ts";
 import { randomFrom } from "../../examples/scene.mjs";
-import { FlexibleWeightedLoss, mse, setThreads, tensor, zeros } from "../../src/index.ts";
+import { FlexibleWeightedLoss, mse, setThreads, zeros } from "../../src/index.ts";
 
 afterEach(() => setThreads(1));
 
