@@ -60,41 +60,45 @@ type ArrayOf<Name extends TypeName> = InstanceType<(typeof TYPES)[Name]>;
  *
  * A tensor of `zeros` lives in the kernels' memory until `dispose()` or the end of its `using` block: it is not collected as
  * garbage, since a view of its data may outlive it. For other tensors `dispose` only ends their use.
+ *
+ * A structured clone is a plain `{ data, shape, scale, offset }`; that of a tensor of `zeros` is a view of the same memory where the
+ * engine shares it.
  */
 export class Tensor<Data extends TensorData = Float32Array> implements TensorView<Data>, Disposable {
+  /** The elements. Throws once the tensor is disposed of. */
+  readonly data: Data;
   readonly shape: readonly number[];
   /** What stored integers v stand for: scale · v + offset. */
   readonly scale: number;
   readonly offset: number;
-  #data: Data | undefined;
-  #address: number | undefined;
+  #disposed = false;
+  readonly #address: number | undefined;
 
   /** @internal Use `tensor` or `zeros`. */
   constructor(data: Data, shape: readonly number[], { scale = 1, offset = 0 }: Calibration = {}, address?: number) {
-    this.#data = data;
+    this.data = data;
     this.scale = scale;
     this.offset = offset;
     this.shape = Object.freeze([...shape]);
     this.#address = address;
   }
 
-  /** The elements. Throws once the tensor is disposed of. */
-  get data(): Data {
-    if (this.#data === undefined) throw new TypeError(`tensor ${showShape(this.shape)}: used after dispose()`);
-    return this.#data;
-  }
-
   /** Whether `dispose` has been called. */
   get disposed(): boolean {
-    return this.#data === undefined;
+    return this.#disposed;
   }
 
   /** Frees the memory, if it is the kernels'. Any later use of the tensor throws; a second call does nothing. */
   dispose(): void {
-    this.#data = undefined;
-    if (this.#address === undefined) return;
-    heap().allocator.free(this.#address);
-    this.#address = undefined;
+    if (this.#disposed) return;
+    this.#disposed = true;
+    // `data` is an own property, since a structured clone copies these alone. A getter takes its place.
+    Object.defineProperty(this, "data", {
+      get: () => {
+        throw new TypeError(`tensor ${showShape(this.shape)}: used after dispose()`);
+      },
+    });
+    if (this.#address !== undefined) heap().allocator.free(this.#address);
   }
 
   [Symbol.dispose](): void {

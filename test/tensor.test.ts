@@ -20,6 +20,26 @@ describe("tensor", () => {
     expect(grad.shape).toEqual([1, 1, 1, 2]);
   });
 
+  test("a structured clone holds the same, and so does that of a result", () => {
+    const pred = tensor(Float32Array.of(1, 2, 3, 4), [1, 1, 2, 2]);
+    const target = tensor(Float32Array.of(1, 1, 1, -1), [1, 1, 2, 2]);
+    const result = criterion.valueAndGrad(pred, target);
+    const clone = structuredClone(result);
+    expect(clone.value).toBe(result.value);
+    expect(clone.groups).toEqual(result.groups);
+    expect(clone.grad.data).toEqual(result.grad.data);
+    expect(clone.grad.data.buffer).not.toBe(result.grad.data.buffer);
+    expect(criterion.forward(clone.grad, target)).toEqual(criterion.forward(result.grad, target));
+    const digitalNumbers = tensor(Uint16Array.of(1, 2, 3, 4), [2, 2], { scale: 0.5, offset: -1 });
+    expect(structuredClone(digitalNumbers)).toEqual({ ...digitalNumbers });
+    using inMemory = zeros([2, 2]);
+    inMemory.data.fill(3);
+    expect(Array.from(structuredClone(inMemory).data)).toEqual([3, 3, 3, 3]);
+    const gone = tensor(new Float32Array(4), [2, 2]);
+    gone.dispose();
+    expect(() => structuredClone(gone)).toThrow(/after dispose/);
+  });
+
   test("[H, W] is one channel, [C, H, W] one sample", () => {
     const pred = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8);
     const target = Float32Array.of(1, 1, 1, 1, 5, 5, 5, 5);
