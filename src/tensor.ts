@@ -109,8 +109,13 @@ export class Tensor<Data extends TensorData = Float32Array> implements TensorVie
 /**
  * Wraps an array of the caller's, without copying it.
  *
- * Integers are images as rasters store them: a pixel's value is scale · v + offset (in float32), while `valid` rules, `nodata` and
- * thresholds are compared with the stored v. Gradients are those with respect to the value, float32.
+ * Integers are digital numbers v as rasters store them, which stand for scale · v + offset. `valid` rules, `nodata` and thresholds are
+ * compared with v; gradients are those with respect to scale · v + offset, float32.
+ *
+ * Where pred and target are integers of one scale (of a size from 1e-30 to 1e30) and one offset, every loss and `custom` compute from
+ * scale · v + offset in float64, and from differences as scale · (P − T), P − T exact: small differences of large numbers keep their
+ * digits. Where the two differ in scale or offset, or one of them is float32, each value is rounded once, to the float32 nearest to
+ * scale · v + offset.
  *
  * @param data `Float32Array`, `Uint8Array`, `Int16Array` or `Uint16Array` for images; `Uint8Array` for masks; `Int32Array`,
  *   `Uint8Array` or `Float32Array` for class labels

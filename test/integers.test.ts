@@ -1,26 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { type PixelData, prepareTarget, type Tensor, tensor, zeros } from "../src/index.ts";
+import { prepareTarget, tensor, zeros } from "../src/index.ts";
 import { criterionOf, place } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
 import { everyBase, groupingsOf, layouts, seeded, titleOf } from "./support/data.ts";
+import { exactly, integers, type Kind, kinds, rounded, threeWays } from "./support/integers.ts";
 import { at, type Layout, relayout, type Shape, shapeIn, sizeOf } from "./support/layout.ts";
 import { type Base, reference, type Settings, type ValidRule } from "./support/reference.ts";
-
-interface Kind {
-  readonly name: "uint8" | "int16" | "uint16";
-  readonly Type: Uint8ArrayConstructor | Int16ArrayConstructor | Uint16ArrayConstructor;
-  readonly least: number;
-  readonly most: number;
-  /** From the stored range to reflectance. */
-  readonly scale: number;
-  readonly offset: number;
-}
-
-const kinds: readonly Kind[] = [
-  { name: "uint8", Type: Uint8Array, least: 0, most: 255, scale: 1 / 255, offset: 0 },
-  { name: "int16", Type: Int16Array, least: -32768, most: 32767, scale: 1 / 65536, offset: 0.5 },
-  { name: "uint16", Type: Uint16Array, least: 0, most: 65535, scale: 1e-4, offset: -0.1 },
-];
 
 const shape: Shape = [2, 3, 13, 17];
 
@@ -30,44 +15,6 @@ function stored({ Type, least, most }: Kind, seed: number, of: Shape = shape): U
   const data = Type.from(Array.from({ length: sizeOf(of) }, () => Math.round(least + random() * (most - least))));
   data.set([least, most, 0, 1, most - 1], 5);
   return data;
-}
-
-/** What stored numbers stand for, and the float32 nearest to that. */
-const exact = (data: ArrayLike<number>, scale: number, offset: number) =>
-  Float64Array.from(data, (v) => scale * v + offset);
-const rounded = (data: ArrayLike<number>, scale: number, offset: number) =>
-  Float32Array.from(exact(data, scale, offset));
-
-type Memory = "staged" | "odd" | "in place";
-
-/** An integer tensor over a copy of `data`: the caller's, the caller's at an odd address of its elements, or the kernels'. */
-function integers(kind: Kind, data: ArrayLike<number>, of: readonly number[], memory: Memory): Tensor<PixelData> {
-  const { Type, name, scale, offset } = kind;
-  if (memory === "in place") {
-    const owned = zeros(of, { type: name, scale, offset });
-    owned.data.set(data);
-    return owned;
-  }
-  const around = new Type(data.length + 8).fill(kind.most);
-  const skip = memory === "odd" ? 3 : 0;
-  around.set(data, skip);
-  return tensor(around.subarray(skip, skip + data.length), of, { scale, offset });
-}
-
-const threeWays = ["staged", "odd", "in place"] as const;
-
-/** Losses of the difference: an offset, which costs digits in float64 too, is none of their business. */
-const ofDifferences = new Set(["mse", "rmse", "mae", "huber", "smoothL1", "charbonnier", "logCosh", "pinball"]);
-
-/** The images that stored numbers stand for, to be held against exact arithmetic. */
-function exactly(
-  base: Base,
-  { scale, offset }: Pick<Kind, "scale" | "offset">,
-  p: ArrayLike<number>,
-  t: ArrayLike<number>,
-) {
-  const zero = ofDifferences.has(base.name) ? 0 : offset;
-  return { pred: exact(p, scale, zero), target: exact(t, scale, zero) as unknown as Float32Array };
 }
 
 /** Losses of reals: reflectance is in the domain of all of these. */
