@@ -22,7 +22,7 @@ export function addExact(sum: usize, x: f64): void {
     return;
   }
   // Numbers below 2⁻¹⁰²² have no leading one, and the place of those just above.
-  const mantissa = (bits & 0xfffffffffffff) | ((<u64>(exponent != 0)) << 52);
+  const mantissa = (bits & 0xfffffffffffff) | ((<u64>u32(exponent != 0)) << 52);
   const place = exponent - u32(exponent != 0);
   const shift = place & 31;
   const low = mantissa << shift;

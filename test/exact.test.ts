@@ -20,7 +20,7 @@ beforeAll(() => {
   const target = ["--target", "test", "--outFile", "build/exact.wasm"];
   execFileSync(process.execPath, [compiler, "test/assembly/exact.ts", ...target], { stdio: "pipe" });
   memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
-  kernels = instantiateSync(readFileSync("build/exact.wasm"), { env: { memory } }).exports as typeof kernels;
+  kernels = instantiateSync(readFileSync("build/exact.wasm"), { env: { memory } }).exports as unknown as typeof kernels;
 });
 
 /** Starts a sum at `at` with these numbers. */
