@@ -1,8 +1,24 @@
 // Compiles assembly/ and writes the kernels as a TypeScript module, so that importing the package needs neither fetch nor file
-// system. A warning of the compiler's fails the build.
-import { readFileSync, writeFileSync } from "node:fs";
-import asc from "assemblyscript/asc";
+// system. A warning of the compiler's fails the build. Nothing is done where nothing has changed since the last build.
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
+/** What the kernels are made from: the sources, the compiler, and what is asked of it. */
+function sourcesHash() {
+  const hash = createHash("sha256").update(readFileSync("node_modules/assemblyscript/package.json"));
+  const sources = readdirSync("assembly", { recursive: true }).filter((file) => file.endsWith(".ts"));
+  const files = ["asconfig.json", import.meta.filename, ...sources.sort().map((file) => join("assembly", file))];
+  for (const file of files) hash.update(readFileSync(file));
+  return hash.digest("hex");
+}
+
+const STAMP = "build/kernels.sha256";
+const stamp = sourcesHash();
+const made = [STAMP, "build/kernels.wasm", "build/kernels.wat", "src/module.ts"];
+if (made.every((file) => existsSync(file)) && readFileSync(STAMP, "utf8") === stamp) process.exit(0);
+
+const { default: asc } = await import("assemblyscript/asc");
 const { error, stdout, stderr } = await asc.main(["assembly/index.ts", "--target", "release"]);
 const said = `${stdout}${stderr}`.trim();
 if (error || said) {
@@ -27,3 +43,6 @@ export const kernelsText: string =
   ${JSON.stringify(bytes.toString("latin1"))};
 `,
 );
+
+mkdirSync("build", { recursive: true });
+writeFileSync(STAMP, stamp);
