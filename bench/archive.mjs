@@ -13,6 +13,8 @@ import { smoothField, uniform } from "./data.mjs";
 
 const BANDS = 3;
 const TILE = 512;
+/** Of reflectance as Sentinel-2 stores it. */
+const DATA_RANGE = 10_000;
 const COMMAND = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 
 /** Tells, as the process ends, how much memory it had at most (KiB). */
@@ -40,7 +42,9 @@ export async function evaluateArchive(side) {
     console.log();
     row("one after the other: reading and decoding", `${read.toFixed(1)} s`);
     for (const without of [[], ["ssim"], ["ssim", "uqi"]]) {
-      const whole = await time(pred, target, (pair, { measurePair }) => measurePair(pair, { without }));
+      const whole = await time(pred, target, (pair, { measurePair }) =>
+        measurePair(pair, { dataRange: DATA_RANGE, without }),
+      );
       const figures = without.length === 0 ? "all figures" : `all but ${without.join(", ")}`;
       const shares = `decoding ${((100 * read) / whole).toFixed(0)} %, kernels ${(100 * (1 - read / whole)).toFixed(0)} %`;
       row(`with ${figures}`, `${whole.toFixed(1)} s: ${shares}`);
@@ -54,7 +58,7 @@ function runCommand(pred, target, words) {
   const start = performance.now();
   const { status, stderr } = spawnSync(
     process.execPath,
-    ["--import", PEAK, COMMAND, "evaluate", pred, target, ...words],
+    ["--import", PEAK, COMMAND, "evaluate", pred, target, "--data-range", String(DATA_RANGE), ...words],
     {
       encoding: "utf8",
     },
@@ -65,9 +69,9 @@ function runCommand(pred, target, words) {
 
 async function time(pred, target, work) {
   const [{ Pair }, parts, measure] = await Promise.all(
-    ["Pair", "parts", "measure"].map((name) => import(`../dist/cli/${name}.js`)),
+    ["pair/Pair", "pair/parts", "measure"].map((name) => import(`../dist/cli/${name}.js`)),
   );
-  const pair = await Pair.open(pred, target, {});
+  const pair = await Pair.open({ pred, target, masks: [] }, { dataRange: DATA_RANGE });
   const start = performance.now();
   await work(pair, { ...parts, ...measure });
   const seconds = (performance.now() - start) / 1e3;

@@ -1,7 +1,8 @@
 import { NpyWriter } from "../raster/index.ts";
 import { readNpyHeader } from "../raster/npy/header.ts";
 import { RasterFile } from "../raster/RasterFile.ts";
-import type { Pair, Window } from "./Pair.ts";
+import type { Window } from "./pair/grid.ts";
+import type { Pair } from "./pair/Pair.ts";
 
 /**
  * A gradient as NPY of the prediction's shape, written window by window: its axes are in the order of the file that the prediction
@@ -48,7 +49,7 @@ export class GradientFile {
   }
 }
 
-async function dimensionsOf({ pred }: Pair): Promise<number> {
+async function dimensionsOf({ pred: { raster: pred } }: Pair): Promise<number> {
   if (pred.format !== "NPY") return 3;
   const file = await RasterFile.open(pred.path);
   try {

@@ -1,6 +1,8 @@
-import { BandMetrics, type MetricsOptions, type PixelData, type Tensor } from "../index.ts";
+import { BandMetrics, type PixelData, type Tensor } from "../index.ts";
 import type { Meter } from "./measure.ts";
-import type { Sides } from "./parts.ts";
+import type { PartSettings } from "./measurePart.ts";
+import type { Sides } from "./pair/parts.ts";
+import type { Tally } from "./pair/tally.ts";
 import { Thread } from "./Thread.ts";
 
 /** A part of an image as threads are sent it: the plain insides of its tensors. */
@@ -8,8 +10,15 @@ export interface PartTask {
   readonly pred: Plain<PixelData>;
   readonly target: Plain<PixelData>;
   readonly mask: Plain<Uint8Array> | null;
+  readonly missing: Plain<Uint8Array> | null;
   readonly sample: string;
   readonly halo: Sides;
+  readonly settings: PartSettings;
+}
+
+export interface PartReply {
+  readonly metrics: object;
+  readonly tally: Tally;
 }
 
 type Plain<Data extends PixelData> = Pick<Tensor<Data>, "data" | "shape" | "scale" | "offset">;
@@ -17,7 +26,7 @@ type Plain<Data extends PixelData> = Pick<Tensor<Data>, "data" | "shape" | "scal
 /** Threads that measure parts of images in turns, while this one reads the next. */
 export class PartThreads implements Meter {
   readonly ahead: number;
-  readonly #threads: readonly Thread<PartTask, object>[];
+  readonly #threads: readonly Thread<PartTask, PartReply>[];
   /**
    * Memory for the pixels of each part that is on its way, used again and again: arrays that are sent would pile up on the other side
    * until its garbage is collected.
@@ -25,33 +34,29 @@ export class PartThreads implements Meter {
   readonly #places: SharedArrayBuffer[] = [];
   #turn = 0;
 
-  constructor(count: number, options: MetricsOptions) {
-    // While each measures a part, another is read, and waits for whoever is done first.
+  constructor(count: number) {
+    // While each measures a part, another is read, and waits for the first of them to be done.
     this.ahead = count;
-    this.#threads = Array.from(
-      { length: count },
-      () => new Thread(new URL("./partWorker.js", import.meta.url), options),
-    );
+    this.#threads = Array.from({ length: count }, () => new Thread(new URL("./partWorker.js", import.meta.url), null));
   }
 
-  measure: Meter["measure"] = async ({ pixels, halo }, sample) => {
+  measure: Meter["measure"] = async ({ pixels, halo }, sample, settings) => {
     const turn = this.#turn++;
-    const thread = this.#threads[turn % this.#threads.length] as Thread<PartTask, object>;
-    // Parts are joined in their order: who has come round again is done.
+    const thread = this.#threads[turn % this.#threads.length] as Thread<PartTask, PartReply>;
+    // Parts are joined in their order: the part that had this place before is done.
     const place = turn % (this.ahead + 1);
-    const { pred, target, mask } = pixels;
+    const { pred, target, mask, missing } = pixels;
     const bytes = roundUp(pred.data.byteLength) + target.data.byteLength;
     if ((this.#places[place]?.byteLength ?? 0) < bytes) this.#places[place] = new SharedArrayBuffer(bytes);
     const shared = this.#places[place] as SharedArrayBuffer;
-    return BandMetrics.fromJSON(
-      await thread.ask({
-        pred: copied(pred, shared, 0),
-        target: copied(target, shared, roundUp(pred.data.byteLength)),
-        mask: mask && { data: mask.data, shape: mask.shape, scale: 1, offset: 0 },
-        sample,
-        halo,
-      }),
-    );
+    const { metrics, tally } = await thread.ask({
+      pred: copied(pred, shared, 0),
+      target: copied(target, shared, roundUp(pred.data.byteLength)),
+      mask: mask && plain(mask),
+      missing: missing && plain(missing),
+      ...{ sample, halo, settings },
+    });
+    return { metrics: BandMetrics.fromJSON(metrics), tally };
   };
 
   async end(): Promise<void> {
@@ -61,6 +66,8 @@ export class PartThreads implements Meter {
 
 /** To where arrays of any type may begin. */
 const roundUp = (bytes: number) => Math.ceil(bytes / 8) * 8;
+
+const plain = ({ data, shape }: Tensor<Uint8Array>): Plain<Uint8Array> => ({ data, shape, scale: 1, offset: 0 });
 
 function copied<Data extends PixelData>(
   { data, shape, scale, offset }: Tensor<Data>,

@@ -29,6 +29,11 @@ export class Progress {
     process.stderr.write(`\r${share} %  ${rate} ${this.#unit}/s  ${clock} left \x1b[K`);
   }
 
+  /** Begins again: what was done is done anew. */
+  restart(): void {
+    this.#done = 0;
+  }
+
   /** Takes the line away. */
   end(): void {
     if (this.#visible) process.stderr.write("\r\x1b[K");

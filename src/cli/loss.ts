@@ -5,22 +5,37 @@ import {
   FlexibleWeightedLoss,
   type GroupBy,
   type Groups,
-  type LossAccumulator,
   type LossOptions,
   type ValidRule,
   type Weighting,
 } from "../index.ts";
-import { checkingUsage } from "./errors.ts";
-import { missingText } from "./evaluate.ts";
+import { checkingUsage, DataError } from "./errors.ts";
 import { GradientFile } from "./GradientFile.ts";
 import { type GradientPart, type MeasuredLoss, measureLoss, readGradient } from "./lossParts.ts";
-import { addOutputOptions, addPairOptions, checkOptions, deliver, type OutputOptions, warn } from "./options.ts";
-import { checkApart, checkOutputFile } from "./outputFile.ts";
-import { Pair, type PairOptions } from "./Pair.ts";
+import {
+  addOutputOptions,
+  addPairOptions,
+  checkOutput,
+  decidingOptions,
+  deliver,
+  formatOf,
+  givenOptions,
+  masksOf,
+  type OutputOptions,
+  say,
+} from "./options.ts";
+import { parseNumber } from "./optionParsers.ts";
+import { aboutCells, aboutColumns, type GivenOptions, howText } from "./output/evaluationText.ts";
+import { checkApart, checkOutputFile } from "./output/outputFile.ts";
+import { type Column, formatCsv, formatJson, formatNumber, formatTable, wrapped } from "./output/table.ts";
+import { Pair, type PairOptions } from "./pair/Pair.ts";
+import { totalOf } from "./pair/tally.ts";
+import { listPairs } from "./pairList.ts";
 import { type LossTerm, lossNames, parseLoss } from "./parseLoss.ts";
 import { Progress } from "./Progress.ts";
-import { type Column, formatCsv, formatJson, formatNumber, formatTable } from "./table.ts";
-import { parseNumber } from "./words.ts";
+import { remarksOn } from "./remarks.ts";
+import { aboutPair } from "./result.ts";
+import { version } from "./version.ts";
 
 interface LossCommandOptions extends PairOptions, OutputOptions {
   readonly loss: string;
@@ -60,44 +75,55 @@ export function lossCommand(): Command {
     .option("--grad <file>", "write the gradient with respect to the prediction, as NPY of its shape")
     .addHelpText("after", help);
   addOutputOptions(addPairOptions(command));
-  return command.action(async (predPath: string, targetPath: string, options: LossCommandOptions) => {
-    await checkOptions(options);
+  return command.action(async (pred: string, target: string, options: LossCommandOptions) => {
+    await checkOutput(options);
     await checkOutputFile("--grad", options.grad);
+    const given = masksOf(options);
+    const list = await listPairs({ pred, target, pairs: undefined, match: undefined, ...given });
     const written = [
       ["--output", options.output],
       ["--grad", options.grad],
     ] as const;
-    await checkApart(written, [predPath, targetPath, options.mask]);
+    await checkApart(written, [pred, target, ...given.masks.map(({ file }) => file)]);
     const terms = parseLoss(options.loss);
     // Built once before any file is opened, so that what is wrong with the options is said first.
     checkingUsage(() => criterion(terms, options, 1, givenRule(options)));
-    const labels = terms.some(({ name }) => name === "crossEntropy");
-    const pair = await Pair.open(predPath, targetPath, options, labels);
+    const hasLabels = terms.some(({ name }) => name === "crossEntropy");
+    const how = decidingOptions(options);
+    const opened = await Pair.open(list.jobs[0] ?? { pred, target, masks: [] }, how, hasLabels);
     try {
-      for (const note of pair.notes()) warn(note, options);
-      const { width, height, samples } = pair;
+      const { width, height, samples, channels } = opened;
       const passes = options.grad === undefined ? 1 : 2;
-      const progress = new Progress(passes * width * height * samples * pair.channels, "Mpx", 1e6, options.quiet);
-      const onPart = (pixels: number) => progress.add(pixels * pair.channels);
-      const loss = criterion(terms, options, pair.dataRange, labels ? undefined : pair.rule);
+      const progress = new Progress(passes * width * height * samples * channels, "Mpx", 1e6, options.quiet);
+      const onPart = (pixels: number) => progress.add(pixels * channels);
+      const isRangeWatched = how.dataRange === undefined && terms.some(({ needsDataRange }) => needsDataRange);
+      const criterionOf = (pair: Pair) => {
+        progress.restart();
+        if (isRangeWatched && pair.dataRange === null) throw rangeIsUnknown(pair);
+        return criterion(terms, options, pair.dataRange ?? 1, hasLabels ? undefined : pair.kernelRule);
+      };
       let measured: MeasuredLoss;
       let gradientNorm: number | undefined;
       try {
-        measured = await measureLoss(pair, loss, onPart);
+        measured = await measureLoss(opened, criterionOf, isRangeWatched, onPart);
         if (options.grad !== undefined) {
-          gradientNorm = await writeGradient(options.grad, pair, readGradient(pair, loss, measured.sums), onPart);
+          gradientNorm = await writeGradient(options.grad, measured.pair, readGradient(measured), onPart);
         }
       } finally {
         progress.end();
       }
-      const { sums, missing } = measured;
-      if (missing > 0) warn(missingText(predPath, missing), options);
-      await deliver(format(pair, { terms, sums, gradientNorm }, options), options);
+      for (const remark of remarksOn(measured, hasLabels)) say(remark, options);
+      await deliver(format(measured, terms, gradientNorm, options, givenOptions(how, given.masks)), options);
     } finally {
-      await pair.close();
+      await opened.close();
     }
   });
 }
+
+const rangeIsUnknown = ({ job }: Pair) =>
+  new DataError(
+    `${job.pred} and ${job.target}: ssim needs --data-range, the largest possible value minus the smallest, or ssim(dataRange=…)`,
+  );
 
 /** Writes a gradient, and returns √Σ g², in float64. */
 async function writeGradient(
@@ -147,13 +173,6 @@ function givenRule({ min, above, max, below, nodata }: PairOptions): ValidRule |
   return given.length > 0 ? Object.fromEntries(given) : undefined;
 }
 
-interface Figures {
-  readonly terms: readonly LossTerm[];
-  readonly sums: LossAccumulator;
-  /** Where the gradient was asked for. */
-  readonly gradientNorm: number | undefined;
-}
-
 /** A group by its image, from 1, and its band; "all" where the group is a whole image. */
 interface GroupRow {
   readonly sample: number;
@@ -175,7 +194,13 @@ function groupRows(groups: Groups, sample: number, { bands }: Pair): GroupRow[] 
   }));
 }
 
-function format(pair: Pair, { terms, sums, gradientNorm }: Figures, options: LossCommandOptions): string {
+function format(
+  { pair, sums, tally }: MeasuredLoss,
+  terms: readonly LossTerm[],
+  gradientNorm: number | undefined,
+  options: LossCommandOptions,
+  given: GivenOptions,
+): string {
   const groups = Array.from({ length: pair.samples }, (_, sample) => sums.groups(String(sample)));
   const { value, terms: totals } = sums.finish();
   const results = terms.map(({ text, weight }, k) => ({
@@ -184,30 +209,38 @@ function format(pair: Pair, { terms, sums, gradientNorm }: Figures, options: Los
     ...(totals[k] as AccumulatedTerm),
     groups: groups.flatMap((ofTerms, sample) => groupRows(ofTerms[k] as Groups, sample, pair)),
   }));
-  const { loss } = options;
-  if (options.json) {
-    return formatJson({ pred: pair.pred.path, target: pair.target.path, loss, value, gradientNorm, terms: results });
+  const { loss, digits } = options;
+  const { pred, target } = pair.job;
+  const about = aboutPair(pair);
+  const { valid, missing } = totalOf(tally);
+  const coverage = (valid - missing) / valid;
+  const kind = formatOf(options);
+  if (kind === "json") {
+    const own = { version, pred, target, loss, value, gradientNorm, coverage, terms: results };
+    return formatJson({ ...own, ...about, options: given });
   }
-  if (options.csv) {
+  if (kind === "csv") {
+    const cells = aboutCells(about, given);
     return formatCsv([
-      ["term", "sample", "band", "loss", "weight", "validCount", "totalCount"],
-      ...results.flatMap((term) => term.groups.map((row) => [term.loss, ...Object.values(row)])),
+      ["term", "sample", "band", "loss", "weight", "validCount", "totalCount", "coverage", ...aboutColumns],
+      ...results.flatMap((term) => term.groups.map((row) => [term.loss, ...Object.values(row), coverage, ...cells])),
     ]);
   }
   const several = terms.length > 1;
   const images = pair.samples === 1 ? "" : `${pair.samples} images of `;
   const tables = results.map((term) => {
-    const title = several ? `\n${term.weight} × ${term.loss}: ${formatNumber(term.value)}\n` : "\n";
-    return title + groupTable(term.groups, pair.samples > 1);
+    const title = several ? `\n${term.weight} × ${term.loss}: ${formatNumber(term.value, digits)}\n` : "\n";
+    return title + groupTable(term.groups, pair.samples > 1, digits);
   });
+  const title = `${pred} against ${target}: ${images}${pair.width}×${pair.height} pixels`;
   return (
-    `${pair.pred.path} against ${pair.target.path}: ${images}${pair.width}×${pair.height} pixels\n\n` +
-    `loss           ${formatNumber(value)}  (${loss})\n` +
-    `${gradientNorm === undefined ? "" : `gradient norm  ${formatNumber(gradientNorm)}\n`}${tables.join("")}`
+    `${wrapped(title)}\n${howText(about)}\n` +
+    `loss           ${formatNumber(value, digits)}  (${loss})\n` +
+    `${gradientNorm === undefined ? "" : `gradient norm  ${formatNumber(gradientNorm, digits)}\n`}${tables.join("")}`
   );
 }
 
-function groupTable(rows: readonly GroupRow[], withSample: boolean): string {
+function groupTable(rows: readonly GroupRow[], withSample: boolean, digits: number | undefined): string {
   const columns: Column[] = [
     ...(withSample ? [{ heading: "image", align: "right" } as const] : []),
     { heading: "band", align: "left" },
@@ -218,8 +251,8 @@ function groupTable(rows: readonly GroupRow[], withSample: boolean): string {
     rows.map(({ sample, band, loss, weight, validCount, totalCount }) => [
       ...(withSample ? [String(sample)] : []),
       band,
-      formatNumber(validCount > 0 ? loss : Number.NaN),
-      formatNumber(weight),
+      formatNumber(validCount > 0 ? loss : Number.NaN, digits),
+      formatNumber(weight, digits),
       String(validCount),
       String(totalCount),
     ]),

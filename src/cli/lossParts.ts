@@ -12,41 +12,81 @@ import {
 } from "../index.ts";
 import type { Kind } from "../losses/BaseLoss.ts";
 import { DataError } from "./errors.ts";
-import type { Pair, Pixels, Window } from "./Pair.ts";
-import { readParts } from "./parts.ts";
-import { countMissing } from "./validity.ts";
+import { checkOutcome, learn } from "./measure.ts";
+import type { Window } from "./pair/grid.ts";
+import type { Pair, Pixels } from "./pair/Pair.ts";
+import { readParts } from "./pair/parts.ts";
+import { type Found, joinFound, NOTHING_FOUND } from "./pair/samples.ts";
+import { joinTallies, maskOf, noTally, type Tally, tallyOf } from "./pair/tally.ts";
 
 /** What is known of the loss of a pair once it has been read. */
 export interface MeasuredLoss {
+  /** As it is known in the end. */
+  readonly pair: Pair;
+  readonly criterion: CombinedLoss;
   /** Its samples go by their numbers. */
   readonly sums: LossAccumulator;
-  /** Valid pixels whose prediction is NaN or the prediction's own nodata value. */
-  readonly missing: number;
+  readonly tally: Tally;
+  readonly found: Found;
 }
 
-/** Adds up the loss of a pair, part by part. `onPart` is told the pixels of each. */
+/**
+ * Adds up the loss of a pair, part by part; anew where reading finds out what changes a decision, as `measurePair` does.
+ *
+ * @param criterionOf the loss, by what is known of the pair
+ * @param isRangeWatched whether the loss depends on a data range that nobody gave
+ * @param onPart is told the pixels of each part
+ * @throws DataError where no pixel is valid, or the prediction lacks some that it must have
+ */
 export async function measureLoss(
   pair: Pair,
-  criterion: CombinedLoss,
+  criterionOf: (pair: Pair) => CombinedLoss,
+  isRangeWatched: boolean,
   onPart: (pixels: number) => void,
 ): Promise<MeasuredLoss> {
-  const least = 2 * HALO + 1;
-  const has = (kind: Kind) => criterion.terms.some(({ loss }) => loss.settings.base.kind === kind);
-  if (has("window") && Math.min(pair.width, pair.height) < least) {
-    throw new DataError(
-      `${pair.pred.path}: ssim is of images of at least ${least}×${least} pixels, got ${pair.width}×${pair.height}`,
-    );
+  for (let known = pair; ; ) {
+    const criterion = criterionOf(known);
+    checkSize(known, criterion);
+    const outcome = await attempt(known, criterion, isRangeWatched, onPart);
+    if ("sums" in outcome) {
+      checkOutcome(outcome);
+      return outcome;
+    }
+    known = outcome;
   }
+}
+
+async function attempt(
+  pair: Pair,
+  criterion: CombinedLoss,
+  isRangeWatched: boolean,
+  onPart: (pixels: number) => void,
+): Promise<MeasuredLoss | Pair> {
   const sums = new LossAccumulator(criterion);
-  let missing = 0;
+  const hasLabels = has(criterion, "labels");
+  let tally = noTally(pair.bands.length);
+  let found = NOTHING_FOUND;
   for (let sample = 0; sample < pair.samples; sample++) {
-    for await (const { pixels, halo, window } of readParts(pair, sample)) {
-      sums.add(pixels.pred, pixels.target, { ...(pixels.mask && { mask: pixels.mask }), sample: String(sample), halo });
-      if (!has("labels")) missing += countMissing(pixels, pair, halo);
+    for await (const { pixels, halo, window, found: more } of readParts(pair, sample)) {
+      if (!hasLabels) found = joinFound(found, more);
+      tally = joinTallies(tally, tallyOf(pixels, hasLabels ? { min: 0 } : pair.kernelRule, halo));
+      const better = learn(pair, isRangeWatched, tally, found);
+      if (better) return better;
+      const mask = maskOf(pixels, pair.predNodata);
+      sums.add(pixels.pred, pixels.target, { ...(mask && { mask }), sample: String(sample), halo });
       onPart((window.width - halo.left - halo.right) * (window.height - halo.top - halo.bottom));
     }
   }
-  return { sums, missing };
+  return { pair, criterion, sums, tally, found };
+}
+
+const has = (criterion: CombinedLoss, kind: Kind) =>
+  criterion.terms.some(({ loss }) => loss.settings.base.kind === kind);
+
+function checkSize({ width, height, job }: Pair, criterion: CombinedLoss): void {
+  const least = 2 * HALO + 1;
+  if (!has(criterion, "window") || Math.min(width, height) >= least) return;
+  throw new DataError(`${job.pred}: ssim is of images of at least ${least}×${least} pixels, got ${width}×${height}`);
 }
 
 /** The gradient of a window of an image. */
@@ -60,11 +100,7 @@ export interface GradientPart {
 /**
  * The gradient of the loss of a pair, whose sums are known: part by part where a part's follows from them, else image by image.
  */
-export async function* readGradient(
-  pair: Pair,
-  criterion: CombinedLoss,
-  sums: LossAccumulator,
-): AsyncGenerator<GradientPart> {
+export async function* readGradient({ pair, criterion, sums }: MeasuredLoss): AsyncGenerator<GradientPart> {
   const windows = pair.windows();
   const image = { x: 0, y: 0, width: pair.width, height: pair.height };
   const totals = sums.finish().terms;
@@ -75,19 +111,27 @@ export async function* readGradient(
     });
     if (windows.length > 1 && terms.every(isMean)) {
       for (const window of windows) {
-        yield { window, sample, grad: gradientOfPart(pair, terms, window, await pair.read(window, sample)) };
+        yield { window, sample, grad: gradientOfPart(pair, terms, window, await read(pair, window, sample)) };
       }
     } else {
-      yield { window: image, sample, grad: gradientOfImage(criterion, totals, await pair.read(image, sample)) };
+      yield { window: image, sample, grad: gradientOfImage(criterion, totals, await read(pair, image, sample)) };
     }
   }
 }
+
+/** The pixels of a window, with those that the prediction lacks left out by the mask. */
+async function read(pair: Pair, window: Window, sample: number): Promise<MaskedPixels> {
+  const { pixels } = await pair.read(window, sample);
+  return { ...pixels, mask: maskOf(pixels, pair.predNodata) };
+}
+
+type MaskedPixels = Pick<Pixels, "pred" | "target" | "mask">;
 
 /** The other images of a batch take part in the sum of the weights alone. */
 function gradientOfImage(
   criterion: CombinedLoss,
   totals: readonly AccumulatedTerm[],
-  { pred, target, mask }: Pixels,
+  { pred, target, mask }: MaskedPixels,
 ): Float32Array {
   const isDivided = criterion.terms[0]?.loss.settings.reduction === "mean";
   // Where nothing is valid there is nothing to divide.
@@ -118,7 +162,7 @@ function gradientOfPart(
   pair: Pair,
   terms: readonly KnownTerm[],
   window: Window,
-  { pred, target, mask }: Pixels,
+  { pred, target, mask }: MaskedPixels,
 ): Float32Array {
   const share = (window.width * window.height) / (pair.width * pair.height);
   const grads = terms.map(({ weight: coefficient, loss: { settings }, groups, weightSum }) => {
@@ -136,7 +180,7 @@ function gradientOfPart(
     });
     const criterion = new FlexibleWeightedLoss(isRoot ? mse() : base, {
       ...{ groupBy, weighting: "linear", reduction: "none" },
-      ...(base.kind !== "labels" && { valid: pair.rule }),
+      ...(base.kind !== "labels" && { valid: pair.kernelRule }),
     });
     return criterion.valueAndGrad(pred, target, { ...(mask && { mask }), gradOutput }).grad.data;
   });

@@ -1,14 +1,14 @@
 #!/usr/bin/env node
-// The command line. Exit codes: 0 done, 1 something is wrong with the data, 2 something is wrong with the options.
+// The command line; see errors.ts for its exit codes.
 
 import { Command, CommanderError } from "commander";
-import { UsageError } from "./errors.ts";
+import { exitCodeOf, GateError, UsageError } from "./errors.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { lossCommand } from "./loss.ts";
 import { mergeCommand } from "./merge.ts";
 import { version } from "./version.ts";
 
-// Whoever reads our output may stop early, as `head` does: nothing is left to do then.
+// A reader of the output may stop early, as `head` does: nothing is left to do then.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") fail(error);
   process.exit();
@@ -16,8 +16,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 function fail(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`error: ${message.replace(/\s+/g, " ")}\n`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  const lines = error instanceof GateError ? error.lines.map((line) => `failed: ${line}`) : [`error: ${message}`];
+  for (const line of lines) process.stderr.write(`${line.replace(/\s+/g, " ")}\n`);
+  process.exitCode = exitCodeOf(error);
 }
 
 const program = new Command("valid-pixel-loss")

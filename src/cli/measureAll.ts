@@ -1,6 +1,7 @@
 import { BandMetrics } from "../index.ts";
-import { type Job, type MeasureOptions, measureJob } from "./measure.ts";
-import type { PairState } from "./StateFile.ts";
+import { type MeasureOptions, measureJob } from "./measure.ts";
+import type { Job } from "./pair/Job.ts";
+import { type Outcome, resultOf } from "./result.ts";
 import { Thread } from "./Thread.ts";
 import type { Reply } from "./worker.ts";
 
@@ -12,36 +13,29 @@ export async function measureAll(
   jobs: readonly Job[],
   options: MeasureOptions,
   workers: number,
-  onDone: (pair: PairState) => Promise<void>,
+  onDone: (outcome: Outcome) => Promise<void>,
 ): Promise<void> {
   const waiting = [...jobs];
   let reported = Promise.resolve();
-  const work = async (measure: (job: Job) => Promise<Reply>) => {
+  const work = async (measure: (job: Job) => Promise<Outcome>) => {
     for (let job = waiting.shift(); job; job = waiting.shift()) {
-      const reply = await measure(job);
-      const pair =
-        "error" in reply ? { ...job, ...reply } : { ...job, ...reply, metrics: BandMetrics.fromJSON(reply.metrics) };
-      reported = reported.then(() => onDone(pair));
+      const failed = { ...job };
+      const outcome = await measure(job).catch((error: Error) => ({ ...failed, error: error.message }));
+      reported = reported.then(() => onDone(outcome));
       await reported;
     }
   };
-  if (workers === 1) return work((job) => measureHere(job, options));
+  if (workers === 1) return work((job) => measureJob(job, options, resultOf));
   const count = Math.min(workers, jobs.length);
   const script = new URL("./worker.js", import.meta.url);
   const threads = Array.from({ length: count }, () => new Thread<Job, Reply>(script, options));
-  const failed = (error: Error): Reply => ({ error: error.message });
+  const askIn = (thread: Thread<Job, Reply>) => async (job: Job) => {
+    const reply = await thread.ask(job);
+    return "error" in reply ? { ...job, ...reply } : { ...reply, metrics: BandMetrics.fromJSON(reply.metrics) };
+  };
   try {
-    await Promise.all(threads.map((thread) => work((job) => thread.ask(job).catch(failed))));
+    await Promise.all(threads.map((thread) => work(askIn(thread))));
   } finally {
     await Promise.all(threads.map((thread) => thread.end()));
-  }
-}
-
-async function measureHere(job: Job, options: MeasureOptions): Promise<Reply> {
-  try {
-    const { metrics, missing } = await measureJob(job, options);
-    return { metrics: metrics.toJSON(), missing };
-  } catch (error) {
-    return { error: (error as Error).message };
   }
 }

@@ -1,15 +1,15 @@
-import { Command } from "commander";
-import { keyOf } from "./archive.ts";
+import { Command, Option } from "commander";
+import { type ArchiveOptions, deliverArchive } from "./archiveOutput.ts";
 import { DataError } from "./errors.ts";
-import { deliverArchive } from "./evaluate.ts";
-import { addOutputOptions, checkOptions, type OutputOptions } from "./options.ts";
-import { checkApart, checkOutputFile } from "./outputFile.ts";
-import { type PairState, readState, writeState } from "./StateFile.ts";
+import { addFigureOptions, checkOutput, type GateOptions, gateOf } from "./options.ts";
+import type { GivenOptions } from "./output/evaluationText.ts";
+import { checkApart, checkOutputFile } from "./output/outputFile.ts";
+import { keyOf } from "./pair/Job.ts";
+import { isDone, type Outcome } from "./result.ts";
+import { checkSameOptions, readState, writeState } from "./StateFile.ts";
 
-interface MergeOptions extends OutputOptions {
+interface MergeOptions extends ArchiveOptions, GateOptions {
   readonly state?: string;
-  readonly report?: string;
-  readonly strict?: boolean;
 }
 
 const examples = `
@@ -27,12 +27,14 @@ export function mergeCommand(): Command {
     )
     .argument("<states...>", "state files")
     .addHelpText("after", examples);
-  addOutputOptions(command)
+  addFigureOptions(command)
+    .optionsGroup("Files:")
     .option("--report <file>", "write a page to look at")
     .option("--state <file>", "write a state file of all pairs")
-    .option("--strict", "fail if any pair could not be evaluated; it is only counted otherwise");
+    .option("--keep-going", "exit code 0 even if pairs could not be evaluated")
+    .addOption(new Option("--strict").hideHelp().conflicts("keepGoing"));
   return command.action(async (paths: string[], options: MergeOptions) => {
-    await checkOptions(options);
+    await checkOutput(options, ["table", "json", "csv", "html"]);
     await checkOutputFile("--report", options.report);
     await checkOutputFile("--state", options.state);
     // A state file may well take in others: it is written when all have been read.
@@ -42,24 +44,26 @@ export function mergeCommand(): Command {
         ["--output", output],
         ["--report", report],
       ],
-      [...paths, state],
+      [...paths, state, options.baseline],
     );
-    const pairs = new Map<string, PairState>();
-    let begun: { path: string; options: string } | undefined;
+    const gate = await gateOf(options);
+    const outcomes = new Map<string, Outcome>();
+    let begun: { path: string; options: GivenOptions } | undefined;
     for (const path of paths) {
-      const state = await readState(path);
-      if (!state) throw new DataError(`${path}: no such file`);
-      const own = JSON.stringify(state.options);
-      begun ??= { path, options: own };
-      if (own !== begun.options) throw new DataError(`${path}: was begun with other options than ${begun.path}`);
-      for (const pair of state.pairs) {
-        const key = keyOf(pair);
-        const known = pairs.get(key);
-        if (!known || "error" in known) pairs.set(key, pair);
+      const read = await readState(path);
+      if (!read) throw new DataError(`${path}: no such file`);
+      begun ??= { path, options: read.options };
+      const what = `${path}: was begun with other options than ${begun.path}`;
+      checkSameOptions(what, begun.options, read.options, begun.path);
+      for (const outcome of read.outcomes) {
+        const key = keyOf(outcome);
+        const known = outcomes.get(key);
+        if (!known || !isDone(known)) outcomes.set(key, outcome);
       }
     }
-    const all = [...pairs.values()];
-    if (options.state !== undefined && begun) await writeState(options.state, JSON.parse(begun.options), all);
-    await deliverArchive(all, options);
+    const all = [...outcomes.values()];
+    const given = begun?.options ?? {};
+    if (state !== undefined) await writeState(state, { options: given, outcomes: all });
+    await deliverArchive(all, given, options, gate);
   });
 }

@@ -42,6 +42,8 @@ export interface LossTerm {
   readonly text: string;
   readonly weight: number;
   readonly name: string;
+  /** Whether it has a meaning only by a data range, and is not given its own. */
+  readonly needsDataRange: boolean;
   /** `dataRange` is that of losses that need one and are not given their own. */
   make(dataRange: number): BaseLoss;
 }
@@ -70,6 +72,7 @@ export function parseLoss(text: string): LossTerm[] {
       text: parameters === undefined ? name : `${name}(${parameters})`,
       weight: Number(weight),
       name,
+      needsDataRange: name === "ssim" && !("dataRange" in given),
       make: (dataRange) => makeLoss(name, name === "ssim" ? { dataRange, ...given } : given),
     });
     more = plus === "+";

@@ -1,11 +1,19 @@
-// A thread that measures the parts of an image that it is sent, one at a time, and answers with the state of their metrics.
+// A thread that measures the parts of an image that it is sent, one at a time.
 
-import { parentPort, workerData } from "node:worker_threads";
-import { BandMetrics, type MetricsOptions } from "../index.ts";
-import type { PartTask } from "./PartThreads.ts";
+import { parentPort } from "node:worker_threads";
+import { type PixelData, tensor } from "../index.ts";
+import { measurePart } from "./measurePart.ts";
+import type { PartReply, PartTask } from "./PartThreads.ts";
 
-parentPort?.on("message", ({ pred, target, mask, sample, halo }: PartTask) => {
-  const metrics = new BandMetrics(workerData as MetricsOptions);
-  metrics.update(pred, target, { ...(mask && { mask }), sample, halo });
-  parentPort?.postMessage(metrics.toJSON());
+parentPort?.on("message", ({ sample, halo, settings, ...task }: PartTask) => {
+  const revived = <Data extends PixelData>({ data, shape, scale, offset }: { data: Data } & PartTask["pred"]) =>
+    tensor(data, shape, { scale, offset });
+  const pixels = {
+    pred: revived(task.pred),
+    target: revived(task.target),
+    mask: task.mask && revived(task.mask),
+    missing: task.missing && revived(task.missing),
+  };
+  const { metrics, tally } = measurePart({ pixels, halo }, sample, settings);
+  parentPort?.postMessage({ metrics: metrics.toJSON(), tally } satisfies PartReply);
 });

@@ -26,7 +26,7 @@ const images = [40, 25, 33, 18].map((width, n) => {
 });
 
 /** The figures of images taken one after the other: of each alone, and of all, by the library itself. */
-const archived = (...words: string[]) => runJson<Archive>(["evaluate", ...words], file(""));
+const archived = (...words: string[]) => runJson<Archive>(["evaluate", ...words, "--data-range", "1"], file(""));
 
 beforeAll(async () => {
   for (const folder of ["pred", "target", "shards"]) mkdirSync(file(folder));
@@ -134,13 +134,38 @@ describe("many pairs", () => {
 
   test("options that decide on the figures may not change between runs", async () => {
     await archived("pred", "target", "--resume", "options.json");
-    const got = await run(["evaluate", "pred", "target", "--resume", "options.json", "--min", "0.5"], file(""));
+    const other = ["--resume", "options.json", "--min", "0.5", "--target-bands", "nir,red"];
+    const got = await run(["evaluate", "pred", "target", ...other], file(""));
     expect(got).toMatchObject({ code: 1, stdout: "" });
-    expect(got.stderr).toMatch(/^error: options\.json: was begun with other options: .*\n$/);
-    await archived("pred", "target", "--nodata", "nan,7", "--resume", "nodata.json");
-    await archived("pred", "target", "--nodata", "nan,7", "--resume", "nodata.json");
-    const other = await run(["evaluate", "pred", "target", "--nodata=Infinity,7", "--resume", "nodata.json"], file(""));
-    expect(other.stderr).toMatch(/^error: nodata\.json: was begun with other options: .*"NaN".*\n$/);
+    expect(got.stderr).toBe(
+      "error: options.json: was begun with other options: --data-range not given (before: 1); " +
+        "--min 0.5 (before: not given); --target-bands nir,red (before: not given)\n",
+    );
+    const nodata = ["evaluate", "pred", "target", "--resume", "nodata.json"];
+    expect((await run([...nodata, "--nodata", "nan,7"], file(""))).code).toBe(0);
+    expect((await run([...nodata, "--nodata", "nan,7"], file(""))).code).toBe(0);
+    const infinite = await run([...nodata, "--nodata=Infinity,7"], file(""));
+    expect(infinite.stderr).toMatch(/other options: --nodata Infinity,7 \(before: NaN,7\)\n$/);
+    const masked = await run([...nodata, "--nodata", "nan,7", "--mask", "pred/scene0.tif"], file(""));
+    expect(masked.stderr).toMatch(/other options: --mask pred\/scene0\.tif \(≠ 0\) \(before: not given\)\n$/);
+  });
+
+  test("a file that has changed is measured again, and the run says so", async () => {
+    const state = ["--resume", "changed.json"];
+    const before = await archived("pred", "target", ...state);
+    const { width, height, target } = images[1] as (typeof images)[1];
+    const planes = [target.subarray(0, width * height), target.subarray(width * height)];
+    const path = file("pred/scene1.tif");
+    const kept = readFileSync(path);
+    await writeGeoTiff(path, { width, height, bands: planes });
+    const got = await run(["evaluate", "pred", "target", ...state, "--data-range", "1", "--json"], file(""));
+    expect(got.stderr).toContain(
+      "warning: pred/scene1.tif: has changed since it was measured, and is measured again\n",
+    );
+    const after = JSON.parse(got.stdout) as Archive;
+    expect(after.pairs.map(({ scene }) => scene?.rmse === 0)).toEqual([false, true, false, false]);
+    expect(after.pairs[0]).toEqual(before.pairs[0]);
+    writeFileSync(path, kept);
   });
 });
 
@@ -160,8 +185,9 @@ describe("broken pairs", () => {
   });
 
   test.each([["1"], ["2"]])("are named and counted, and stop no other, with %s workers", async (workers) => {
-    const got = await run(["evaluate", "pred2", "target2", "--workers", workers, "--json"], file(""));
-    expect(got.code).toBe(0);
+    const words = ["evaluate", "pred2", "target2", "--workers", workers, "--json", "--data-range", "1", "--min", "0"];
+    const got = await run(words, file(""));
+    expect(got.code).toBe(1);
     const { pairs, failed } = JSON.parse(got.stdout) as Archive;
     expect(pairs.map(({ error }) => error)).toEqual([
       undefined,
@@ -171,12 +197,17 @@ describe("broken pairs", () => {
     expect(failed).toBe(2);
     expect(got.stderr.split("\n").filter((line) => line.startsWith("warning: "))).toHaveLength(3);
     expect(got.stderr).toContain("warning: pred2/alone.npy: has no counterpart\n");
+    expect(got.stderr).toMatch(/\nerror: 3 of 4 pairs could not be evaluated\n$/);
+    const kept = await run([...words, "--keep-going"], file(""));
+    expect([kept.code, kept.stdout]).toEqual([0, got.stdout]);
+    expect(kept.stderr).toMatch(/\nwarning: 3 of 4 pairs could not be evaluated\n$/);
   });
 
-  test("fail the run with --strict, which still prints the rest", async () => {
-    const got = await run(["evaluate", "pred2", "target2", "--strict", "--quiet"], file(""));
+  test("fail the run, which still prints the rest, and lists them last", async () => {
+    const got = await run(["evaluate", "pred2", "target2", "--quiet"], file(""));
     expect(got.code).toBe(1);
     expect(got.stdout).toContain("3 pairs, 2 of them could not be evaluated");
+    expect(got.stdout).toMatch(/\nNot evaluated\n\n.*other\.npy: do not go(.|\n)*\npred2\/text\.tif: is neither.*\n$/);
     expect(got.stderr).toBe("error: 3 of 4 pairs could not be evaluated\n");
   });
 
@@ -194,7 +225,7 @@ describe("broken pairs", () => {
       "folders without anything in common",
       ["evaluate", "shards", "target"],
       1,
-      /no GeoTIFF or NPY files of the same names/,
+      /no rasters of the same names \(--match/,
     ],
     ["no workers", ["evaluate", "pred", "target", "--workers", "0"], 2, /--workers.*from 1/],
     ["maps of many", ["evaluate", "pred", "target", "--maps", "m"], 2, /--maps is for a single pair/],
@@ -239,8 +270,9 @@ describe("an image larger than a part", () => {
     expect(fewer.scene).toEqual({ ...got.scene, uqi: null });
     const shape = [2, height, width];
     const want = evaluate(tensor(predicted, shape), tensor(stored, shape), {
+      bands: ["1", "2"],
       dataRange: 10000,
-      valid: { min: 0, nodata: 0 },
+      valid: { nodata: 0 },
     });
     const close = (a: Stats, b: object) => {
       for (const [name, value] of Object.entries(b)) {

@@ -113,7 +113,6 @@ describe("data: exit code 1, naming the file", () => {
     ["a band number too high", ["a.tif", "a.tif", "--pred-bands", "1-3"], /numbers from 1 to 2, got "1-3"/],
     ["an image that is not there", ["batch.npy", "one.tif", "--pred-sample", "4"], /image from 1 to 3, got 4/],
     ["too many names", ["one.tif", "one.tif", "--bands", "a,b"], /--bands names 2 bands, but 1 are compared/],
-    ["scaled 32-bit integers", ["wide.tif", "ids.tif", "--scale", "0.1"], /ids\.tif: --scale.*8 and 16 bits, got u32/],
     ["a mask of another size", ["a.tif", "a.tif", "--mask", "wide.tif"], /wide\.tif: expected a mask of 8×6.*12×4/],
     ["a mask elsewhere", ["a.tif", "a.tif", "--mask", "moved.tif"], /moved\.tif and a\.tif: geotransform differs/],
   ])("%s", (_, words, message) => expectError(["evaluate", ...words], 1, message));

@@ -48,7 +48,10 @@ describe.skipIf(!present)("on real rasters", () => {
     const isData = (value: number) => value !== 0;
     const blurred = target.bands.map((band) => blur(band, target.width, isData));
     await writeGeoTiff(file("l8.tif"), { ...target, bands: blurred });
-    const { bands, dataRange } = await runJson<Evaluated>(["evaluate", file("l8.tif"), path, "--bands", "B4,B3,B2"]);
+    const { bands, dataRange } = await runJson<Evaluated>([
+      ...["evaluate", file("l8.tif"), path, "--bands", "B4,B3,B2"],
+      ...["--data-range", "65535"],
+    ]);
     expect(Object.keys(bands)).toEqual(["B4", "B3", "B2"]);
     expect(dataRange).toBe(65535);
     for (const [b, got] of Object.values(bands).entries()) {

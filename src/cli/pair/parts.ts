@@ -1,5 +1,7 @@
-import { HALO, type PixelData, type Tensor, tensor } from "../index.ts";
-import type { Pair, Pixels, Window } from "./Pair.ts";
+import { HALO, type PixelData, type Tensor, tensor } from "../../index.ts";
+import type { Window } from "./grid.ts";
+import type { Pair, Pixels } from "./Pair.ts";
+import type { Found } from "./samples.ts";
 
 /** Pixels on each side of a part that belong to its neighbours. */
 export interface Sides {
@@ -15,6 +17,8 @@ export interface Part {
   readonly window: Window;
   readonly halo: Sides;
   readonly pixels: Pixels;
+  /** What has been found in the pixels that no part before it had. */
+  readonly found: Found;
 }
 
 /**
@@ -28,7 +32,7 @@ export async function* readParts(pair: Pair, sample: number): AsyncGenerator<Par
   for (const [c, { start: x, size: width }] of columns.entries()) {
     let above: Pixels | undefined;
     for (const [r, { start: y, size: height }] of rows.entries()) {
-      const fresh = await pair.read({ x, y, width, height }, sample);
+      const { pixels: fresh, found } = await pair.read({ x, y, width, height }, sample);
       const wide = before[r] ? join(before[r], fresh, across) : fresh;
       if (c < columns.length - 1) before[r] = end(wide, across);
       const pixels = above ? join(above, wide, down) : wide;
@@ -43,6 +47,7 @@ export async function* readParts(pair: Pair, sample: number): AsyncGenerator<Par
           bottom: r === rows.length - 1 ? 0 : HALO,
         },
         pixels,
+        found,
       };
     }
   }
@@ -58,12 +63,25 @@ function join(a: Pixels, b: Pixels, axis: Axis): Pixels {
     pred: joined(a.pred, b.pred, axis),
     target: joined(a.target, b.target, axis),
     mask: a.mask && b.mask && joined(a.mask, b.mask, axis),
+    missing: joinMissing(a, b, axis),
   };
 }
 
+/** Of two parts one may miss something and the other nothing. */
+function joinMissing(a: Pixels, b: Pixels, axis: Axis): Tensor<Uint8Array> | null {
+  if (a.missing === null && b.missing === null) return null;
+  const of = ({ missing, target }: Pixels) => missing ?? tensor(new Uint8Array(target.data.length), target.shape);
+  return joined(of(a), of(b), axis);
+}
+
 /** The last pixels along an axis that the next part shares. */
-function end({ pred, target, mask }: Pixels, axis: Axis): Pixels {
-  return { pred: cut(pred, axis), target: cut(target, axis), mask: mask && cut(mask, axis) };
+function end({ pred, target, mask, missing }: Pixels, axis: Axis): Pixels {
+  return {
+    pred: cut(pred, axis),
+    target: cut(target, axis),
+    mask: mask && cut(mask, axis),
+    missing: missing && cut(missing, axis),
+  };
 }
 
 /** Both, one behind the other along the axis. */

@@ -1,4 +1,4 @@
-import { encodePng } from "../../raster/index.ts";
+import { encodePng } from "../../../raster/index.ts";
 import { type Colour, gradientOf, paletteOf } from "./colours.ts";
 import { escapeHtml } from "./html.ts";
 import type { Range } from "./statistics.ts";

@@ -1,7 +1,7 @@
 import { mkdir, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { writeAtomically } from "../raster/RasterFile.ts";
-import { UsageError } from "./errors.ts";
+import { writeAtomically } from "../../raster/RasterFile.ts";
+import { UsageError } from "../errors.ts";
 
 /**
  * Refuses, before any work, a name that no file can be written under. Files replace what has their name, so anything but a

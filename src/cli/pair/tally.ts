@@ -1,0 +1,100 @@
+// What is counted of the pixels of a pair beside its figures: how much of the target the prediction has, and how large both are.
+
+import { type Tensor, tensor, type ValidRule } from "../../index.ts";
+import { compileRule } from "../../rule.ts";
+import { type Extent, joinExtents, NO_EXTENT } from "../decide/dataRange.ts";
+import type { Pixels, PredNodata } from "./Pair.ts";
+import type { Sides } from "./parts.ts";
+
+/** Of a band; values in the units of the images. */
+export interface BandTally {
+  /** Values of the target that count, whether or not the prediction has them. */
+  readonly valid: number;
+  /** Those of them that the prediction has not. */
+  readonly missing: number;
+  /** Σ v² of the values that count and that both have. */
+  readonly predSquares: number;
+  readonly targetSquares: number;
+  readonly predExtent: Extent;
+  readonly targetExtent: Extent;
+}
+
+export type Tally = readonly BandTally[];
+
+const NONE: BandTally = {
+  valid: 0,
+  missing: 0,
+  predSquares: 0,
+  targetSquares: 0,
+  predExtent: NO_EXTENT,
+  targetExtent: NO_EXTENT,
+};
+
+export const noTally = (bands: number): Tally => Array.from({ length: bands }, () => NONE);
+
+export function joinTallies(a: Tally, b: Tally): Tally {
+  return a.map((own, i): BandTally => {
+    const other = b[i] as BandTally;
+    return {
+      valid: own.valid + other.valid,
+      missing: own.missing + other.missing,
+      predSquares: own.predSquares + other.predSquares,
+      targetSquares: own.targetSquares + other.targetSquares,
+      predExtent: joinExtents(own.predExtent, other.predExtent),
+      targetExtent: joinExtents(own.targetExtent, other.targetExtent),
+    };
+  });
+}
+
+/** Of all bands together. */
+export const totalOf = (tally: Tally): BandTally =>
+  tally.reduce((sum, band) => joinTallies([sum], [band])[0] as BandTally, NONE);
+
+/** The pixels of a part's own core: those of the halo belong to others. */
+export function tallyOf({ pred, target, mask, missing }: Pixels, rule: ValidRule, halo: Sides): Tally {
+  const [height, width] = target.shape.slice(-2) as [number, number];
+  const size = height * width;
+  const { min, max, nodata } = compileRule("valid", rule);
+  const [marker = Number.NaN, ...markers] = nodata;
+  const [p, t, ps, po, ts, to] = [pred.data, target.data, pred.scale, pred.offset, target.scale, target.offset];
+  const [maskData, missingData] = [mask?.data, missing?.data];
+  return Array.from({ length: t.length / size }, (_, band): BandTally => {
+    let [valid, missed, predSquares, targetSquares] = [0, 0, 0, 0];
+    let [predMin, predMax, targetMin, targetMax] = [NO_EXTENT.min, NO_EXTENT.max, NO_EXTENT.min, NO_EXTENT.max];
+    for (let row = halo.top; row < height - halo.bottom; row++) {
+      const end = band * size + (row + 1) * width - halo.right;
+      for (let i = band * size + row * width + halo.left; i < end; i++) {
+        const stored = t[i] as number;
+        if (!(stored >= min && stored <= max) || stored === marker) continue;
+        if (markers.length > 0 && markers.includes(stored)) continue;
+        if (maskData !== undefined && maskData[i - band * size] === 0) continue;
+        valid++;
+        if (missingData !== undefined && missingData[i] !== 0) {
+          missed++;
+          continue;
+        }
+        const predicted = (p[i] as number) * ps + po;
+        const wanted = stored * ts + to;
+        predSquares += predicted * predicted;
+        targetSquares += wanted * wanted;
+        if (predicted < predMin) predMin = predicted;
+        if (predicted > predMax) predMax = predicted;
+        if (wanted < targetMin) targetMin = wanted;
+        if (wanted > targetMax) targetMax = wanted;
+      }
+    }
+    return {
+      ...{ valid, missing: missed, predSquares, targetSquares },
+      predExtent: { min: predMin, max: predMax },
+      targetExtent: { min: targetMin, max: targetMax },
+    };
+  });
+}
+
+/** Which pixels the kernels are to look at: those that the prediction lacks are left out, unless they count as they are stored. */
+export function maskOf({ mask, missing }: Pixels, predNodata: PredNodata): Tensor<Uint8Array> | null {
+  if (missing === null || predNodata === "count") return mask;
+  const [has, plane] = [missing.data.map((isMissing) => 1 - isMissing), mask?.data];
+  if (plane !== undefined) for (let i = 0; i < has.length; i++) if (plane[i % plane.length] === 0) has[i] = 0;
+  return tensor(has, missing.shape);
+}
