@@ -1,5 +1,5 @@
 import { checkApart, checkOut, gradOperand, gradTensor, type Prepared, prepare } from "./arrays.ts";
-import { checkNumber, checkOptions, kindOf } from "./check.ts";
+import { checkNumber, kindOf, ownOptions } from "./check.ts";
 import { type Counts, computeTogether, type Outcome } from "./compute.ts";
 import {
   checkGradOutput,
@@ -64,11 +64,11 @@ export class CombinedLoss<R extends Reduction = "mean"> {
     if (terms.length === 0) throw new RangeError(`"terms": expected at least one { weight, loss }, got none`);
     // A hole is no term, which `map` alone would pass over.
     this.terms = Array.from(terms, (term: Term<R>, k) => {
-      checkOptions(`terms[${k}]`, term, ["weight", "loss"]);
-      if (!(term.loss instanceof FlexibleWeightedLoss)) {
-        throw new TypeError(`"terms[${k}].loss": expected a FlexibleWeightedLoss, got ${kindOf(term.loss)}`);
+      const { weight, loss } = ownOptions(`terms[${k}]`, term, ["weight", "loss"]);
+      if (!(loss instanceof FlexibleWeightedLoss)) {
+        throw new TypeError(`"terms[${k}].loss": expected a FlexibleWeightedLoss, got ${kindOf(loss)}`);
       }
-      return { weight: checkNumber(`terms[${k}].weight`, term.weight), loss: term.loss };
+      return { weight: checkNumber(`terms[${k}].weight`, weight), loss };
     });
     const reductions = this.terms.map(({ loss }) => loss.settings.reduction);
     this.#reduction = reductions[0] as Reduction;
@@ -85,8 +85,8 @@ export class CombinedLoss<R extends Reduction = "mean"> {
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
    */
   forward(pred: ImageLike, target: TargetLike, options: ForwardOptions = {}): CombinedResult<R> {
-    checkOptions("forward options", options, ["mask"]);
-    const prepared = this.#prepare(pred, target, options);
+    const { mask } = ownOptions("forward options", options, ["mask"]);
+    const prepared = this.#prepare(pred, target, mask);
     const results = computeTogether((prepared[0] as Prepared).kernels, prepared);
     return { value: this.#sum(results), terms: results as LossResult<R>[] };
   }
@@ -101,23 +101,23 @@ export class CombinedLoss<R extends Reduction = "mean"> {
     target: TargetLike,
     options: CombinedGradientOptions<R> = {},
   ): CombinedGradientResult<R> {
-    checkOptions("valueAndGrad options", options, ["mask", "gradOutput", "normalizer", "out"]);
-    const out = checkOut(options.out, pred);
-    const prepared = this.#prepare(pred, target, options, out);
+    const known = ["mask", "gradOutput", "normalizer", "out"];
+    const { mask, gradOutput, normalizer, out: outLike } = ownOptions("valueAndGrad options", options, known);
+    const out = checkOut(outLike, pred);
+    const prepared = this.#prepare(pred, target, mask, out);
     const [first] = prepared as [Prepared];
     if (out) checkApart(out, first.inputs);
-    const { normalizer } = options;
     if (normalizer !== undefined) checkLength(normalizer, this.terms.length);
     const upstreams = prepared.map(({ call }, k) => {
       const { weight, loss } = this.terms[k] as Term<R>;
       const { reduction } = loss.settings;
-      const upstream = checkGradOutput(options.gradOutput, reduction, call.geometry.groups);
+      const upstream = checkGradOutput(gradOutput, reduction, call.geometry.groups);
       return {
         normalizer: checkNormalizer(`normalizer[${k}]`, normalizer?.[k], reduction),
         upstream: typeof upstream === "number" ? weight * upstream : Float64Array.from(upstream, (g) => weight * g),
       };
     });
-    const grad = gradTensor(options.out, out, first.pred);
+    const grad = gradTensor(outLike, out, first.pred);
     // Terms that can fail in the middle, by a label or in the caller's own function, must leave `out` as it was.
     const fallible = prepared.some(({ call }) => call.loss.kind === "labels" || call.loss.kind === "custom");
     const into = out && fallible ? new Tensor(new Float32Array(out.data.length), grad.shape) : grad;
@@ -134,7 +134,7 @@ export class CombinedLoss<R extends Reduction = "mean"> {
   #prepare(
     pred: ImageLike,
     target: TargetLike,
-    { mask }: ForwardOptions,
+    mask: ForwardOptions["mask"],
     out?: Parameters<typeof prepare>[4],
   ): Prepared[] {
     const counts = new Map<string, Counts>();

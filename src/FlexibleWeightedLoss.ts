@@ -1,5 +1,5 @@
 import { checkApart, checkOut, gradOperand, gradTensor, prepare } from "./arrays.ts";
-import { checkOptions } from "./check.ts";
+import { ownOptions } from "./check.ts";
 import { compute } from "./compute.ts";
 import {
   checkGradOutput,
@@ -48,8 +48,8 @@ export class FlexibleWeightedLoss<R extends Reduction = "mean", K extends Kind =
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
    */
   forward(pred: ImageLike, target: TargetOf<K>, options: ForwardOptions = {}): LossResult<R> {
-    checkOptions("forward options", options, ["mask"]);
-    const { kernels, call } = prepare(this.settings, pred, target, options.mask);
+    const { mask } = ownOptions("forward options", options, ["mask"]);
+    const { kernels, call } = prepare(this.settings, pred, target, mask);
     return compute(kernels, call) as LossResult<R>;
   }
 
@@ -62,14 +62,14 @@ export class FlexibleWeightedLoss<R extends Reduction = "mean", K extends Kind =
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
    */
   valueAndGrad(pred: ImageLike, target: TargetOf<K>, options: GradientOptions<R> = {}): GradientResult<R> {
-    checkOptions("valueAndGrad options", options, ["mask", "gradOutput", "normalizer", "out"]);
-    const out = checkOut(options.out, pred);
-    const prepared = prepare(this.settings, pred, target, options.mask, out);
+    const given = ownOptions("valueAndGrad options", options, ["mask", "gradOutput", "normalizer", "out"]);
+    const out = checkOut(given.out, pred);
+    const prepared = prepare(this.settings, pred, target, given.mask, out);
     if (out) checkApart(out, prepared.inputs);
     const { reduction } = this.settings;
-    const upstream = checkGradOutput(options.gradOutput, reduction, prepared.call.geometry.groups);
-    const normalizer = checkNormalizer("normalizer", options.normalizer, reduction);
-    const grad = gradTensor(options.out, out, prepared.pred);
+    const upstream = checkGradOutput(given.gradOutput, reduction, prepared.call.geometry.groups);
+    const normalizer = checkNormalizer("normalizer", given.normalizer, reduction);
+    const grad = gradTensor(given.out, out, prepared.pred);
     const { kernels } = prepared;
     const gradient = { grad: gradOperand(kernels, prepared.call, grad), upstream, normalizer, keep: false };
     const { value, numerator, weightSum, groups } = compute(kernels, prepared.call, gradient);

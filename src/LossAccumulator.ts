@@ -1,6 +1,6 @@
 import { type Prepared, prepare } from "./arrays.ts";
 import { CombinedLoss, type Term } from "./CombinedLoss.ts";
-import { checkOptions, kindOf, show } from "./check.ts";
+import { kindOf, ownOptions, show } from "./check.ts";
 import { compute, type Groups, groupSums } from "./compute.ts";
 import type { Settings } from "./criterion.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
@@ -108,13 +108,13 @@ export class LossAccumulator {
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been taken in then
    */
   add(pred: ImageLike, target: TargetLike, options: AddOptions = {}): this {
-    checkOptions("add options", options, ["mask", "sample", "halo"]);
-    const { sample, halo, mask } = options;
+    const given = ownOptions("add options", options, ["mask", "sample", "halo"]);
+    const { sample, halo, mask } = given;
     if (sample !== undefined) {
       if (typeof sample !== "string") throw new TypeError(`"sample": expected a name, got ${kindOf(sample)}`);
       this.#join(
         sample,
-        this.#terms.map(({ loss }) => pieceOf(loss.settings, pred, target, options)),
+        this.#terms.map(({ loss }) => pieceOf(loss.settings, pred, target, given)),
       );
       return this;
     }
@@ -280,9 +280,7 @@ function termsOf(criterion: unknown): readonly Term[] {
       `"criterion": expected a FlexibleWeightedLoss, a CombinedLoss or its terms, got ${kindOf(criterion)}`,
     );
   }
-  // What makes no CombinedLoss is refused as that does.
-  new CombinedLoss(criterion);
-  return checkReductions([...criterion]);
+  return checkReductions(new CombinedLoss(criterion).terms);
 }
 
 function checkReductions(terms: readonly Term[]): readonly Term[] {

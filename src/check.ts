@@ -2,7 +2,7 @@
 // for the wrong kind, RangeError for the wrong size or value. Messages are built only when thrown.
 
 import { inHeap } from "./kernels.ts";
-import { Tensor, type TensorLike } from "./tensor.ts";
+import { type Calibration, Tensor, type TensorLike } from "./tensor.ts";
 
 /** An array that has passed: what it holds, where, and as what. */
 export interface Checked<Data extends ArrayBufferView> {
@@ -62,6 +62,9 @@ export function checkInUse(name: string, owner: unknown): void {
   }
 }
 
+/** What is read of a tensor-like. */
+const PROPERTIES = ["data", "shape", "dims", "scale", "offset"];
+
 /** Accepts a tensor-like whose data is of one of `types`, of the length that its shape says. */
 export function checkTensor<Data extends ArrayBufferView>(
   name: string,
@@ -73,7 +76,7 @@ export function checkTensor<Data extends ArrayBufferView>(
   }
   const made = value instanceof Tensor;
   checkInUse(name, value);
-  const { data, shape, dims, scale = 1, offset = 0 } = value as Record<string, unknown>;
+  const [data, shape, dims, scale = 1, offset = 0] = PROPERTIES.map((key) => property(value, key));
   if (!isOneOf(data, types)) {
     throw new TypeError(
       `"${name}": expected data to be a ${types.map((type) => type.name).join(" or ")}, got ${kindOf(data)}`,
@@ -107,10 +110,10 @@ function isOneOf(data: unknown, types: readonly Constructor<ArrayBufferView>[]):
 }
 
 /** Accepts the options `scale` and `offset`, which only integers may have. */
-export function checkCalibration(name: string, calibration: unknown, data: ArrayBufferView): void {
-  checkOptions(name, calibration, ["scale", "offset"]);
-  const { scale = 1, offset = 0 } = calibration as Record<string, unknown>;
+export function checkCalibration(name: string, calibration: Calibration, data: ArrayBufferView): Required<Calibration> {
+  const { scale = 1, offset = 0 } = ownOptions(name, calibration, ["scale", "offset"]);
   checkScale(name, scale, offset, data);
+  return { scale, offset };
 }
 
 function checkScale(name: string, scale: unknown, offset: unknown, data: ArrayBufferView): void {
@@ -149,8 +152,13 @@ export function overlap(a: ArrayBufferView, b: ArrayBufferView): boolean {
   return same && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
 }
 
-/** Accepts an options object of known keys. */
-export function checkOptions(name: string, options: unknown, known: readonly string[]): void {
+/** A copy of what an object has of its own: nothing that it inherits, be it from Object.prototype. */
+export function own<Of extends object>(object: Of): Of {
+  return Object.assign(Object.create(null), object) as Of;
+}
+
+/** Accepts an options object of known keys, and gives its own properties: what it inherits is no option. */
+export function ownOptions<Options extends object>(name: string, options: Options, known: readonly string[]): Options {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new TypeError(`"${name}": expected an object of options, got ${kindOf(options)}`);
   }
@@ -159,20 +167,30 @@ export function checkOptions(name: string, options: unknown, known: readonly str
       throw new TypeError(`"${name}": expected options among ${known.join(", ")}, got ${JSON.stringify(key)}`);
     }
   }
+  return own(options);
 }
 
-/** Accepts a number, finite unless `infinite`, and within the bounds given. */
-export function checkNumber(
-  name: string,
-  value: unknown,
-  {
-    above,
-    min,
-    below,
-    max,
-    infinite = false,
-  }: { above?: number; min?: number; below?: number; max?: number; infinite?: boolean } = {},
-): number {
+/** A property that an object has of its own or by its class, as getters are; none that Object.prototype has been given. */
+function property(object: object, key: string): unknown {
+  for (let at: object | null = object; at !== null; at = Object.getPrototypeOf(at)) {
+    if (!Object.hasOwn(at, key)) continue;
+    return at === object || Object.getPrototypeOf(at) !== null ? (object as Record<string, unknown>)[key] : undefined;
+  }
+  return undefined;
+}
+
+interface Bounds {
+  readonly above?: number;
+  readonly min?: number;
+  readonly below?: number;
+  readonly max?: number;
+  /** Whether ±Infinity will do. */
+  readonly infinite?: boolean;
+}
+
+/** Accepts a number within the bounds given. */
+export function checkNumber(name: string, value: unknown, bounds: Bounds = {}): number {
+  const { above, min, below, max, infinite = false } = own(bounds);
   if (typeof value !== "number") throw new TypeError(`"${name}": expected a number, got ${kindOf(value)}`);
   const wrong =
     Number.isNaN(value) ||
@@ -182,14 +200,14 @@ export function checkNumber(
     (below !== undefined && !(value < below)) ||
     (max !== undefined && !(value <= max));
   if (wrong) {
-    const bounds = [
+    const limits = [
       above !== undefined && `above ${above}`,
       min !== undefined && `of at least ${min}`,
       below !== undefined && `below ${below}`,
       max !== undefined && `of at most ${max}`,
     ].filter(Boolean);
     const kind = infinite ? "a number that is not NaN" : "a finite number";
-    throw new RangeError(`"${name}": expected ${[kind, ...bounds].join(", ")}, got ${value}`);
+    throw new RangeError(`"${name}": expected ${[kind, ...limits].join(", ")}, got ${value}`);
   }
   return value;
 }

@@ -3,7 +3,7 @@
 // A loss is a generator of the passes that it needs, and resumes when its pass has been run. So those of a CombinedLoss go through
 // their arrays together: where two ask for passes over the same tiles, these are run tile by tile, one loss after the other.
 
-import { checkInUse, kindOf } from "./check.ts";
+import { checkInUse, kindOf, own } from "./check.ts";
 import { heap, inHeap, type Kernels, type PassName, type ReductionName, staging } from "./kernels.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
 import type { Geometry } from "./plan.ts";
@@ -323,9 +323,10 @@ class Computation {
   }
 
   /** A pass over all units; `reach` are the rows around each that an SSIM pass reads. */
-  #step(pass: PassName, operands: readonly Operand[], more: Partial<Request> = {}): Request {
+  #step(pass: PassName, operands: readonly Operand[], given: Partial<Request> = {}): Request {
     const { loss, geometry } = this.#call;
     const { ids } = this.#workspace.kernels;
+    const more = own(given);
     const [window, bands] = [loss.kind === "window", loss.kind === "bands"];
     return {
       workspace: this.#workspace,

@@ -1,6 +1,6 @@
 // What FlexibleWeightedLoss, CombinedLoss and validPixelWeightedLoss share: their options, checked once, and their results.
 
-import { checkChoice, checkNumber, checkOptions, kindOf, show } from "./check.ts";
+import { checkChoice, checkNumber, kindOf, ownOptions, show } from "./check.ts";
 import type { Groups } from "./compute.ts";
 import { type BaseLoss, isBaseLoss, type Kind } from "./losses/BaseLoss.ts";
 import type { GroupBy, Layout } from "./plan.ts";
@@ -114,13 +114,11 @@ export function checkSettings(base: unknown, options: LossOptions, defaultGroupB
     const wrapped = typeof base === "function" ? " (wrap a function of your own as custom(fn))" : "";
     throw new TypeError(`"base": expected a base loss such as mse(), got ${kindOf(base)}${wrapped}`);
   }
-  checkOptions("options", options, ["groupBy", "threshold", "valid", "weighting", "reduction", "layout"]);
-  const { threshold, valid, weighting = "sqrt", reduction = "mean", layout = "NCHW" } = options;
+  const known = ["groupBy", "threshold", "valid", "weighting", "reduction", "layout"];
+  const given = ownOptions("options", options, known);
+  const { threshold, valid, weighting = "sqrt", reduction = "mean", layout = "NCHW" } = given;
   const across = looksAcrossChannels(base);
-  const groupBy = checkChoice("groupBy", options.groupBy ?? (across ? "sample" : defaultGroupBy), [
-    "sample",
-    "channel",
-  ]);
+  const groupBy = checkChoice("groupBy", given.groupBy ?? (across ? "sample" : defaultGroupBy), ["sample", "channel"]);
   if (across && groupBy === "channel") {
     const instead = base.name === "sam" ? '"sample", or vectorAngle() for an angle per channel' : '"sample"';
     throw new RangeError(`"groupBy": expected ${instead}, since ${base.name} looks across channels, got "channel"`);
@@ -138,7 +136,7 @@ export function checkSettings(base: unknown, options: LossOptions, defaultGroupB
     power: typeof weighting === "number" ? checkNumber("weighting", weighting, POWER_BOUNDS) : POWERS[weighting],
     reduction: checkChoice("reduction", reduction, ["mean", "sum", "none"]),
     layout: checkChoice("layout", layout, ["NCHW", "NHWC"]),
-    rule: checkRule(options),
+    rule: checkRule(given),
   });
 }
 

@@ -1,7 +1,7 @@
 // Pictures of where a prediction is wrong: a number per pixel, NaN where it does not count.
 
 import { type Prepared, prepare } from "./arrays.ts";
-import { checkChoice, checkOptions } from "./check.ts";
+import { checkChoice, ownOptions } from "./check.ts";
 import { checkSettings } from "./criterion.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
 import { mae } from "./losses/elementwise.ts";
@@ -33,8 +33,7 @@ export interface MapOptions {
  * ```
  */
 export function errorMap(pred: ImageLike, target: TargetLike, options: MapOptions = {}): Tensor {
-  checkOptions("options", options, MAP_OPTIONS);
-  const prepared = prepareMap(mae(), pred, target, options);
+  const prepared = prepareMap(mae(), pred, target, ownOptions("options", options, MAP_OPTIONS));
   return draw(prepared, false, 0, ({ kernels }, { rows }, pred, target, map) => {
     kernels.exports.errorMap(pred, target, padded(rows * prepared.size.width), map);
   });
@@ -54,10 +53,10 @@ export function errorMap(pred: ImageLike, target: TargetLike, options: MapOption
  * ```
  */
 export function ssimMap(pred: ImageLike, target: TargetLike, options: MapOptions & SsimOptions): Tensor {
-  checkOptions("options", options, [...MAP_OPTIONS, "dataRange", "invalid"]);
-  const { dataRange, invalid, ...rest } = options;
-  const base = ssim({ dataRange, ...(invalid !== undefined && { invalid }) });
-  const prepared = prepareMap(base, pred, target, rest);
+  const given = ownOptions("options", options, [...MAP_OPTIONS, "dataRange", "invalid"]);
+  const { dataRange, invalid = "normalize" } = given;
+  const base = ssim({ dataRange, invalid });
+  const prepared = prepareMap(base, pred, target, given);
   const { height, width } = prepared.size;
   return draw(prepared, false, RADIUS, (workspace, { row, rows, top, bottom }, pred, target, map) => {
     const { exports } = workspace.kernels;
@@ -82,10 +81,10 @@ export function angleMap(
   target: TargetLike,
   options: MapOptions & { pixels?: "all" | "any" } = {},
 ): Tensor {
-  checkOptions("options", options, [...MAP_OPTIONS, "pixels"]);
-  const { pixels = "all", ...rest } = options;
+  const given = ownOptions("options", options, [...MAP_OPTIONS, "pixels"]);
+  const { pixels = "all" } = given;
   checkChoice("pixels", pixels, ["all", "any"]);
-  const prepared = prepareMap(sam({ pixels }), pred, target, rest);
+  const prepared = prepareMap(sam({ pixels }), pred, target, given);
   const { channels, width } = prepared.size;
   return draw(prepared, true, 0, (workspace, { rows, stride }, pred, target, map) => {
     const { exports } = workspace.kernels;
@@ -100,8 +99,10 @@ const MAP_OPTIONS = ["valid", "mask", "layout"];
 /** Pixels on either side of an SSIM window's centre. */
 const RADIUS = 5;
 
-function prepareMap(base: BaseLoss, pred: ImageLike, target: TargetLike, { mask, ...settings }: MapOptions): Prepared {
-  return prepare(checkSettings(base, settings, "channel"), pred, target, mask);
+function prepareMap(base: BaseLoss, pred: ImageLike, target: TargetLike, given: MapOptions): Prepared {
+  const { mask, valid, layout = "NCHW" } = given;
+  const settings = checkSettings(base, { layout, ...(valid !== undefined && { valid }) }, "channel");
+  return prepare(settings, pred, target, mask);
 }
 
 /** Has `paint` leave the rows of a strip at address `map`: those of each of its channels, or of all of them together. */

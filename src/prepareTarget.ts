@@ -1,5 +1,5 @@
 import { checkLabels, checkPixels, dense, prepare, ruleOf } from "./arrays.ts";
-import { type Checked, checkOptions, kindOf } from "./check.ts";
+import { type Checked, kindOf, ownOptions } from "./check.ts";
 import { type Counts, writePrepared } from "./compute.ts";
 import { checkSettings, type RuleOptions } from "./criterion.ts";
 import { heap } from "./kernels.ts";
@@ -94,8 +94,8 @@ export function prepareTarget(
   target: TensorLike<PixelData | Int32Array>,
   options: PrepareOptions = {},
 ): PreparedTarget {
-  checkOptions("options", options, ["threshold", "valid", "mask", "layout", "labels", "ignoreIndex"]);
-  const { mask, labels: given, ignoreIndex, ...rest } = options;
+  const known = ["threshold", "valid", "mask", "layout", "labels", "ignoreIndex"];
+  const { mask, labels: given, ignoreIndex, ...rest } = ownOptions("options", options, known);
   const labels = given ?? (target as Partial<TensorLike> | null)?.data instanceof Int32Array;
   if (typeof labels !== "boolean") throw new TypeError(`"labels": expected a boolean, got ${kindOf(labels)}`);
   if (!labels && ignoreIndex !== undefined) {

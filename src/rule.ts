@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions, kindOf } from "./check.ts";
+import { checkNumber, kindOf, ownOptions } from "./check.ts";
 
 /** Which stored target values count, in float32: min ≤ t ≤ max and none of `nodata`. NaN never does. */
 export interface Rule {
@@ -38,10 +38,10 @@ export function sameRule(a: Rule, b: Rule): boolean {
 
 /** A rule as the kernels have it, a closed range of float32: "above x" is "at least the next float32 after x". */
 export function compileRule(name: string, valid: ValidRule): Rule {
-  checkOptions(name, valid, ["min", "above", "max", "below", "nodata"]);
+  const given = ownOptions(name, valid, ["min", "above", "max", "below", "nodata"]);
   const bound = (key: "min" | "above" | "max" | "below") =>
-    valid[key] === undefined ? undefined : Math.fround(checkNumber(`${name}.${key}`, valid[key], { infinite: true }));
-  const { nodata = [] } = valid;
+    given[key] === undefined ? undefined : Math.fround(checkNumber(`${name}.${key}`, given[key], { infinite: true }));
+  const { nodata = [] } = given;
   const list: unknown = typeof nodata === "number" ? [nodata] : nodata;
   if (!Array.isArray(list) || list.some((value) => typeof value !== "number")) {
     throw new TypeError(`"${name}.nodata": expected a number or an array of numbers, got ${kindOf(nodata)}`);

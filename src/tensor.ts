@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { checkCalibration, checkChoice, checkOptions, checkShape, elements, kindOf, show, showShape } from "./check.ts";
+import { checkCalibration, checkChoice, checkShape, elements, kindOf, ownOptions, show, showShape } from "./check.ts";
 import { heap } from "./kernels.ts";
 import type { PreparedTarget } from "./prepareTarget.ts";
 
@@ -53,6 +53,8 @@ interface ViewConstructor {
   readonly BYTES_PER_ELEMENT: number;
 }
 
+const PLAIN: Required<Calibration> = { scale: 1, offset: 0 };
+
 type ArrayOf<Name extends TypeName> = InstanceType<(typeof TYPES)[Name]>;
 
 /**
@@ -75,7 +77,7 @@ export class Tensor<Data extends TensorData = Float32Array> implements TensorVie
   readonly #address: number | undefined;
 
   /** @internal Use `tensor` or `zeros`. */
-  constructor(data: Data, shape: readonly number[], { scale = 1, offset = 0 }: Calibration = {}, address?: number) {
+  constructor(data: Data, shape: readonly number[], { scale, offset } = PLAIN, address?: number) {
     this.data = data;
     this.scale = scale;
     this.offset = offset;
@@ -138,13 +140,13 @@ export function tensor<Data extends TensorData>(
     throw new TypeError(`"data": expected a ${known.map(({ name }) => name).join(" or ")}, got ${kindOf(data)}`);
   }
   checkShape("shape", shape);
-  checkCalibration("calibration", calibration, data);
+  const checked = checkCalibration("calibration", calibration, data);
   if (elements(shape) !== data.length) {
     throw new RangeError(
       `"shape": expected a shape of ${data.length} elements like data, got ${showShape(shape)} of ${elements(shape)}`,
     );
   }
-  return new Tensor(data, shape, calibration);
+  return new Tensor(data, shape, checked);
 }
 
 /**
@@ -165,8 +167,7 @@ export function zeros<Name extends TypeName = "float32">(
   options: Calibration & { type?: Name } = {},
 ): Tensor<ArrayOf<Name>> {
   checkShape("shape", shape);
-  checkOptions("options", options, ["type", "scale", "offset"]);
-  const { type = "float32", ...calibration } = options;
+  const { type = "float32", ...calibration } = ownOptions("options", options, ["type", "scale", "offset"]);
   const Type = TYPES[checkChoice("type", type, Object.keys(TYPES) as TypeName[])] as ViewConstructor;
   const length = elements(shape);
   const bytes = length * Type.BYTES_PER_ELEMENT;
@@ -179,11 +180,11 @@ export function zeros<Name extends TypeName = "float32">(
   const address = kernels.allocator.allocate(bytes);
   const data = new Type(kernels.f32.buffer, address, length);
   try {
-    checkCalibration("options", calibration, data);
+    const checked = checkCalibration("options", calibration, data);
+    data.fill(0);
+    return new Tensor(data, shape, checked, address) as Tensor<TensorData> as Tensor<ArrayOf<Name>>;
   } catch (error) {
     kernels.allocator.free(address);
     throw error;
   }
-  data.fill(0);
-  return new Tensor(data, shape, calibration, address) as Tensor<TensorData> as Tensor<ArrayOf<Name>>;
 }

@@ -1,4 +1,4 @@
-import { checkOptions } from "./check.ts";
+import { ownOptions } from "./check.ts";
 import type { ForwardOptions, LossOptions, Reduction, TargetOf, ValueOf } from "./criterion.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
 import type { BaseLoss, CustomFunction, Kind } from "./losses/BaseLoss.ts";
@@ -23,8 +23,8 @@ export function validPixelWeightedLoss<R extends Reduction = "mean", K extends K
   base: BaseLoss<K> | CustomFunction,
   options: LossOptions<R, K> & ForwardOptions = {} as LossOptions<R, K> & ForwardOptions,
 ): ValueOf<R> {
-  checkOptions("options", options, ["groupBy", "threshold", "valid", "weighting", "reduction", "layout", "mask"]);
-  const { mask, ...rest } = options;
+  const known = ["groupBy", "threshold", "valid", "weighting", "reduction", "layout", "mask"];
+  const { mask, ...rest } = ownOptions("options", options, known);
   const criterion = new FlexibleWeightedLoss<R>(typeof base === "function" ? custom(base) : base, {
     groupBy: "sample",
     ...rest,

@@ -21,9 +21,9 @@ export interface BaseLoss<K extends Kind = Kind> {
   /** @internal */
   readonly b: number;
   /** @internal The host's function of a custom loss. */
-  readonly fn?: CustomFunction;
+  readonly fn: CustomFunction | undefined;
   /** @internal The class that cross entropy leaves out. */
-  readonly ignoreIndex?: number;
+  readonly ignoreIndex: number | undefined;
 }
 
 /**
@@ -45,7 +45,17 @@ export function baseLoss<K extends Kind>(
   kernel: LossName,
   rest: Partial<Pick<BaseLoss, "scale" | "a" | "b" | "fn" | "ignoreIndex">> = {},
 ): BaseLoss<K> {
-  const loss: BaseLoss<K> = Object.freeze({ name, kind, kernel, scale: 1, a: 0, b: 0, ...rest });
+  const loss = Object.freeze({
+    name,
+    kind,
+    kernel,
+    scale: 1,
+    a: 0,
+    b: 0,
+    fn: undefined,
+    ignoreIndex: undefined,
+    ...rest,
+  });
   made.add(loss);
   return loss;
 }

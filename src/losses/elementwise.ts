@@ -1,7 +1,7 @@
 // Losses whose pixels are independent of each other: the mean over the n valid pixels of a group of a function of p (prediction)
 // and t (target), d = p − t. The kernels are in assembly/elementwise/, formula and gradient together.
 
-import { checkNumber, checkOptions } from "../check.ts";
+import { checkNumber, ownOptions } from "../check.ts";
 import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
 
 /**
@@ -51,8 +51,8 @@ export function rmse(): BaseLoss<"elementwise"> {
  * ```
  */
 export function huber(options: { delta?: number } = {}): BaseLoss<"elementwise"> {
-  checkOptions("huber options", options, ["delta"]);
-  return baseLoss("huber", "elementwise", "Huber", huberOf(checkNumber("delta", options.delta ?? 1, { above: 0 }), 1));
+  const { delta } = ownOptions("huber options", options, ["delta"]);
+  return baseLoss("huber", "elementwise", "Huber", huberOf(checkNumber("delta", delta ?? 1, { above: 0 }), 1));
 }
 
 /** The kernel computes twice the loss; see assembly/elementwise/Huber.ts. */
@@ -71,8 +71,8 @@ function huberOf(delta: number, scale: number) {
  * ```
  */
 export function smoothL1(options: { beta?: number } = {}): BaseLoss<"elementwise"> {
-  checkOptions("smoothL1 options", options, ["beta"]);
-  const beta = checkNumber("beta", options.beta ?? 1, { min: 1e-300 });
+  const given = ownOptions("smoothL1 options", options, ["beta"]);
+  const beta = checkNumber("beta", given.beta ?? 1, { min: 1e-300 });
   return baseLoss("smoothL1", "elementwise", "Huber", huberOf(beta, 1 / beta));
 }
 
@@ -87,8 +87,8 @@ export function smoothL1(options: { beta?: number } = {}): BaseLoss<"elementwise
  * ```
  */
 export function charbonnier(options: { eps?: number } = {}): BaseLoss<"elementwise"> {
-  checkOptions("charbonnier options", options, ["eps"]);
-  const eps = checkNumber("eps", options.eps ?? 1e-3, { min: 0, max: 1e150 });
+  const given = ownOptions("charbonnier options", options, ["eps"]);
+  const eps = checkNumber("eps", given.eps ?? 1e-3, { min: 0, max: 1e150 });
   // Without ε there is nothing that the square of a small d could vanish beside: the root is |d|.
   if (eps === 0) return baseLoss("charbonnier", "elementwise", "Mae");
   return baseLoss("charbonnier", "elementwise", "Charbonnier", { a: eps ** 2, b: eps });
@@ -117,8 +117,8 @@ export function logCosh(): BaseLoss<"elementwise"> {
  * ```
  */
 export function pinball(options: { q?: number } = {}): BaseLoss<"elementwise"> {
-  checkOptions("pinball options", options, ["q"]);
-  const q = checkNumber("q", options.q ?? 0.5, { min: 0, max: 1 });
+  const given = ownOptions("pinball options", options, ["q"]);
+  const q = checkNumber("q", given.q ?? 0.5, { min: 0, max: 1 });
   return baseLoss("pinball", "elementwise", "Pinball", { a: q, b: q - 1 });
 }
 
@@ -161,9 +161,9 @@ export function bceWithLogits(): BaseLoss<"elementwise"> {
  * ```
  */
 export function poissonNLL(options: { logInput?: boolean; eps?: number } = {}): BaseLoss<"elementwise"> {
-  checkOptions("poissonNLL options", options, ["logInput", "eps"]);
-  const { logInput = true } = options;
+  const given = ownOptions("poissonNLL options", options, ["logInput", "eps"]);
+  const { logInput = true } = given;
   if (typeof logInput !== "boolean") throw new TypeError(`"logInput": expected a boolean, got ${typeof logInput}`);
-  const eps = checkNumber("eps", options.eps ?? 1e-8, { min: 0 });
+  const eps = checkNumber("eps", given.eps ?? 1e-8, { min: 0 });
   return baseLoss("poissonNLL", "elementwise", logInput ? "PoissonNLLLog" : "PoissonNLL", { a: eps });
 }

@@ -1,7 +1,7 @@
 // Losses that are functions of a few sums over the valid pixels of a group. The kernels are in assembly/moments.ts, from sums to
 // loss and gradient in assembly/weights.ts.
 
-import { checkNumber, checkOptions } from "../check.ts";
+import { checkNumber, ownOptions } from "../check.ts";
 import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
 
 /**
@@ -31,6 +31,6 @@ export function vectorAngle(): BaseLoss<"moments"> {
  * ```
  */
 export function dice(options: { smooth?: number } = {}): BaseLoss<"moments"> {
-  checkOptions("dice options", options, ["smooth"]);
-  return baseLoss("dice", "moments", "Dice", { a: checkNumber("smooth", options.smooth ?? 1, { min: 0 }) });
+  const { smooth } = ownOptions("dice options", options, ["smooth"]);
+  return baseLoss("dice", "moments", "Dice", { a: checkNumber("smooth", smooth ?? 1, { min: 0 }) });
 }

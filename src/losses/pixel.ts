@@ -1,6 +1,6 @@
 // Losses that look across the channels of a pixel. The kernels are in assembly/pixel/. Their groups are samples.
 
-import { checkChoice, checkInteger, checkOptions } from "../check.ts";
+import { checkChoice, checkInteger, ownOptions } from "../check.ts";
 import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
 
 /**
@@ -17,8 +17,8 @@ import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
  * ```
  */
 export function sam(options: { pixels?: "all" | "any" } = {}): BaseLoss<"pixel"> {
-  checkOptions("sam options", options, ["pixels"]);
-  const pixels = checkChoice("pixels", options.pixels ?? "all", ["all", "any"]);
+  const given = ownOptions("sam options", options, ["pixels"]);
+  const pixels = checkChoice("pixels", given.pixels ?? "all", ["all", "any"]);
   // How many channels a pixel needs; "all" is known when the shape is.
   return baseLoss("sam", "pixel", "Sam", { a: pixels === "all" ? Number.POSITIVE_INFINITY : 2 });
 }
@@ -36,8 +36,7 @@ export function sam(options: { pixels?: "all" | "any" } = {}): BaseLoss<"pixel">
  * ```
  */
 export function crossEntropy(options: { ignoreIndex?: number } = {}): BaseLoss<"labels"> {
-  checkOptions("crossEntropy options", options, ["ignoreIndex"]);
-  const ignore = options.ignoreIndex;
+  const { ignoreIndex: ignore } = ownOptions("crossEntropy options", options, ["ignoreIndex"]);
   return baseLoss(
     "crossEntropy",
     "labels",

@@ -1,4 +1,4 @@
-import { checkChoice, checkNumber, checkOptions } from "../check.ts";
+import { checkChoice, checkNumber, ownOptions } from "../check.ts";
 import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
 
 /** In the order of the kernels' enum; see assembly/ssim.ts. */
@@ -35,8 +35,8 @@ export function checkDataRange(dataRange: unknown): number {
  * ```
  */
 export function ssim(options: SsimOptions): BaseLoss<"window"> {
-  checkOptions("ssim options", options, ["dataRange", "invalid"]);
-  const dataRange = checkDataRange(options.dataRange);
-  const invalid = checkChoice("invalid", options.invalid ?? "normalize", INVALID);
+  const given = ownOptions("ssim options", options, ["dataRange", "invalid"]);
+  const dataRange = checkDataRange(given.dataRange);
+  const invalid = checkChoice("invalid", given.invalid ?? "normalize", INVALID);
   return baseLoss("ssim", "window", "Ssim", { a: dataRange, b: INVALID.indexOf(invalid) });
 }

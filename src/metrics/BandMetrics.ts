@@ -1,5 +1,5 @@
 import { prepare } from "../arrays.ts";
-import { checkChoice, checkNumber, checkOptions, kindOf, show } from "../check.ts";
+import { checkChoice, checkNumber, kindOf, own, ownOptions, show } from "../check.ts";
 import { checkSettings } from "../criterion.ts";
 import { staging } from "../kernels.ts";
 import { checkDataRange } from "../losses/ssim.ts";
@@ -95,17 +95,19 @@ export class BandMetrics {
   readonly #open = new Map<string, Sample>();
 
   constructor(options: MetricsOptions) {
-    checkOptions("options", options, ["bands", "dataRange", "valid", "layout", "ratio", "without"]);
-    const { bands, valid, layout = "NCHW", ratio = 1, without = [] } = options;
+    const known = ["bands", "dataRange", "valid", "layout", "ratio", "without"];
+    const given = ownOptions("options", options, known);
+    const { bands, dataRange, valid, layout = "NCHW", ratio = 1, without = [] } = given;
     if (valid !== undefined) compileRule("valid", valid);
-    this.#options = Object.freeze({
+    const checked = own({
       bands: Object.freeze([...checkBands(bands)]),
-      dataRange: checkDataRange(options.dataRange),
+      dataRange: checkDataRange(dataRange),
       layout: checkChoice("layout", layout, ["NCHW", "NHWC"]),
       ratio: checkNumber("ratio", ratio, { above: 0 }),
       without: checkWithout(without),
       ...(valid && { valid: structuredClone(valid) }),
     });
+    this.#options = Object.freeze(checked);
     this.#bands = bands.map(() => NO_BAND);
   }
 
@@ -117,8 +119,8 @@ export class BandMetrics {
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been taken in then
    */
   update(pred: ImageLike, target: TargetLike, options: UpdateOptions = {}): void {
-    checkOptions("update options", options, ["mask", "sample", "halo"]);
-    const { samples, total } = this.#measure(pred, target, options);
+    const given = ownOptions("update options", options, ["mask", "sample", "halo"]);
+    const { samples, total } = this.#measure(pred, target, given);
     // Sample by sample, so that how they are split into batches changes no bit.
     for (const planes of samples) {
       const sam = planes.reduce((sum, { spectra }) => joinMeans(sum, spectra), this.#scene.sam);
@@ -128,8 +130,8 @@ export class BandMetrics {
         return joinBands(band, { ...NO_BAND, absError, error, target });
       });
       const sample = planes.map(({ valid, angle, unlike, uqi }) => ({ valid, angle, unlike, uqi }));
-      if (options.sample === undefined) this.#fold(sample);
-      else this.#join(options.sample, sample);
+      if (given.sample === undefined) this.#fold(sample);
+      else this.#join(given.sample, sample);
     }
   }
 

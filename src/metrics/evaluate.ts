@@ -1,4 +1,4 @@
-import { checkOptions, checkTensor } from "../check.ts";
+import { checkTensor, ownOptions } from "../check.ts";
 import { dimensions, type Layout } from "../plan.ts";
 import type { ImageLike, PixelData, TargetLike, TensorLike } from "../tensor.ts";
 import { BandMetrics, type MetricsOptions } from "./BandMetrics.ts";
@@ -24,8 +24,9 @@ export interface EvaluateOptions extends Omit<MetricsOptions, "bands"> {
  * ```
  */
 export function evaluate(pred: ImageLike, target: TargetLike, options: EvaluateOptions): Evaluation {
-  checkOptions("options", options, ["bands", "dataRange", "valid", "mask", "layout", "ratio", "without"]);
-  const { mask, bands = numbered(pred, options.layout), ...rest } = options;
+  const known = ["bands", "dataRange", "valid", "mask", "layout", "ratio", "without"];
+  const given = ownOptions("options", options, known);
+  const { mask, bands = numbered(pred, given.layout), ...rest } = given;
   const metrics = new BandMetrics({ bands, ...rest });
   metrics.update(pred, target, mask === undefined ? {} : { mask });
   return metrics.compute();

@@ -1,6 +1,6 @@
 // A window of a larger image: its core, and around it pixels that belong to the neighbouring windows.
 
-import { type Checked, checkOptions, checkTensor, elements, kindOf, show } from "../check.ts";
+import { type Checked, checkTensor, elements, kindOf, ownOptions, show } from "../check.ts";
 import type { Dimensions, Layout } from "../plan.ts";
 import { PreparedTarget } from "../prepareTarget.ts";
 import { type PixelData, tensor } from "../tensor.ts";
@@ -26,9 +26,9 @@ export const NO_HALO: Sides = { left: 0, right: 0, top: 0, bottom: 0 };
 /** Accepts the halo of a window. */
 export function checkHalo(halo: unknown, { height, width }: Dimensions): Sides {
   if (halo === undefined) return NO_HALO;
-  checkOptions("halo", halo, ["left", "right", "top", "bottom"]);
+  const given = ownOptions("halo", halo as Halo, ["left", "right", "top", "bottom"]);
   const side = (name: keyof Halo): number => {
-    const size: unknown = (halo as Halo)[name] ?? 0;
+    const size: unknown = given[name] ?? 0;
     if (typeof size !== "number")
       throw new TypeError(`"halo.${name}": expected a number of pixels, got ${kindOf(size)}`);
     if (!Number.isInteger(size) || size < 0 || size > HALO) {
