@@ -10,12 +10,12 @@ import { checkHalo, coreOf, HALO, type Halo, NO_HALO } from "./metrics/halo.ts";
 import { encode, Reader } from "./metrics/json.ts";
 import { bandMoments, join, type Moments, NO_MOMENTS, planeSums } from "./metrics/moments.ts";
 import { DEFAULT_RULE } from "./rule.ts";
-import type { ImageLike, TargetLike, TensorLike } from "./tensor.ts";
+import type { ImageLike, MaskLike, TargetLike } from "./tensor.ts";
 import { Workspace } from "./workspace.ts";
 
 export interface AddOptions {
   /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
-  mask?: TensorLike<Uint8Array>;
+  mask?: MaskLike;
   /** Name of the sample that these are pixels of: pieces of the same name are one sample. */
   sample?: string;
   /** Pixels on each side of a piece that belong to its neighbours, where `ssim` looks across the edges of windows. */

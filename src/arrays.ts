@@ -1,6 +1,8 @@
 // The arrays of a call, checked against each other and described to the kernels.
 
-import { type Checked, checkSameShape, checkTensor, kindOf, overlap } from "./check.ts";
+import { BYTES, FLOATS, LABELS, PIXELS } from "./arrayTypes.ts";
+import { checkSameShape, kindOf } from "./check.ts";
+import { type Checked, checkTensor, overlap } from "./checkTensor.ts";
 import { type Call, type Counts, kernelsFor } from "./compute.ts";
 import { looksAcrossChannels, type Settings } from "./criterion.ts";
 import type { Kernels, ReductionName, TypeName } from "./kernels.ts";
@@ -35,9 +37,6 @@ export interface Prepared {
 
 type LabelData = Int32Array | Uint8Array | Float32Array;
 
-const PIXELS = [Float32Array, Uint8Array, Int16Array, Uint16Array];
-const LABELS = [Int32Array, Uint8Array, Float32Array];
-
 /** Pixels of an SSIM window's side, and of the widest plane whose rows it takes. */
 const WINDOW = 11;
 const MAX_COLUMNS = 2 ** 22;
@@ -49,12 +48,12 @@ const REDUCTIONS: Record<Settings["reduction"], ReductionName> = { mean: "Mean",
 
 /** Accepts an image. */
 export function checkPixels(name: string, value: unknown): Checked<PixelData> {
-  return checkTensor<PixelData>(name, value, ...PIXELS);
+  return checkTensor<PixelData>(name, value, PIXELS);
 }
 
 /** Accepts class labels. */
 export function checkLabels(name: string, value: unknown): Checked<LabelData> {
-  return uncalibrated(name, checkTensor<LabelData>(name, value, ...LABELS));
+  return uncalibrated(name, checkTensor<LabelData>(name, value, LABELS));
 }
 
 /** The rule for valid pixels. */
@@ -100,7 +99,8 @@ export function prepare(
       : checkPixels("target", targetLike);
   const targetShape = isLabels ? withoutChannels(pred.shape, layout) : pred.shape;
   checkSameShape("target", target.shape, isLabels ? "pred without its channels" : "pred", targetShape);
-  const given = maskLike === undefined ? undefined : uncalibrated("mask", checkTensor("mask", maskLike, Uint8Array));
+  const given =
+    maskLike === undefined ? undefined : uncalibrated("mask", checkTensor<Uint8Array>("mask", maskLike, BYTES));
   // A custom loss gets a group's pixels in storage order: planes that alternate must not be told apart by a mask that they share.
   const isCustom = base.kind === "custom";
   const mask = given && isCustom ? broadcast(given, target.shape) : given;
@@ -188,7 +188,7 @@ function checkPrepared(target: PreparedTarget, settings: Settings, mask: unknown
   if (!isLabels && target.shape.length > 2 && layout !== target.layout) {
     throw new RangeError(`"target": expected one prepared for layout ${layout}, got ${target.layout}`);
   }
-  const { data, shape, owner } = checkTensor("target", target.tensor, Float32Array);
+  const { data, shape, owner } = checkTensor<Float32Array>("target", target.tensor, FLOATS);
   return { data, shape, scale: target.scale, offset: target.offset, owner };
 }
 
@@ -262,7 +262,7 @@ function withoutChannels(shape: readonly number[], layout: Layout): readonly num
 /** Accepts a place to write the gradient to. */
 export function checkOut(outLike: unknown, pred: unknown): Checked<Float32Array> | undefined {
   if (outLike === undefined) return undefined;
-  const out = checkTensor("out", outLike, Float32Array);
+  const out = checkTensor<Float32Array>("out", outLike, FLOATS);
   checkSameShape("out", out.shape, "pred", checkPixels("pred", pred).shape);
   return out;
 }
@@ -278,7 +278,7 @@ export function checkApart(out: Checked<Float32Array>, inputs: readonly ArrayBuf
 
 /** The tensor that a gradient is written to: the caller's, or a new one on the JavaScript heap. */
 export function gradTensor(outLike: unknown, out: Checked<Float32Array> | undefined, pred: Checked<PixelData>): Tensor {
-  if (outLike instanceof Tensor) return outLike as Tensor;
+  if (Tensor.is(outLike)) return outLike as Tensor;
   return new Tensor(out?.data ?? new Float32Array(pred.data.length), pred.shape);
 }
 

@@ -3,7 +3,8 @@
 // A loss is a generator of the passes that it needs, and resumes when its pass has been run. So those of a CombinedLoss go through
 // their arrays together: where two ask for passes over the same tiles, these are run tile by tile, one loss after the other.
 
-import { checkInUse, kindOf, own } from "./check.ts";
+import { isProxiedArray, kindOf, own } from "./check.ts";
+import { checkInUse } from "./checkTensor.ts";
 import { heap, inHeap, type Kernels, type PassName, type ReductionName, staging } from "./kernels.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
 import type { Geometry } from "./plan.ts";
@@ -561,7 +562,7 @@ function ask({ fn }: BaseLoss, pred: Float32Array, target: Float32Array, wantsGr
   }
   if (!wantsGrad) return { value };
   const grad = (answer as { grad?: ArrayLike<number> }).grad;
-  if (typeof grad !== "object" || grad === null || typeof grad.length !== "number") {
+  if (typeof grad !== "object" || grad === null || isProxiedArray(grad) || typeof grad.length !== "number") {
     throw new TypeError(`"custom": expected fn to return { value, grad } for a gradient, got ${kindOf(grad)} as grad`);
   }
   if (grad.length !== pred.length) {

@@ -1,12 +1,12 @@
 // What FlexibleWeightedLoss, CombinedLoss and validPixelWeightedLoss share: their options, checked once, and their results.
 
-import { checkChoice, checkNumber, kindOf, ownOptions, show } from "./check.ts";
+import { checkChoice, checkNumber, isProxiedArray, kindOf, ownOptions, show } from "./check.ts";
 import type { Groups } from "./compute.ts";
 import { type BaseLoss, isBaseLoss, type Kind } from "./losses/BaseLoss.ts";
 import type { GroupBy, Layout } from "./plan.ts";
 import { compileRule, type Rule, type ValidRule } from "./rule.ts";
 import type { PreparedTarget } from "./prepareTarget.ts";
-import type { ImageLike, TargetLike, Tensor, TensorLike } from "./tensor.ts";
+import type { ImageLike, LabelsLike, MaskLike, TargetLike, Tensor, TensorLike } from "./tensor.ts";
 
 export type Reduction = "mean" | "sum" | "none";
 
@@ -40,14 +40,14 @@ export type LossOptions<R extends Reduction = Reduction, K extends Kind = Kind> 
 
 /** Targets of a base loss of kind K: images, or class labels. */
 export type TargetOf<K extends Kind> = [K] extends ["labels"]
-  ? TensorLike<Int32Array | Uint8Array | Float32Array> | PreparedTarget
+  ? LabelsLike | PreparedTarget
   : [K] extends [Exclude<Kind, "labels">]
     ? ImageLike | PreparedTarget
     : TargetLike;
 
 export interface ForwardOptions {
   /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
-  mask?: TensorLike<Uint8Array>;
+  mask?: MaskLike;
 }
 
 export interface GradientOptions<R extends Reduction = Reduction> extends ForwardOptions {
@@ -148,7 +148,7 @@ export function checkGradOutput(value: unknown, reduction: Reduction, groups: nu
     return reduction === "none" ? new Float64Array(groups).fill(number) : number;
   }
   const list = value as ArrayLike<number> | null;
-  if (typeof list !== "object" || list === null || typeof list.length !== "number") {
+  if (typeof list !== "object" || list === null || isProxiedArray(list) || typeof list.length !== "number") {
     throw new TypeError(
       `"gradOutput": expected a number${reduction === "none" ? " or one per group" : ""}, got ${kindOf(value)}`,
     );

@@ -47,9 +47,12 @@ export type { WindowedFigure } from "./metrics/moments.ts";
 export type { GroupBy, Layout } from "./plan.ts";
 export { PreparedTarget, type PrepareOptions, prepareTarget } from "./prepareTarget.ts";
 export type { ValidRule } from "./rule.ts";
+export type { Float16Data } from "./arrayTypes.ts";
 export {
   type Calibration,
   type ImageLike,
+  type LabelsLike,
+  type MaskLike,
   type OrtTensorView,
   type PixelData,
   type TargetLike,

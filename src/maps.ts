@@ -10,14 +10,14 @@ import { type SsimOptions, ssim } from "./losses/ssim.ts";
 import type { Dimensions, Layout, Strides } from "./plan.ts";
 import type { ValidRule } from "./rule.ts";
 import { type Output, padded, type Strip, Strips } from "./strips.ts";
-import { type ImageLike, type TargetLike, type Tensor, type TensorLike, tensor } from "./tensor.ts";
+import { type ImageLike, type TargetLike, type MaskLike, type Tensor, tensor } from "./tensor.ts";
 import { Workspace } from "./workspace.ts";
 
 export interface MapOptions {
   /** Which target values count; `{ min: 0 }` by default. */
   valid?: ValidRule;
   /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
-  mask?: TensorLike<Uint8Array>;
+  mask?: MaskLike;
   /** Order of the dimensions: `"NCHW"` (default) or `"NHWC"`. */
   layout?: Layout;
 }

@@ -1,5 +1,7 @@
 import { checkLabels, checkPixels, dense, prepare, ruleOf } from "./arrays.ts";
-import { type Checked, kindOf, ownOptions } from "./check.ts";
+import { arrayNameOf } from "./arrayTypes.ts";
+import { kindOf, ownOptions } from "./check.ts";
+import type { Checked } from "./checkTensor.ts";
 import { type Counts, writePrepared } from "./compute.ts";
 import { checkSettings, type RuleOptions } from "./criterion.ts";
 import { heap } from "./kernels.ts";
@@ -7,12 +9,12 @@ import { baseLoss } from "./losses/BaseLoss.ts";
 import { crossEntropy } from "./losses/pixel.ts";
 import { dimensions, type Layout } from "./plan.ts";
 import type { Rule } from "./rule.ts";
-import { type PixelData, type Tensor, type TensorLike, zeros } from "./tensor.ts";
+import { type ImageLike, type LabelsLike, type MaskLike, type Tensor, zeros } from "./tensor.ts";
 
 /** Options of `prepareTarget`. `threshold: x` is short for `valid: { above: x }`: one of the two at most. */
 export type PrepareOptions = RuleOptions & {
   /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
-  mask?: TensorLike<Uint8Array>;
+  mask?: MaskLike;
   /** Order of the dimensions: `"NCHW"` (default) or `"NHWC"`; class labels have no channels, and go with both. */
   layout?: Layout;
   /** Whether the target holds class labels, for `crossEntropy`: an `Int32Array` does, other arrays hold images by default. */
@@ -90,13 +92,10 @@ const copy = baseLoss("prepareTarget", "elementwise", "Mse");
  * using classes = prepareTarget(tensor(new Int32Array(64 * 64), [64, 64]), { ignoreIndex: 255 });
  * ```
  */
-export function prepareTarget(
-  target: TensorLike<PixelData | Int32Array>,
-  options: PrepareOptions = {},
-): PreparedTarget {
+export function prepareTarget(target: ImageLike | LabelsLike, options: PrepareOptions = {}): PreparedTarget {
   const known = ["threshold", "valid", "mask", "layout", "labels", "ignoreIndex"];
   const { mask, labels: given, ignoreIndex, ...rest } = ownOptions("options", options, known);
-  const labels = given ?? (target as Partial<TensorLike> | null)?.data instanceof Int32Array;
+  const labels = given ?? arrayNameOf((target as Partial<ImageLike> | null)?.data) === "Int32Array";
   if (typeof labels !== "boolean") throw new TypeError(`"labels": expected a boolean, got ${kindOf(labels)}`);
   if (!labels && ignoreIndex !== undefined) {
     throw new TypeError(`"ignoreIndex": expected it with class labels alone, got it with an image`);

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { checkCalibration, checkChoice, checkShape, elements, kindOf, ownOptions, show, showShape } from "./check.ts";
+import { arrayNameOf, type ArrayName, type Float16Data, type KernelData, PIXELS } from "./arrayTypes.ts";
+import { checkChoice, checkNumber, checkShape, elements, kindOf, ownOptions, show, showShape } from "./check.ts";
 import { heap } from "./kernels.ts";
 import type { PreparedTarget } from "./prepareTarget.ts";
 
@@ -28,14 +29,20 @@ export type TensorLike<Data extends ArrayBufferView = Float32Array> = TensorView
 /** Pixels: float32, or integers as rasters store them. */
 export type PixelData = Float32Array | Uint8Array | Int16Array | Uint16Array;
 
-/** An image, or a batch of them. */
-export type ImageLike = TensorLike<PixelData>;
+/** An image, or a batch of them. Bytes may be a canvas's; float16 is converted to float32 at each call, which takes a copy. */
+export type ImageLike = TensorLike<PixelData | Uint8ClampedArray | Float16Data>;
 
-/** A target: an image, class labels for `crossEntropy`, or what `prepareTarget` has made of an image. */
-export type TargetLike = TensorLike<PixelData | Int32Array> | PreparedTarget;
+/** Bytes, of which those that are not 0 let a pixel count; the `bool` of ONNX Runtime is such a mask. */
+export type MaskLike = TensorLike<Uint8Array | Uint8ClampedArray>;
 
-/** The element types of tensors: images, masks (uint8) and class labels. */
-export type TensorData = PixelData | Int32Array;
+/** Class labels, for `crossEntropy`: whole numbers. */
+export type LabelsLike = TensorLike<Int32Array | Uint8Array | Uint8ClampedArray | Float32Array>;
+
+/** A target: an image, class labels for `crossEntropy`, or what `prepareTarget` has made of either. */
+export type TargetLike = ImageLike | LabelsLike | PreparedTarget;
+
+/** The element types of tensors: images, masks (bytes) and class labels. */
+export type TensorData = KernelData | Uint8ClampedArray | Float16Data;
 
 const TYPES = {
   float32: Float32Array,
@@ -49,7 +56,7 @@ const TYPES = {
 export type TypeName = keyof typeof TYPES;
 
 interface ViewConstructor {
-  new (buffer: ArrayBufferLike, address: number, length: number): TensorData;
+  new (buffer: ArrayBufferLike, address: number, length: number): KernelData;
   readonly BYTES_PER_ELEMENT: number;
 }
 
@@ -83,6 +90,11 @@ export class Tensor<Data extends TensorData = Float32Array> implements TensorVie
     this.offset = offset;
     this.shape = Object.freeze([...shape]);
     this.#address = address;
+  }
+
+  /** @internal Whether that is a tensor, and no proxy of one, of which nobody knows whether it is disposed of. */
+  static is(value: unknown): value is Tensor<TensorData> {
+    return typeof value === "object" && value !== null && #address in value;
   }
 
   /** Whether `dispose` has been called. */
@@ -119,8 +131,8 @@ export class Tensor<Data extends TensorData = Float32Array> implements TensorVie
  * digits. Where the two differ in scale or offset, or one of them is float32, each value is rounded once, to the float32 nearest to
  * scale · v + offset.
  *
- * @param data `Float32Array`, `Uint8Array`, `Int16Array` or `Uint16Array` for images; `Uint8Array` for masks; `Int32Array`,
- *   `Uint8Array` or `Float32Array` for class labels
+ * @param data `Float32Array`, `Uint8Array`, `Uint8ClampedArray`, `Int16Array`, `Uint16Array` or, where the engine has it,
+ *   `Float16Array` for images; bytes for masks; `Int32Array`, bytes or `Float32Array` for class labels
  * @param shape its dimensions, e.g. `[8, 3, 256, 256]`; their product is the array's length
  * @param calibration `scale` and `offset` of integers, e.g. 1e-4 and −0.1 for Sentinel-2's digital numbers
  * @throws TypeError where `data` is of another kind, RangeError where the shape does not fit it
@@ -135,9 +147,8 @@ export function tensor<Data extends TensorData>(
   shape: readonly number[],
   calibration: Calibration = {},
 ): Tensor<Data> {
-  const known = Object.values(TYPES);
-  if (!known.some((type) => (data as TensorData) instanceof type)) {
-    throw new TypeError(`"data": expected a ${known.map(({ name }) => name).join(" or ")}, got ${kindOf(data)}`);
+  if (!KNOWN.includes(arrayNameOf(data) as ArrayName)) {
+    throw new TypeError(`"data": expected a ${KNOWN.join(" or ")}, got ${kindOf(data)}`);
   }
   checkShape("shape", shape);
   const checked = checkCalibration("calibration", calibration, data);
@@ -147,6 +158,33 @@ export function tensor<Data extends TensorData>(
     );
   }
   return new Tensor(data, shape, checked);
+}
+
+/** What tensors are made of. */
+const KNOWN: readonly ArrayName[] = [...PIXELS, "Int32Array"];
+
+/** Accepts the options `scale` and `offset`, which only integers may have. */
+function checkCalibration(name: string, calibration: Calibration, data: ArrayBufferView): Required<Calibration> {
+  const { scale = 1, offset = 0 } = ownOptions(name, calibration, ["scale", "offset"]);
+  checkScale(name, scale, offset, arrayNameOf(data));
+  return { scale, offset };
+}
+
+/** Accepts scale and offset of data of that kind. */
+export function checkScale(name: string, scale: unknown, offset: unknown, kind: string | undefined): void {
+  if (scale === 1 && offset === 0) return;
+  checkNumber(`${name}.scale`, scale);
+  checkNumber(`${name}.offset`, offset);
+  const inFloat32 = (value: unknown) => Number.isFinite(Math.fround(value as number));
+  if (!inFloat32(scale) || Math.fround(scale as number) === 0) {
+    throw new RangeError(`"${name}.scale": expected a number that float32 holds, other than 0, got ${scale}`);
+  }
+  if (!inFloat32(offset)) {
+    throw new RangeError(`"${name}.offset": expected a number that float32 holds, got ${offset}`);
+  }
+  if (kind === "Float32Array" || kind === "Float16Array") {
+    throw new TypeError(`"${name}": expected scale and offset with integers alone, got them with a ${kind}`);
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { crewFor, LostWorker } from "./crew.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Geometry, Strides } from "./plan.ts";
-import type { TensorData } from "./tensor.ts";
+import type { KernelData } from "./arrayTypes.ts";
 
 /** Slots for the sums of this many (unit, channel) pairs are kept before they are added to their groups. */
 const SLOTS = 2048;
@@ -24,7 +24,7 @@ export type Role = "setPred" | "setTarget" | "setMask" | "setGrad";
 /** An array that a pass reads or writes. */
 export interface Operand {
   readonly role: Role;
-  readonly array: TensorData;
+  readonly array: KernelData;
   /** The tensor that may be disposed of, if it is one. */
   readonly owner: unknown;
   /** The kernels' name of its element type. */
@@ -247,7 +247,7 @@ function planar({ strides, linear }: Operand): boolean {
   return linear && strides.pixel === 1 && strides.channel > 0;
 }
 
-function bytesOf(array: TensorData, start: number, length: number): Uint8Array {
+function bytesOf(array: KernelData, start: number, length: number): Uint8Array {
   const bytes = array.BYTES_PER_ELEMENT;
   return new Uint8Array(array.buffer, array.byteOffset + start * bytes, length * bytes);
 }

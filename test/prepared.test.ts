@@ -11,6 +11,7 @@ import {
   type PreparedTarget,
   type PrepareOptions,
   prepareTarget,
+  type Tensor,
   ssim,
   tensor,
   zeros,
@@ -256,7 +257,7 @@ describe("counts are kept", () => {
   test("of what the target was: later changes of it, or of the mask, do not matter", () => {
     const { pred, target } = tensorsOf(problemOf({ name: "mse" }, [2, 2, 5, 6], 12)) as {
       pred: ImageLike;
-      target: ImageLike;
+      target: Tensor;
     };
     const mask = maskOf([1, 1, 5, 6], "NCHW");
     using prepared = prepareTarget(target, { mask });

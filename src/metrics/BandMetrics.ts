@@ -5,7 +5,7 @@ import { staging } from "../kernels.ts";
 import { checkDataRange } from "../losses/ssim.ts";
 import type { Layout } from "../plan.ts";
 import { compileRule, DEFAULT_RULE, sameRule, type ValidRule } from "../rule.ts";
-import type { ImageLike, TargetLike, TensorLike } from "../tensor.ts";
+import type { ImageLike, MaskLike, TargetLike } from "../tensor.ts";
 import {
   type BandStats,
   type BandSums,
@@ -47,7 +47,7 @@ export interface MetricsOptions {
 
 export interface UpdateOptions {
   /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
-  mask?: TensorLike<Uint8Array>;
+  mask?: MaskLike;
   /** Name of the image that this is a window of: windows of the same name are one sample. */
   sample?: string;
   /** Pixels on each side of the window that belong to its neighbours: `HALO` of them, or as many as there are. */

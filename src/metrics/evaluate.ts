@@ -1,6 +1,7 @@
-import { checkTensor, ownOptions } from "../check.ts";
+import { checkPixels } from "../arrays.ts";
+import { ownOptions } from "../check.ts";
 import { dimensions, type Layout } from "../plan.ts";
-import type { ImageLike, PixelData, TargetLike, TensorLike } from "../tensor.ts";
+import type { ImageLike, MaskLike, TargetLike } from "../tensor.ts";
 import { BandMetrics, type MetricsOptions } from "./BandMetrics.ts";
 import type { Evaluation } from "./figures.ts";
 
@@ -8,7 +9,7 @@ export interface EvaluateOptions extends Omit<MetricsOptions, "bands"> {
   /** Names of the bands, one per channel; `B1`, `B2`, … by default. */
   bands?: readonly string[];
   /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
-  mask?: TensorLike<Uint8Array>;
+  mask?: MaskLike;
 }
 
 /**
@@ -33,6 +34,6 @@ export function evaluate(pred: ImageLike, target: TargetLike, options: EvaluateO
 }
 
 function numbered(pred: ImageLike, layout: Layout = "NCHW"): string[] {
-  const { shape } = checkTensor<PixelData>("pred", pred, Float32Array, Uint8Array, Int16Array, Uint16Array);
+  const { shape } = checkPixels("pred", pred);
   return Array.from({ length: dimensions(shape, layout, "pred").channels }, (_, c) => `B${c + 1}`);
 }

@@ -1,9 +1,11 @@
 // A window of a larger image: its core, and around it pixels that belong to the neighbouring windows.
 
-import { type Checked, checkTensor, elements, kindOf, ownOptions, show } from "../check.ts";
+import { FLOATS, type KernelData, LABELS, PIXELS } from "../arrayTypes.ts";
+import { elements, kindOf, ownOptions, show } from "../check.ts";
+import { type Checked, checkTensor } from "../checkTensor.ts";
 import type { Dimensions, Layout } from "../plan.ts";
 import { PreparedTarget } from "../prepareTarget.ts";
-import { type PixelData, tensor } from "../tensor.ts";
+import { tensor } from "../tensor.ts";
 
 /**
  * Pixels that a window needs from its neighbours on each side for SSIM to come out as if the image had been whole, or all there are
@@ -52,10 +54,6 @@ type Copyable = ArrayBufferView & {
   subarray(start: number, end: number): Copyable;
 };
 
-type Data = PixelData | Int32Array;
-
-const KINDS = [Float32Array, Uint8Array, Int16Array, Uint16Array, Int32Array];
-
 /**
  * The core of an array of a window, copied. A mask stays broadcast along the dimensions that it is, and a prepared target is
  * prepared.
@@ -68,13 +66,14 @@ export function coreOf(
   rank: number,
   layout: Layout,
   sides: Sides,
-): Checked<Data> | PreparedTarget {
-  if (!(array instanceof PreparedTarget)) return crop(checkTensor<Data>(name, array, ...KINDS), rank, layout, sides);
-  const { data, shape } = crop(checkTensor<Float32Array>(name, array.tensor, Float32Array), rank, layout, sides);
+): Checked<KernelData> | PreparedTarget {
+  const kinds = [...PIXELS, ...LABELS];
+  if (!(array instanceof PreparedTarget)) return crop(checkTensor(name, array, kinds), rank, layout, sides);
+  const { data, shape } = crop(checkTensor<Float32Array>(name, array.tensor, FLOATS), rank, layout, sides);
   return array.with(tensor(data, shape));
 }
 
-function crop<D extends Data>(
+function crop<D extends KernelData>(
   array: Checked<D>,
   rank: number,
   layout: Layout,
