@@ -44,6 +44,9 @@ const MAX_COLUMNS = 2 ** 22;
 /** Numbers of a row of all bands, whose strips are told in 32 bits of bytes. */
 const MAX_ROW = 2 ** 24;
 
+/** Classes are told apart by float32, which holds every whole number up to this. */
+const MAX_CLASSES = 2 ** 24;
+
 const REDUCTIONS: Record<Settings["reduction"], ReductionName> = { mean: "Mean", sum: "Sum", none: "None" };
 
 /** Accepts an image. */
@@ -54,6 +57,15 @@ export function checkPixels(name: string, value: unknown): Checked<PixelData> {
 /** Accepts class labels. */
 export function checkLabels(name: string, value: unknown): Checked<LabelData> {
   return uncalibrated(name, checkTensor<LabelData>(name, value, LABELS));
+}
+
+/** Labels as float32, which holds whatever is a class, −1 for the one that is left out. */
+export function float32Labels(labels: Checked<LabelData>, ignoreIndex: number | undefined): Checked<Float32Array> {
+  const data = new Float32Array(labels.data);
+  if (ignoreIndex !== undefined) {
+    for (let i = 0; i < data.length; i++) if (labels.data[i] === ignoreIndex) data[i] = -1;
+  }
+  return { ...labels, data };
 }
 
 /** The rule for valid pixels. */
@@ -77,7 +89,9 @@ export function prepare(
   const isLabels = base.kind === "labels";
   const pred = checkPixels("pred", predLike);
   const size = dimensions(pred.shape, layout, "pred");
-  if (isLabels && size.channels === 0) throw new RangeError('"pred": expected logits of one class at least, got none');
+  if (isLabels && (size.channels === 0 || size.channels > MAX_CLASSES)) {
+    throw new RangeError(`"pred": expected logits of 1 to ${MAX_CLASSES} classes, got ${size.channels}`);
+  }
   if (base.kind === "window" && size.width > MAX_COLUMNS) {
     throw new RangeError(`"pred": expected at most ${MAX_COLUMNS} columns for ${base.name}, got ${size.width}`);
   }
@@ -92,11 +106,15 @@ export function prepare(
     );
   }
   const ready = targetLike instanceof PreparedTarget ? targetLike : undefined;
-  const target: Checked<PixelData | LabelData> = ready
+  const asGiven: Checked<PixelData | LabelData> = ready
     ? checkPrepared(ready, settings, maskLike)
     : isLabels
       ? checkLabels("target", targetLike)
       : checkPixels("target", targetLike);
+  const { ignoreIndex } = base;
+  // An ignoreIndex that float32 rounds is not for the kernels to compare with.
+  const isRounded = !ready && ignoreIndex !== undefined && ignoreIndex >= MAX_CLASSES;
+  const target = isRounded ? float32Labels(asGiven as Checked<LabelData>, ignoreIndex) : asGiven;
   const targetShape = isLabels ? withoutChannels(pred.shape, layout) : pred.shape;
   checkSameShape("target", target.shape, isLabels ? "pred without its channels" : "pred", targetShape);
   const given =
@@ -107,12 +125,12 @@ export function prepare(
   const fullMask = isCustom || (ready ? ready.fullMask : mask === undefined || isFullMask(mask.shape, target.shape));
   const shape = geometry(size, layout, groupBy, scopeOf(base), fullMask);
 
-  const inputs = [pred.data, target.data, ...(given ? [given.data] : [])];
+  const inputs = [pred.data, asGiven.data, ...(given ? [given.data] : [])];
   const kernels = kernelsFor(out ? [...inputs, out.data] : inputs);
   const plane = size.height * size.width;
   const labelStrides = { sample: plane, channel: 0, pixel: 1 };
   const targetStrides = isLabels ? labelStrides : shape.strides;
-  const rule = ready ? NAN_RULE : ruleOf(settings);
+  const rule = ready ? NAN_RULE : isRounded ? DEFAULT_RULE : ruleOf(settings);
   return {
     kernels,
     size,

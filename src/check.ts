@@ -116,10 +116,11 @@ export function checkNumber(name: string, value: unknown, bounds: Bounds = {}): 
   return value;
 }
 
-export function checkInteger(name: string, value: unknown, size: number): number {
+/** Accepts a whole number that float64 tells from its neighbours. */
+export function checkInteger(name: string, value: unknown): number {
   if (typeof value !== "number") throw new TypeError(`"${name}": expected a whole number, got ${kindOf(value)}`);
-  if (!Number.isSafeInteger(value) || Math.abs(value) > size) {
-    throw new RangeError(`"${name}": expected a whole number from -${size} to ${size}, got ${value}`);
+  if (!Number.isSafeInteger(value)) {
+    throw new RangeError(`"${name}": expected a whole number of less than 2^53 in size, got ${value}`);
   }
   return value;
 }

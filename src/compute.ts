@@ -401,9 +401,11 @@ class Computation {
     if (this.#call.loss.kind !== "labels") return;
     const label = this.#workspace.kernels.exports.badLabel(this.#workspace.job);
     if (!Number.isNaN(label)) {
-      const { channels } = this.#call.geometry;
+      const { target, geometry } = this.#call;
+      // The kernels have it as float32.
+      const exact = target.array.find((value) => Math.fround(value) === label) ?? label;
       throw new RangeError(
-        `"target": expected whole class labels below ${channels}, the number of pred's channels, at valid pixels, got ${label}`,
+        `"target": expected whole class labels below ${geometry.channels}, the number of pred's channels, at valid pixels, got ${exact}`,
       );
     }
   }

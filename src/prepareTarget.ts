@@ -1,14 +1,13 @@
-import { checkLabels, checkPixels, dense, prepare, ruleOf } from "./arrays.ts";
+import { checkLabels, checkPixels, dense, float32Labels, prepare, ruleOf } from "./arrays.ts";
 import { arrayNameOf } from "./arrayTypes.ts";
 import { kindOf, ownOptions } from "./check.ts";
-import type { Checked } from "./checkTensor.ts";
 import { type Counts, writePrepared } from "./compute.ts";
 import { checkSettings, type RuleOptions } from "./criterion.ts";
 import { heap } from "./kernels.ts";
 import { baseLoss } from "./losses/BaseLoss.ts";
 import { crossEntropy } from "./losses/pixel.ts";
 import { dimensions, type Layout } from "./plan.ts";
-import type { Rule } from "./rule.ts";
+import { DEFAULT_RULE, type Rule } from "./rule.ts";
 import { type ImageLike, type LabelsLike, type MaskLike, type Tensor, zeros } from "./tensor.ts";
 
 /** Options of `prepareTarget`. `threshold: x` is short for `valid: { above: x }`: one of the two at most. */
@@ -104,9 +103,9 @@ export function prepareTarget(target: ImageLike | LabelsLike, options: PrepareOp
   const base = labels ? crossEntropy(ignoreIndex === undefined ? {} : { ignoreIndex }) : copy;
   const settings = checkSettings(base, rest as RuleOptions, "sample");
   const rule = ruleOf(settings);
-  const image = labels ? labelImage(target) : checkPixels("target", target);
+  const image = labels ? float32Labels(checkLabels("target", target), ignoreIndex) : checkPixels("target", target);
   const { shape } = image;
-  const size = { ...settings, base: copy, rule };
+  const size = { ...settings, base: copy, rule: labels ? DEFAULT_RULE : rule };
   dimensions(shape, settings.layout, "target");
   // Seen as its own prediction, the target is checked against its mask, and cut as the criteria will cut it.
   const { fullMask } = prepare(size, image, image, mask);
@@ -121,10 +120,4 @@ export function prepareTarget(target: ImageLike | LabelsLike, options: PrepareOp
   }
   const { scale, offset } = image;
   return new PreparedTarget(tensor, { scale, offset, layout: settings.layout, rule, labels, fullMask });
-}
-
-/** Class labels as float32, which holds all that a class can be. */
-function labelImage(target: unknown): Checked<Float32Array> {
-  const labels = checkLabels("target", target);
-  return { ...labels, data: Float32Array.from(labels.data) };
 }

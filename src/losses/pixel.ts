@@ -26,10 +26,11 @@ export function sam(options: { pixels?: "all" | "any" } = {}): BaseLoss<"pixel">
 /**
  * Cross entropy of logits: mean −log softmax(logits)[class] over the valid pixels. The prediction holds logits `[B, K, H, W]`, the
  * target class labels `[B, H, W]` as `Int32Array`, `Uint8Array` or `Float32Array` of whole numbers. A pixel is valid where its class
- * is ≥ 0, is not `ignoreIndex`, and the mask allows.
+ * is ≥ 0, is not `ignoreIndex`, and the mask allows. Labels are compared exactly, whatever their size.
  *
  * @param options.ignoreIndex a class that does not count; none by default
- * @throws TypeError, RangeError for an `ignoreIndex` that is no whole number of at most 2^24 in size, as float32 has it
+ * @throws TypeError, RangeError for an `ignoreIndex` that is no whole number below 2^53 in size; in use, for labels that are no class of
+ *   pred at a valid pixel, and for more than 2^24 classes
  * @example
  * ```ts
  * new FlexibleWeightedLoss(crossEntropy({ ignoreIndex: 255 })).valueAndGrad(logits, classes).grad;
@@ -41,6 +42,6 @@ export function crossEntropy(options: { ignoreIndex?: number } = {}): BaseLoss<"
     "crossEntropy",
     "labels",
     "CrossEntropy",
-    ignore === undefined || ignore === null ? {} : { ignoreIndex: checkInteger("ignoreIndex", ignore, 2 ** 24) },
+    ignore === undefined || ignore === null ? {} : { ignoreIndex: checkInteger("ignoreIndex", ignore) },
   );
 }
