@@ -101,7 +101,19 @@ export interface MetricsCase {
   readonly perSample: readonly Readonly<Record<string, Stats>>[];
 }
 
-const bytes = (file: string): ArrayBuffer => new Uint8Array(readFileSync(new URL(file, folder))).buffer;
+const index = JSON.parse(readFileSync(new URL("cases.json", folder), "utf8")) as {
+  cases: (RawLossCase | RawMetricsCase)[];
+  arrays: Record<string, [start: number, length: number]>;
+};
+
+const arrays = new Uint8Array(readFileSync(new URL("arrays.bin", folder)));
+
+/** A copy of an array's bytes, by its name in the index. */
+function bytes(name: string): ArrayBuffer {
+  const place = index.arrays[name];
+  if (!place) throw new Error(`golden vectors: no array ${name}`);
+  return arrays.slice(place[0], place[0] + place[1]).buffer;
+}
 
 function problemOf(c: RawCase): Problem {
   return {
@@ -175,10 +187,6 @@ function metricsCase(c: RawMetricsCase): MetricsCase {
     perSample: c.expected.per_sample,
   };
 }
-
-const index = JSON.parse(readFileSync(new URL("cases.json", folder), "utf8")) as {
-  cases: (RawLossCase | RawMetricsCase)[];
-};
 
 export const lossCases: readonly LossCase[] = index.cases.flatMap((c) => (c.kind === "loss" ? [lossCase(c)] : []));
 export const metricsCases: readonly MetricsCase[] = index.cases.flatMap((c) =>
