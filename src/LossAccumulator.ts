@@ -4,7 +4,8 @@ import { kindOf, ownOptions, show } from "./check.ts";
 import { compute, type Groups, groupSums } from "./compute.ts";
 import type { Settings } from "./criterion.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
-import { staging } from "./kernels.ts";
+import { type LossName, staging } from "./kernels.ts";
+import type { BaseLoss } from "./losses/BaseLoss.ts";
 import { mae } from "./losses/elementwise.ts";
 import { checkHalo, coreOf, HALO, type Halo, NO_HALO } from "./metrics/halo.ts";
 import { encode, Reader } from "./metrics/json.ts";
@@ -224,30 +225,23 @@ export class LossAccumulator {
     const loss = new LossAccumulator(criterion);
     const state = new Reader("state", json);
     state.format(FORMAT, VERSION);
-    const given = state.at("criterion").text();
+    const { whole, open, ...rest } = state.entries("format", "version", "criterion", "whole", "open");
+    const given = rest.criterion.text();
     if (given !== loss.#criterion) {
       throw new RangeError(`"state.criterion": expected that of the criterion, ${loss.#criterion}, got ${given}`);
     }
-    const terms = loss.#terms.length;
-    loss.#whole = state
-      .at("whole")
-      .list(terms)
-      .map((term) => ({ numerator: term.at("numerator").number(), weightSum: term.at("weightSum").number() }));
-    for (const sample of state.at("open").list()) {
-      const groups = sample
-        .at("terms")
-        .list(terms)
-        .map((term) =>
-          term.list().map((group) => ({
-            valid: group.at("valid").count(),
-            total: group.at("total").count(),
-            sums: group
-              .at("sums")
-              .list(SUMS)
-              .map((sum) => sum.number()),
-          })),
-        );
-      loss.#join(sample.at("name").text(), groups);
+    const terms = loss.#terms.map((term) => term.loss.settings.base);
+    loss.#whole = whole.list(terms.length).map((at, k) => {
+      const { numerator, weightSum } = at.entries("numerator", "weightSum");
+      return { numerator: sumAt(numerator, terms[k] as BaseLoss), weightSum: weightSum.amount() };
+    });
+    const names = new Set<string>();
+    for (const sample of open.list()) {
+      const { name, terms: groups } = sample.entries("name", "terms");
+      loss.#open.set(
+        name.name(names),
+        groups.list(terms.length).map((term, k) => term.list().map((group) => groupAt(group, terms[k] as BaseLoss))),
+      );
     }
     return loss;
   }
@@ -290,6 +284,34 @@ function checkReductions(terms: readonly Term[]): readonly Term[] {
     );
   }
   return terms;
+}
+
+/** Losses that no pixel can make negative: their sums are not, either. */
+const NEVER_NEGATIVE: readonly LossName[] = [
+  "Mse",
+  "Rmse",
+  "Mae",
+  "Huber",
+  "Charbonnier",
+  "LogCosh",
+  "Pinball",
+  "VectorAngle",
+  "Sam",
+  "CrossEntropy",
+];
+
+/** A sum of losses. */
+function sumAt(at: Reader, { kernel }: BaseLoss): number {
+  return NEVER_NEGATIVE.includes(kernel) ? at.amount() : at.number();
+}
+
+function groupAt(at: Reader, base: BaseLoss): Group {
+  const { valid, total, sums } = at.entries("valid", "total", "sums");
+  const all = total.count();
+  // Of an angle's sums, Σp², Σpt and Σ(t − α·p)², the second may be negative.
+  const isSigned = (i: number) => base.kernel === "VectorAngle" && i === 1;
+  const numbers = sums.list(SUMS).map((sum, i) => (isSigned(i) ? sum.number() : sumAt(sum, base)));
+  return { valid: valid.count(all), sums: numbers, total: all };
 }
 
 /** What results depend on: all but the layout. */

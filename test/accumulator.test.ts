@@ -9,6 +9,7 @@ import {
   LossAccumulator,
   mae,
   mse,
+  poissonNLL,
   tensor,
   type Reduction,
   sam,
@@ -337,6 +338,66 @@ describe("errors", () => {
       '"state.whole": expected 1 entries, got 0',
     );
     expect(() => LossAccumulator.fromJSON(new FlexibleWeightedLoss(sam()), state)).toThrow('"state.criterion"');
+  });
+
+  /** A state of three losses with a sample in pieces, changed by `change`. */
+  // biome-ignore lint/suspicious/noExplicitAny: the point is that it may be anything
+  type State = any;
+  test.each<[string, (state: State) => void, string]>([
+    ["more than there is", (s) => (s.extra = 1), '"state": expected format, version, '],
+    ["more in a sum", (s) => (s.whole[1].extra = 1), '"state.whole[1]": expected numerator, weightSum, got "extra"'],
+    ["less in a sum", (s) => delete s.whole[1].weightSum, '"state.whole[1].weightSum": expected a number'],
+    ["a weight below 0", (s) => (s.whole[0].weightSum = -1), '"state.whole[0].weightSum": expected a number from 0 on'],
+    ["squares below 0", (s) => (s.whole[0].numerator = -1), '"state.whole[0].numerator": expected a number from 0 on'],
+    ["more in a sample", (s) => (s.open[0].extra = 1), '"state.open[0]": expected name, terms, got "extra"'],
+    ["a term less", (s) => s.open[0].terms.pop(), '"state.open[0].terms": expected 3 entries, got 2'],
+    ["more in a group", (s) => (s.open[0].terms[1][2].extra = 1), '"state.open[0].terms[1][2]": expected valid, '],
+    ["counts below 0", (s) => (s.open[0].terms[0][0].valid = -1), '"state.open[0].terms[0][0].valid": expected'],
+    [
+      "more valid pixels than there are",
+      (s) => (s.open[0].terms[0][1].valid = 26),
+      '"state.open[0].terms[0][1].valid": expected a whole number from 0 to 25, got 26',
+    ],
+    ["a sum less", (s) => s.open[0].terms[0][0].sums.pop(), '"state.open[0].terms[0][0].sums": expected 3 entries'],
+    [
+      "squares of a group below 0",
+      (s) => (s.open[0].terms[0][0].sums[0] = -1),
+      '"state.open[0].terms[0][0].sums[0]": expected a number from 0 on, got -1',
+    ],
+    [
+      "squares of an angle below 0",
+      (s) => (s.open[0].terms[1][0].sums[2] = -1),
+      '"state.open[0].terms[1][0].sums[2]": expected a number from 0 on, got -1',
+    ],
+    [
+      "a sample twice",
+      (s) => s.open.push(s.open[0]),
+      '"state.open[1].name": expected each name once, got "open" again',
+    ],
+  ])("a state with %s is refused, with the place", (_, change, message) => {
+    const terms = [mse(), vectorAngle(), poissonNLL()].map((base) => ({
+      weight: 1,
+      loss: new FlexibleWeightedLoss(base),
+    }));
+    const loss = new LossAccumulator(terms).add(image.pred, image.target as Tensor, { sample: "open" });
+    const state = JSON.parse(JSON.stringify(loss));
+    expect(JSON.stringify(LossAccumulator.fromJSON(terms, state))).toBe(JSON.stringify(loss));
+    change(state);
+    expect(() => LossAccumulator.fromJSON(terms, state)).toThrow(message);
+  });
+
+  test("what may be below 0 is read: an angle's products, a loss that is", () => {
+    const terms = [vectorAngle(), poissonNLL()].map((base) => ({ weight: 1, loss: new FlexibleWeightedLoss(base) }));
+    const pred = tensor(Float32Array.of(-3, -1, -2, -4), [2, 2]);
+    const target = tensor(Float32Array.of(0.1, 0.2, 0.3, 0.9), [2, 2]);
+    const [opposite, counts] = [pred, tensor(Float32Array.of(3, 4, 5, 6), [2, 2])];
+    for (const [p, t] of [
+      [opposite, target],
+      [counts, tensor(Float32Array.of(100, 200, 300, 400), [2, 2])],
+    ] as const) {
+      const loss = new LossAccumulator(terms).add(p, t).add(p, t, { sample: "a" });
+      expect(JSON.stringify(stored(terms, loss))).toBe(JSON.stringify(loss));
+    }
   });
 
   test("the same criterion written differently is the same, whatever the layout", () => {

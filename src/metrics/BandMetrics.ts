@@ -205,30 +205,33 @@ export class BandMetrics {
   static fromJSON(json: unknown): BandMetrics {
     const state = new Reader("state", json);
     state.format(FORMAT, VERSION);
-    const bands = state.at("bands").list();
-    const metrics = new BandMetrics({
-      ...(state.at("options").plain() as MetricsOptions),
-      bands: bands.map((band) => band.at("name").text()),
-    });
-    metrics.#bands = bands.map((band) => ({
-      absError: band.at("absError").number(),
-      error: { ...momentsAt(band.at("error")), weight: band.at("error").at("weight").count() },
-      target: { ...momentsAt(band.at("target")), weight: band.at("target").at("weight").count() },
-      ssim: meanAt(band.at("ssim")),
-      sam: meanAt(band.at("sam")),
+    const { options, bands, scene, open } = state.entries("format", "version", "options", "bands", "scene", "open");
+    options.entries("dataRange", "valid", "layout", "ratio", "without");
+    const keys = ["name", "absError", "error", "target", "ssim", "sam"] as const;
+    const all = bands.list().map((band) => band.entries(...keys));
+    if (all.length === 0) throw new RangeError(`"state.bands": expected at least one, got none`);
+    const names = new Set<string>();
+    for (const { name } of all) name.name(names);
+    const metrics = options.as((given) => new BandMetrics({ ...(given as MetricsOptions), bands: [...names] }));
+    const { sam, uqi, ...rest } = scene.entries("total", "sam", "uqi");
+    const total = rest.total.count();
+    metrics.#scene = { total, sam: meanAt(sam), uqi: meanAt(uqi) };
+    metrics.#bands = all.map((band) => ({
+      absError: band.absError.amount(),
+      error: momentsAt(band.error, total),
+      target: momentsAt(band.target, total),
+      ssim: meanAt(band.ssim),
+      sam: meanAt(band.sam),
     }));
-    const scene = state.at("scene");
-    metrics.#scene = { total: scene.at("total").count(), sam: meanAt(scene.at("sam")), uqi: meanAt(scene.at("uqi")) };
-    for (const sample of state.at("open").list()) {
-      const parts = sample.at("bands").list(bands.length);
-      metrics.#join(
-        sample.at("name").text(),
-        parts.map((band) => ({
-          valid: band.at("valid").count(),
-          angle: momentsAt(band.at("angle")),
-          unlike: meanAt(band.at("unlike")),
-          uqi: meanAt(band.at("uqi")),
-        })),
+    const opened = new Set<string>();
+    for (const sample of open.list()) {
+      const { name, bands } = sample.entries("name", "bands");
+      metrics.#open.set(
+        name.name(opened),
+        bands.list(names.size).map((band) => {
+          const { valid, angle, unlike, uqi } = band.entries("valid", "angle", "unlike", "uqi");
+          return { valid: valid.count(total), angle: momentsAt(angle), unlike: meanAt(unlike), uqi: meanAt(uqi) };
+        }),
       );
     }
     return metrics;
@@ -318,13 +321,20 @@ function joinSamples(a: BandOfSample, b: BandOfSample): BandOfSample {
   };
 }
 
-const meanAt = (at: Reader): Mean => ({ sum: at.at("sum").number(), count: at.at("count").count() });
+function meanAt(at: Reader): Mean {
+  const { sum, count } = at.entries("sum", "count");
+  return { sum: sum.number(), count: count.count() };
+}
 
-const momentsAt = (at: Reader): Moments => ({
-  weight: at.at("weight").number(),
-  sum: at.at("sum").number(),
-  spread: at.at("spread").number(),
-});
+/** Moments; given the `total` of pixels, their weight is how many of these there are. */
+function momentsAt(at: Reader, total?: number): Moments {
+  const { weight, sum, spread } = at.entries("weight", "sum", "spread");
+  return {
+    weight: total === undefined ? weight.amount() : weight.count(total),
+    sum: sum.number(),
+    spread: spread.amount(),
+  };
+}
 
 function checkBands(bands: unknown): readonly string[] {
   if (!Array.isArray(bands)) throw new TypeError(`"bands": expected an array of names, got ${kindOf(bands)}`);

@@ -25,13 +25,23 @@ export class Reader {
     this.#value = value;
   }
 
-  /** The entry of an object. */
-  at(key: string): Reader {
+  /** The entries of an object that has these keys alone. What is missing is refused by whoever reads it. */
+  entries<Key extends string>(...keys: Key[]): Record<Key, Reader> {
+    const extra = Object.keys(this.#object()).find((key) => !keys.includes(key as Key));
+    if (extra !== undefined) throw this.#wrong(keys.join(", "), `${show(extra)} among them`);
+    return Object.fromEntries(keys.map((key) => [key, this.#at(key)])) as Record<Key, Reader>;
+  }
+
+  #at(key: string): Reader {
+    const object = this.#object();
+    return new Reader(`${this.#name}.${key}`, Object.hasOwn(object, key) ? object[key] : undefined);
+  }
+
+  #object(): Record<string, unknown> {
     if (typeof this.#value !== "object" || this.#value === null || Array.isArray(this.#value)) {
       throw this.#wrong("an object", kindOf(this.#value));
     }
-    const entry: unknown = Object.hasOwn(this.#value, key) ? (this.#value as Record<string, unknown>)[key] : undefined;
-    return new Reader(`${this.#name}.${key}`, entry);
+    return this.#value as Record<string, unknown>;
   }
 
   /** The entries of an array, of that length if one is given. */
@@ -49,13 +59,29 @@ export class Reader {
     return this.#value;
   }
 
-  /** A whole number from 0 on. */
-  count(): number {
+  /** A number that is a sum of what is never negative: from 0 on, or NaN. */
+  amount(): number {
+    const amount = this.number();
+    if (amount < 0) throw new RangeError(`"${this.#name}": expected a number from 0 on, got ${amount}`);
+    return amount;
+  }
+
+  /** A whole number from 0 on, of at most `max`. */
+  count(max = Number.MAX_SAFE_INTEGER): number {
     const count = this.number();
-    if (!Number.isSafeInteger(count) || count < 0) {
-      throw new RangeError(`"${this.#name}": expected a whole number from 0 on, got ${count}`);
+    if (!Number.isSafeInteger(count) || count < 0 || count > max) {
+      const limit = max === Number.MAX_SAFE_INTEGER ? "on" : `to ${max}`;
+      throw new RangeError(`"${this.#name}": expected a whole number from 0 ${limit}, got ${count}`);
     }
     return count;
+  }
+
+  /** A name that is none of those that have been read, and one of them from here on. */
+  name(read: Set<string>): string {
+    const name = this.text();
+    if (read.has(name)) throw new RangeError(`"${this.#name}": expected each name once, got ${show(name)} again`);
+    read.add(name);
+    return name;
   }
 
   text(): string {
@@ -63,8 +89,17 @@ export class Reader {
     return this.#value;
   }
 
-  /** Whatever stands here, with what `encode` has made of numbers undone. */
-  plain(): unknown {
+  /** What `make` makes of the value here, with what `encode` has made of numbers undone; its errors say where. */
+  as<Made>(make: (plain: unknown) => Made): Made {
+    try {
+      return make(this.#plain());
+    } catch (error) {
+      if (error instanceof Error) error.message = `"${this.#name}": ${error.message}`;
+      throw error;
+    }
+  }
+
+  #plain(): unknown {
     const decode = (value: unknown): unknown => {
       if (typeof value === "string" && SPECIAL.includes(value)) return Number(value);
       if (typeof value !== "object" || value === null) return value;
@@ -76,9 +111,9 @@ export class Reader {
 
   /** Accepts a state of that format and version. */
   format(format: string, version: number): void {
-    const given = this.at("format").#value;
+    const given = this.#at("format").#value;
     if (given !== format) throw new TypeError(`"${this.#name}.format": expected ${show(format)}, got ${show(given)}`);
-    const came = this.at("version").#value;
+    const came = this.#at("version").#value;
     if (came !== version) throw new RangeError(`"${this.#name}.version": expected ${version}, got ${show(came)}`);
   }
 

@@ -326,9 +326,15 @@ describe("the state", () => {
       '"state.format": expected "valid-pixel-loss/BandMetrics", got "x"',
     ],
     ["a later version", (s) => ({ ...s, version: 2 }), '"state.version": expected 1, got 2'],
-    ["no options", ({ options: _, ...s }) => s, '"dataRange": expected a number, got undefined'],
-    ["an unknown option", (s) => ({ ...s, options: { ...s.options, x: 1 } }), 'got "x"'],
-    ["a wrong option", (s) => ({ ...s, options: { ...s.options, dataRange: -1 } }), '"dataRange": expected'],
+    ["no options", ({ options: _, ...s }) => s, '"state.options": expected an object, got undefined'],
+    ["no data range", (s) => ({ ...s, options: {} }), '"state.options": "dataRange": expected a number, got undefined'],
+    ["an unknown option", (s) => ({ ...s, options: { ...s.options, x: 1 } }), '"state.options": expected dataRange, '],
+    ["bands among the options", (s) => ({ ...s, options: { ...s.options, bands: ["x"] } }), 'got "bands" among them'],
+    [
+      "a wrong option",
+      (s) => ({ ...s, options: { ...s.options, dataRange: -1 } }),
+      '"state.options": "dataRange": expected',
+    ],
     ["no scene", ({ scene: _, ...s }) => s, '"state.scene": expected an object, got undefined'],
     ["bands that are none", (s) => ({ ...s, bands: {} }), '"state.bands": expected an array, got an Object'],
     [
@@ -350,6 +356,73 @@ describe("the state", () => {
       "a sample of fewer bands",
       (s) => ({ ...s, open: [{ name: "a", bands: [] }] }),
       '"state.open[0].bands": expected 3 entries, got 0',
+    ],
+    ...(
+      [
+        ["state", (s) => s],
+        ["state.scene", (s) => s.scene],
+        ["state.scene.sam", (s) => s.scene.sam],
+        ["state.bands[1]", (s) => s.bands[1]],
+        ["state.bands[1].target", (s) => s.bands[1].target],
+        ["state.bands[0].ssim", (s) => s.bands[0].ssim],
+        ["state.open[0]", (s) => s.open[0]],
+        ["state.open[0].bands[2]", (s) => s.open[0].bands[2]],
+        ["state.open[0].bands[2].angle", (s) => s.open[0].bands[2].angle],
+      ] as [string, (s: State) => State][]
+    ).flatMap(([place, at]): [string, (s: State) => unknown, string][] => {
+      const extra = (s: State) => {
+        at(s).extra = 1;
+        return s;
+      };
+      const missing = (s: State) => {
+        delete at(s)[Object.keys(at(s)).at(-1) as string];
+        return s;
+      };
+      return [
+        [`more in ${place} than there is`, extra, `"${place}": expected `],
+        [`less in ${place} than there is`, missing, `"${place}.`],
+      ];
+    }),
+    ...(
+      [
+        ["state.bands[1].absError", (s) => [s.bands[1], "absError"]],
+        ["state.bands[1].error.spread", (s) => [s.bands[1].error, "spread"]],
+        ["state.bands[0].target.spread", (s) => [s.bands[0].target, "spread"]],
+        ["state.bands[0].sam.count", (s) => [s.bands[0].sam, "count"]],
+        ["state.scene.sam.count", (s) => [s.scene.sam, "count"]],
+        ["state.open[0].bands[0].angle.weight", (s) => [s.open[0].bands[0].angle, "weight"]],
+        ["state.open[0].bands[0].angle.spread", (s) => [s.open[0].bands[0].angle, "spread"]],
+        ["state.open[0].bands[0].uqi.count", (s) => [s.open[0].bands[0].uqi, "count"]],
+      ] as [string, (s: State) => [State, string]][]
+    ).map(([place, at]): [string, (s: State) => unknown, string] => [
+      `${place} below 0`,
+      (s) => {
+        const [of, key] = at(s);
+        of[key] = -1;
+        return s;
+      },
+      `"${place}": expected a`,
+    ]),
+    [
+      "more valid pixels than there are",
+      (s) => ({ ...s, scene: { ...s.scene, total: 5 } }),
+      '"state.bands[0].error.weight": expected a whole number from 0 to 5, got ',
+    ],
+    ["no bands", (s) => ({ ...s, bands: [] }), '"state.bands": expected at least one, got none'],
+    [
+      "bands of one name",
+      (s) => ({ ...s, bands: [s.bands[0], s.bands[0], s.bands[2]] }),
+      '"state.bands[1].name": expected each name once, got "red" again',
+    ],
+    [
+      "a sample without one of the bands",
+      (s) => ({ ...s, open: [{ ...s.open[0], bands: s.open[0].bands.slice(1) }] }),
+      '"state.open[0].bands": expected 3 entries, got 2',
+    ],
+    [
+      "a sample twice",
+      (s) => ({ ...s, open: [s.open[0], s.open[0]] }),
+      '"state.open[1].name": expected each name once, got',
     ],
   ])("is checked: %s", (_, change, message) => {
     const state = change(JSON.parse(JSON.stringify(filled())));
