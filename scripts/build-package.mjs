@@ -1,7 +1,11 @@
-// Bundles src/ into the files that the package consists of; tsc writes the declarations beside them.
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+// Bundles src/ into the files that the package consists of: dist. Declarations are made of those that tsc has written to build/modules.
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { build } from "esbuild";
+import { rollup } from "rollup";
+import { dts } from "rollup-plugin-dts";
+
+rmSync("dist", { recursive: true, force: true });
 
 const options = {
   bundle: true,
@@ -47,6 +51,7 @@ const results = await Promise.all([
     platform: "node",
     packages: "external",
     splitting: true,
+    sourcemap: false,
   }),
 ]);
 
@@ -60,6 +65,10 @@ for (const file of results
   }
   writeFileSync(file, JSON.stringify(map));
 }
+
+const declarations = await rollup({ input: "build/modules/index.d.ts", plugins: [dts()] });
+// Projects need not have chosen the library that knows Disposable.
+await declarations.write({ file: "dist/index.d.ts", banner: '/// <reference lib="esnext.disposable" />' });
 
 copyFileSync("build/kernels.wasm", "dist/kernels.wasm");
 

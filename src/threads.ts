@@ -14,7 +14,7 @@
 // BUSY is set before OPEN is read, and OPEN is cleared before BUSY is read: a worker that wakes late sees the section closed, or is
 // waited for.
 
-import { checkNumber, checkOptions, kindOf } from "./check.ts";
+import { checkNumber, kindOf, ownOptions } from "./check.ts";
 import { type Crew, LostWorker, setCrew } from "./crew.ts";
 import { heap, type Kernels } from "./kernels.ts";
 import {
@@ -55,10 +55,10 @@ let settled: Promise<unknown> = Promise.resolve();
 /** Where a page's workers come from. */
 export interface ThreadOptions {
   /**
-   * Address of the package's file `valid-pixel-loss/worker`, for pages whose Content-Security-Policy does not allow
+   * Address (a string or a URL) of the package's file `valid-pixel-loss/worker`, for pages whose Content-Security-Policy does not allow
    * `worker-src blob:`; where Trusted Types are required, a TrustedScriptURL of it. Node, Bun and Deno need none.
    */
-  readonly worker?: string | URL | { toString(): string };
+  readonly worker?: string | { toString(): string };
 }
 
 /**
@@ -80,8 +80,7 @@ export interface ThreadOptions {
 export async function setThreads(n: number, options: ThreadOptions = {}): Promise<number> {
   checkNumber("n", n, { min: 1, max: MAX_THREADS });
   if (!Number.isInteger(n)) throw new RangeError(`"n": expected a whole number, got ${n}`);
-  checkOptions("options", options, ["worker"]);
-  const { worker } = options;
+  const { worker } = ownOptions("options", options, ["worker"]);
   if (worker !== undefined && typeof worker !== "string" && !isAddress(worker)) {
     throw new TypeError(`"worker": expected a string, a URL or a TrustedScriptURL, got ${kindOf(worker)}`);
   }

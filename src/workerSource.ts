@@ -46,8 +46,9 @@ const start = ({ parts: { module, memory }, control, index }) => {
     Atomics.notify(at, ${BUSY} + index);
   }
 };
-if (typeof process === "object" && process.versions?.node) {
-  const { parentPort, workerData } = require("node:worker_threads");
+const threads = typeof process === "object" && process.getBuiltinModule?.("node:worker_threads");
+if (threads) {
+  const { parentPort, workerData } = threads;
   parentPort.postMessage("ready");
   start(workerData);
 } else {
