@@ -80,21 +80,22 @@ export function paintPlane(plane: ArrayLike<number>, width: number, low: number,
   });
 }
 
-/** Pictures of one height side by side on white, each pixel a square of `zoom`. */
+/** Pictures of one height side by side on white, each pixel a square of `zoom`; for 1/n, every n-th pixel of every n-th row. */
 export function writePng(file: string, pictures: readonly Picture[], zoom = 1): void {
   const gap = 8;
-  const height = zoom * pictures[0].height;
-  const width = pictures.reduce((sum, picture) => sum + zoom * picture.width + gap, -gap);
+  const height = Math.floor(zoom * pictures[0].height);
+  const widths = pictures.map((picture) => Math.floor(zoom * picture.width));
+  const width = widths.reduce((sum, width) => sum + width + gap, -gap);
   const data = new Uint8Array(width * height * 3).fill(255);
   let left = 0;
-  for (const picture of pictures) {
+  for (const [k, picture] of pictures.entries()) {
     for (let y = 0; y < height; y++) {
-      for (let x = 0; x < zoom * picture.width; x++) {
+      for (let x = 0; x < widths[k]; x++) {
         const from = 3 * (Math.floor(y / zoom) * picture.width + Math.floor(x / zoom));
         data.set(picture.data.subarray(from, from + 3), 3 * (y * width + left + x));
       }
     }
-    left += zoom * picture.width + gap;
+    left += widths[k] + gap;
   }
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, encode({ width, height, data, channels: 3 }));

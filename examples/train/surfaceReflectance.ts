@@ -1,14 +1,11 @@
 // The task with real scenes: Sentinel-2's top-of-atmosphere reflectance to surface reflectance, trained on one date and held to
 // another, two years later.
 
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { fromFile } from "geotiff";
+import { isPresent, readTiff } from "../realScenes.ts";
 import { makeHoles, randomFrom } from "../scene.mjs";
 import { type Pair, pairOf, type Task } from "./Task.ts";
 
 /** Crops of one place that the R package sen2r publishes (inst/extdata/out), modified Copernicus Sentinel data. */
-const folder = new URL("../../../../shared/data/", import.meta.url);
 const dates = { training: "20170703", heldOut: "20190723" };
 
 const bandNames = ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B09", "B11", "B12"];
@@ -21,7 +18,7 @@ const hidden = [3, 8, 9, 10];
 
 /** @returns undefined where the files are not there */
 export async function surfaceReflectance(): Promise<Task | undefined> {
-  if (!existsSync(fileURLToPath(product("2A", dates.training, "BOA")))) return undefined;
+  if (!isPresent(product("2A", dates.training, "BOA"))) return undefined;
   const training = await readScene(dates.training);
   const heldOut = await readScene(dates.heldOut);
   const random = randomFrom(7);
@@ -46,13 +43,13 @@ interface Scene {
   readonly holes: Uint8Array;
 }
 
-const product = (level: string, date: string, kind: string): URL =>
-  new URL(`sen2r_S2A${level}_${date}_022_Barbellino_${kind}_10.tif`, folder);
+const product = (level: string, date: string, kind: string): string =>
+  `sen2r_S2A${level}_${date}_022_Barbellino_${kind}_10.tif`;
 
 async function readScene(date: string): Promise<Scene> {
-  const top = await readBands(product("1C", date, "TOA"));
-  const surface = await readBands(product("2A", date, "BOA"));
-  const classes = await readBands(product("2A", date, "SCL"));
+  const top = await readTiff(product("1C", date, "TOA"));
+  const surface = await readTiff(product("2A", date, "BOA"));
+  const classes = await readTiff(product("2A", date, "SCL"));
   const { width, height } = top;
   // The classification's pixels are 20 m, the bands' 10 m.
   const holes = Uint8Array.from({ length: width * height }, (_, i) => {
@@ -65,13 +62,6 @@ async function readScene(date: string): Promise<Scene> {
     target: surface.bands.map(reflectance),
     holes,
   };
-}
-
-async function readBands(url: URL): Promise<{ width: number; height: number; bands: readonly ArrayLike<number>[] }> {
-  const tiff = await fromFile(fileURLToPath(url));
-  const { width, height, ...bands } = await (await tiff.getImage()).readRasters({ interleave: false });
-  await tiff.close();
-  return { width, height, bands: Object.values(bands) as unknown as readonly ArrayLike<number>[] };
 }
 
 /** More holes in a scene: the generator's clouds and swath, four times smaller than it draws them. */
