@@ -4,9 +4,10 @@
 
 import { addRow, Sum } from "./bandSums";
 import { Job, RECORD, Record } from "./job";
-import { sam } from "./pixel/sam";
+import { spectralAngles } from "./pixel/sam";
 import { Invalid, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue } from "./ssim";
 import { loadPred, loadTarget, padded, planar } from "./stage";
+import { Tile, TILE_BYTES } from "./tile";
 import { ANCHOR, SIDE, uqi, UQI_SCRATCH } from "./uqi";
 import { RADIUS } from "./window";
 
@@ -27,7 +28,7 @@ const PLANE_BYTES: u32 = (offsetof<SsimPlane>() + 63) & ~63;
 /** Bytes that one of the kernels works in: SSIM with the sums and counts of its rows, UQI, or the padded end of a row of spectra. */
 function workBytes(job: Job): u32 {
   const ssimBytes = SSIM_SCRATCH + (job.tile / max(1, job.width)) * 16;
-  const spectraBytes = RECORD + job.channels * 32;
+  const spectraBytes = TILE_BYTES + RECORD + job.channels * 32;
   return PLANE_BYTES + ((max(max(ssimBytes, UQI_SCRATCH), spectraBytes) + 63) & ~63);
 }
 
@@ -142,13 +143,20 @@ function addAngles(
   record: Record,
 ): void {
   const channels = job.channels;
-  const angles = changetype<Record>(scratch);
-  memory.fill(scratch, 0, RECORD);
+  const tile = changetype<Tile>(scratch);
+  const angles = changetype<Record>(scratch + TILE_BYTES);
+  memory.fill(scratch, 0, TILE_BYTES + RECORD);
   const whole = n & ~3;
-  if (whole > 0)
-    sam<void>(pred, predStride, target, targetStride, 0, 0, channels, whole, job.tileMin, channels, 0, 0, angles);
+  tile.pred = pred;
+  tile.target = target;
+  tile.predStride = predStride;
+  tile.targetStride = targetStride;
+  tile.n = whole;
+  tile.least = job.tileMin;
+  tile.sums = angles;
+  if (whole > 0) spectralAngles(tile, channels, channels, 0);
   if (whole < n) {
-    const preds = scratch + RECORD;
+    const preds = scratch + TILE_BYTES + RECORD;
     const targets = preds + channels * 16;
     for (let c: usize = 0; c < channels; c++) {
       v128.store(preds + c * 16, i32x4.splat(0));
@@ -156,7 +164,12 @@ function addAngles(
       memory.copy(preds + c * 16, pred + c * predStride + whole * 4, (n - whole) * 4);
       memory.copy(targets + c * 16, target + c * targetStride + whole * 4, (n - whole) * 4);
     }
-    sam<void>(preds, 16, targets, 16, 0, 0, channels, 4, job.tileMin, channels, 0, 0, angles);
+    tile.pred = preds;
+    tile.target = targets;
+    tile.predStride = 16;
+    tile.targetStride = 16;
+    tile.n = 4;
+    spectralAngles(tile, channels, channels, 0);
   }
   record.add(Sum.Angle, angles.sum(0));
   record.add(Sum.Spectra, angles.count);

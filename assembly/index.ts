@@ -1,12 +1,15 @@
 // The exported surface: a job is described through the setters, then its passes are run over ranges of units.
 
-import { COEFFICIENTS, Job, JOB_BYTES, Loss, Operand, RECORD, SHIFT, Type } from "./job";
+import { COEFFICIENTS, Job, JOB_BYTES, Operand, RECORD, SHIFT, Type } from "./job";
+import { Loss, traits } from "./losses";
 import { Pass } from "./pass";
+import { Trait } from "./traits";
 import { Reduction } from "./weights";
 
-export { Loss, Pass, Reduction, Type };
+export { Loss, Pass, Reduction, Trait, traits, Type };
 export { angleMap, angleMapScratchBytes, errorMap, ssimMap, ssimMapScratchBytes } from "./maps";
 export { bandAngle, decibels } from "./metrics";
+export { needsResidual } from "./moments/vectorAngle";
 export { loadPlane } from "./planes";
 export { joinedSpread } from "./spread";
 export { collect, run, scratchBytes } from "./units";
@@ -16,7 +19,6 @@ export {
   clearRecords,
   coefficients,
   finish,
-  needsResidual,
   numeratorCancelled,
   value,
   weigh,
@@ -46,6 +48,7 @@ export function shiftBytes(): u32 {
 
 export function setLoss(job: Job, loss: Loss, scale: f64, a: f64, b: f64): void {
   job.loss = loss;
+  job.traits = traits(loss);
   job.scale = scale;
   job.a = a;
   job.b = b;

@@ -10,6 +10,7 @@
 // So neither threads nor staging nor alignment can change a bit of a result.
 
 import { Pass } from "./pass";
+import { Trait } from "./traits";
 
 /** Storage type of an operand's elements. */
 export enum Type {
@@ -18,39 +19,6 @@ export enum Type {
   I16,
   U16,
   I32,
-}
-
-/** The losses that the kernels know, elementwise ones first. */
-export enum Loss {
-  Mse,
-  Rmse,
-  Mae,
-  Huber,
-  Charbonnier,
-  LogCosh,
-  Pinball,
-  Bce,
-  BceWithLogits,
-  PoissonNLL,
-  PoissonNLLLog,
-  VectorAngle,
-  Dice,
-  Sam,
-  CrossEntropy,
-  Ssim,
-  Custom,
-  /** No loss: what the metrics of each band are made of, see bands.ts. */
-  Bands,
-}
-
-/** How the pixels of a tile are to be read. */
-export enum Reading {
-  /** float32 values */
-  Values,
-  /** Digital numbers of one calibration, as float32 */
-  Numbers,
-  /** The same, uint16 where they lie */
-  Uint16,
 }
 
 /** Sums that a slot or a group holds besides its count. */
@@ -93,7 +61,9 @@ export class Job {
   /** The loss whose pass is run on each tile next, 0 after the last: what one has read is still in the cache for the others. */
   next: usize;
   pass: Pass;
-  loss: Loss;
+  /** A `Loss`, see losses.ts, and what is known of it. */
+  loss: i32;
+  traits: u32;
   /** What the mean over a group's pixels is multiplied by. */
   scale: f64;
   /** Two parameters of the loss, as its policy defines them; for Sam, a is the number of valid channels that a pixel needs. */
@@ -184,6 +154,17 @@ export class Job {
     return changetype<Operand>(changetype<usize>(this) + offsetof<Job>() + 3 * offsetof<Operand>());
   }
 
+  @inline
+  has(trait: Trait): bool {
+    return (this.traits & trait) != 0;
+  }
+
+  /** The sums of a group. */
+  @inline
+  sumsOf(group: u32): Record {
+    return changetype<Record>(this.records + group * RECORD);
+  }
+
   /** Whether a staged target holds stored numbers, of which those from `min` on are valid; else NaN where it is not. */
   @inline
   get comparesStored(): bool {
@@ -200,6 +181,11 @@ export class Job {
   @inline
   get tileMin(): f32 {
     return this.comparesStored ? this.min : -Infinity;
+  }
+
+  @inline
+  coefficientsOf(group: u32): usize {
+    return this.coefficients + group * COEFFICIENTS * 8;
   }
 
   @inline

@@ -62,23 +62,23 @@ export function countLanes(v: v128): i32 {
   return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
 }
 
-/** What is left of a difference of float32 has digits enough from this share of its parts on. */
-export const ENOUGH: f64 = 0.125;
+/** A difference of float32 terms has digits enough from this share of their magnitude on: it has lost three bits then. */
+export const MIN_CANCELLATION_RATIO: f64 = 0.125;
 
-/** The smallest mean of a loss that float32 squares are trusted with: below, terms may have vanished. */
+/** The smallest mean of a loss that float32 squares are reliable with: below, terms may have vanished. */
 const LEAST: f64 = 7.9e-31;
 
 /** Whether a sum over `count` pixels, each term float32, has neither overflowed nor lost terms to underflow. */
-export function trusted(sum: f64, count: f64): bool {
+export function sumIsReliable(sum: f64, count: f64): bool {
   const size = Math.abs(sum);
   return count == 0 || (size >= LEAST * count && size < Infinity);
 }
 
 /**
- * Whether float32 can carry `x` with full precision and room for a product on either side. A parameter or coefficient that
- * is not comfortable sends the tile the float64 way.
+ * Whether float32 can carry `x` with full precision and room for a product on either side. A parameter or coefficient out of this
+ * range sends the tile the float64 way.
  */
-export function comfortable(x: f64): bool {
+export function inF32Range(x: f64): bool {
   const size = Math.abs(x);
   return size == 0 || (size > 7.9e-31 && size < 1.2e30);
 }

@@ -1,8 +1,9 @@
 // Maps: a number per pixel, NaN where it does not count. Images are planar, target is NaN where a pixel does not count.
 
 import { RECORD, Record } from "./job";
-import { sam } from "./pixel/sam";
+import { spectralAngles } from "./pixel/sam";
 import { Invalid, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue } from "./ssim";
+import { Tile, TILE_BYTES } from "./tile";
 
 /** |pred − target| of n pixels, a multiple of 4, at `map`. */
 export function errorMap(pred: usize, target: usize, n: u32, map: usize): void {
@@ -16,7 +17,7 @@ export function errorMap(pred: usize, target: usize, n: u32, map: usize): void {
 
 /** Bytes of scratch of `angleMap`. */
 export function angleMapScratchBytes(channels: u32): u32 {
-  return channels * 32 + RECORD;
+  return TILE_BYTES + channels * 32 + RECORD;
 }
 
 /**
@@ -33,15 +34,25 @@ export function angleMap(
   map: usize,
   scratch: usize,
 ): void {
-  const targets = scratch + channels * 16;
+  const preds = scratch + TILE_BYTES;
+  const targets = preds + channels * 16;
   const record = changetype<Record>(targets + channels * 16);
+  const tile = changetype<Tile>(scratch);
+  memory.fill(scratch, 0, TILE_BYTES);
+  tile.pred = preds;
+  tile.target = targets;
+  tile.predStride = 16;
+  tile.targetStride = 16;
+  tile.n = 4;
+  tile.least = -Infinity;
+  tile.sums = record;
   for (let i: usize = 0; i < n * 4; i += 4) {
     for (let c: usize = 0; c < channels; c++) {
-      v128.store(scratch + c * 16, v128.load32_splat(pred + c * stride + i));
+      v128.store(preds + c * 16, v128.load32_splat(pred + c * stride + i));
       v128.store(targets + c * 16, v128.load32_splat(target + c * stride + i));
     }
     memory.fill(changetype<usize>(record), 0, RECORD);
-    sam<void>(scratch, 16, targets, 16, 0, 0, channels, 4, -Infinity, needed, 0, 0, record);
+    spectralAngles(tile, channels, needed, 0);
     store<f32>(map + i, <f32>(record.count > 0 ? record.sum(0) / 4 : NaN));
   }
 }

@@ -1,7 +1,7 @@
 // The elementary functions that figures are made with from sums: none of the host's is used, since those differ from engine to engine.
 
 import { log } from "./approx";
-import { atan2Scalar } from "./weights";
+import { atan2Scalar } from "./moments/vectorAngle";
 
 const LN10: f64 = 2.302585092994046;
 const HALF_PI: f64 = 1.5707963267948966;

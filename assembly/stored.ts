@@ -1,7 +1,8 @@
 // Elements as they are stored, S being their type, and as float32.
 
-import { Record, Type } from "./job";
+import { Type } from "./job";
 import { countLanes, high, low, narrow } from "./lanes";
+import { Tile } from "./tile";
 
 /** Four consecutive elements as float32; integers of 32 bits are rounded. */
 export function read4<S extends number>(from: usize): v128 {
@@ -40,13 +41,14 @@ export function atLeast<S extends number>(v: v128, least: v128): v128 {
   return isFloat<S>() ? f32x4.ge(v, least) : i32x4.gt_s(v, least);
 }
 
-/** Adds the valid pixels of a tile to `record`. */
-export function countTile<S extends number>(target: usize, n: u32, least: f32, record: Record): void {
-  const lo = leastOf<S>(least);
+/** Adds the valid pixels of a tile to its count. */
+export function countTile<S extends number>(tile: Tile): void {
+  const lo = leastOf<S>(tile.least);
   const step: usize = 4 * sizeof<S>();
+  let target = tile.target;
+  const end = target + tile.n * sizeof<S>();
   let c0 = i32x4.splat(0);
   let c1 = i32x4.splat(0);
-  const end = target + n * sizeof<S>();
   do {
     const v0 = atLeast<S>(stored4<S>(target), lo);
     const v1 = atLeast<S>(stored4<S>(target + step), lo);
@@ -56,17 +58,23 @@ export function countTile<S extends number>(target: usize, n: u32, least: f32, r
     c1 = i32x4.sub(c1, i32x4.add(v2, v3));
     target += 4 * step;
   } while (target < end);
-  record.count += <f64>countLanes(i32x4.add(c0, c1));
+  tile.sums.count += <f64>countLanes(i32x4.add(c0, c1));
 }
 
-/** scale · (P − T) of four stored integers of pred and T, exact but for the product. */
-export function difference<S extends number>(pred: usize, t: v128, scale: v128): v128 {
-  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.sub(stored4<S>(pred), t)), scale);
+/** p of ρ(p, t) as a loss of the difference has it: of uint16 scale · (P − T), exact but for the product. */
+export function minuend<S extends number>(pred: usize, stored: v128, scale: v128): v128 {
+  if (isFloat<S>()) return v128.load(pred);
+  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.sub(stored4<S>(pred), stored)), scale);
+}
+
+/** t of ρ(p, t), from target as it is stored. */
+export function subtrahend<S extends number>(stored: v128): v128 {
+  return isFloat<S>() ? stored : f32x4.splat(0);
 }
 
 /**
- * The same of n digital numbers as float32, in the place of pred; at `to` 0, NaN where target is not at least `least`. A loss of the
- * difference takes these for its pred and target.
+ * Digital numbers become a difference in the place of pred, scale · (P − T), and 0 in that of target, at `to`, or NaN where target
+ * is not at least `least`: the values of a loss of the difference.
  */
 export function differences(pred: usize, target: usize, n: u32, least: f32, scale0: f32, to: usize): void {
   const scale = f32x4.splat(scale0);

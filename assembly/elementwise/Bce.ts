@@ -1,4 +1,5 @@
 import { log, log1p, log1pPlain, logPlain } from "../approx";
+import { Trait } from "../traits";
 import { Elementary } from "./Elementary";
 
 // ρ  = −[t·log p + (1 − t)·log(1 − p)], each log held at ≥ −100
@@ -9,28 +10,8 @@ import { Elementary } from "./Elementary";
 @final
 export class Bce<T extends number> extends Elementary {
   @inline
-  vectors(): u32 {
-    return 4;
-  }
-
-  @inline
-  partial(): bool {
-    return true;
-  }
-
-  @inline
-  logarithmic(): bool {
-    return false;
-  }
-
-  @inline
-  valueCancels(): bool {
-    return false;
-  }
-
-  @inline
-  slopeCancels(): bool {
-    return false;
+  traits(): u32 {
+    return Trait.NeedsFallback;
   }
 
   @inline
@@ -56,12 +37,12 @@ export class Bce<T extends number> extends Elementary {
   }
 
   @inline
-  shared(p: v128): v128 {
+  common(p: v128): v128 {
     return v128.splat<f32>(0);
   }
 
   @inline
-  usual(p: v128, t: v128, e: v128, a: v128): v128 {
+  fastValue(p: v128, t: v128, e: v128, a: v128): v128 {
     const one = f32x4.splat(1);
     const logP = logPlain<f32>(p);
     const logQ = log1pPlain<f32>(f32x4.neg(p));
@@ -72,17 +53,17 @@ export class Bce<T extends number> extends Elementary {
   }
 
   @inline
-  usualSlope(p: v128, t: v128, e: v128, a: v128): v128 {
+  fastSlope(p: v128, t: v128, e: v128, a: v128): v128 {
     return f32x4.div(f32x4.sub(p, t), f32x4.mul(p, f32x4.sub(f32x4.splat(1), p)));
   }
 
   @inline
-  valuePart(p: v128, t: v128, e: v128): v128 {
+  valueMagnitude(p: v128, t: v128, e: v128): v128 {
     return v128.splat<f32>(0);
   }
 
   @inline
-  slopePart(p: v128, t: v128, e: v128, a: v128): v128 {
+  slopeMagnitude(p: v128, t: v128, e: v128, a: v128): v128 {
     return v128.splat<f32>(0);
   }
 }

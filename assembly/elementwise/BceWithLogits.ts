@@ -1,4 +1,5 @@
 import { exp, expBelow, log1pUnit, minusSize, size } from "../approx";
+import { Trait } from "../traits";
 import { Elementary } from "./Elementary";
 
 // ρ  = p·y + log(1 + e)       e = exp(−|p|),  y = (1 where p ≥ 0, 0 where p < 0) − t
@@ -11,28 +12,8 @@ import { Elementary } from "./Elementary";
 @final
 export class BceWithLogits<T extends number> extends Elementary {
   @inline
-  vectors(): u32 {
-    return 4;
-  }
-
-  @inline
-  partial(): bool {
-    return false;
-  }
-
-  @inline
-  logarithmic(): bool {
-    return true;
-  }
-
-  @inline
-  valueCancels(): bool {
-    return true;
-  }
-
-  @inline
-  slopeCancels(): bool {
-    return true;
+  traits(): u32 {
+    return Trait.Log1p | Trait.ValueCancels | Trait.SlopeCancels;
   }
 
   @inline
@@ -49,28 +30,28 @@ export class BceWithLogits<T extends number> extends Elementary {
   }
 
   @inline
-  shared(p: v128): v128 {
+  common(p: v128): v128 {
     return expBelow<f32>(minusSize(p));
   }
 
   @inline
-  usual(p: v128, t: v128, e: v128, a: v128): v128 {
+  fastValue(p: v128, t: v128, e: v128, a: v128): v128 {
     return f32x4.mul(p, distance<f32>(p, t));
   }
 
   @inline
-  usualSlope(p: v128, t: v128, e: v128, a: v128): v128 {
+  fastSlope(p: v128, t: v128, e: v128, a: v128): v128 {
     const s = f32x4.div(e, f32x4.add(e, f32x4.splat(1)));
     return f32x4.sub(distance<f32>(p, t), withSign<f32>(s, p));
   }
 
   @inline
-  valuePart(p: v128, t: v128, e: v128): v128 {
+  valueMagnitude(p: v128, t: v128, e: v128): v128 {
     return v128.splat<f32>(0);
   }
 
   @inline
-  slopePart(p: v128, t: v128, e: v128, a: v128): v128 {
+  slopeMagnitude(p: v128, t: v128, e: v128, a: v128): v128 {
     return size(distance<f32>(p, t));
   }
 }

@@ -1,3 +1,4 @@
+import { Trait } from "../traits";
 import { Elementwise } from "./Elementwise";
 
 // ρ  = √(d² + ε²)       d = p − t,  a = ε²,  b = ε
@@ -9,8 +10,8 @@ import { Elementwise } from "./Elementwise";
 @final
 export class Charbonnier<T extends number> extends Elementwise {
   @inline
-  vectors(): u32 {
-    return 2;
+  traits(): u32 {
+    return Trait.Difference | Trait.TwoVectors;
   }
 
   @inline

@@ -7,12 +7,12 @@
  */
 @unmanaged
 export abstract class Elementwise {
-  /** Vectors per iteration: 4 where that hides the loop, 2 where four would not fit the registers. */
-  abstract vectors(): u32;
+  /** Which of `Trait` hold. */
+  abstract traits(): u32;
 
   /** ρ(p, t) */
   abstract value(p: v128, t: v128, a: v128, b: v128): v128;
 
-  /** ρ′ = ∂ρ/∂p, 0 at a kink; without the factor that `slopeFactor` leaves to the coefficient */
+  /** ρ′ = ∂ρ/∂p, or half of it as Trait.HalfSlope says; 0 at a kink. */
   abstract slope(p: v128, t: v128, a: v128, b: v128): v128;
 }

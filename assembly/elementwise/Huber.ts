@@ -1,15 +1,16 @@
+import { Trait } from "../traits";
 import { Elementwise } from "./Elementwise";
 
 // ρ  = 2·(½d² if |d| ≤ δ, else δ(|d| − ½δ))  =  q(d + (d − q))       d = p − t,  q = d clamped to [−δ, δ],  a = δ,  b = −δ
-// ρ′ = 2q, the factor 2 being the coefficient's
+// ρ′ = 2q, of which `slope` is half
 //
 // Twice the Huber loss, which spares a constant; the factor ½ is the maker's scale. smoothL1 is this with δ = β, divided by β.
 @unmanaged
 @final
 export class Huber<T extends number> extends Elementwise {
   @inline
-  vectors(): u32 {
-    return 2;
+  traits(): u32 {
+    return Trait.Difference | Trait.HalfSlope | Trait.TwoVectors;
   }
 
   @inline

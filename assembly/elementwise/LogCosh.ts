@@ -1,4 +1,5 @@
 import { logCosh, nearLogCosh, nearTanh, size, tanh } from "../approx";
+import { Trait } from "../traits";
 import { Elementary } from "./Elementary";
 
 // ρ  = log cosh d       d = p − t
@@ -7,28 +8,8 @@ import { Elementary } from "./Elementary";
 @final
 export class LogCosh<T extends number> extends Elementary {
   @inline
-  vectors(): u32 {
-    return 4;
-  }
-
-  @inline
-  partial(): bool {
-    return true;
-  }
-
-  @inline
-  logarithmic(): bool {
-    return false;
-  }
-
-  @inline
-  valueCancels(): bool {
-    return false;
-  }
-
-  @inline
-  slopeCancels(): bool {
-    return false;
+  traits(): u32 {
+    return Trait.Difference | Trait.NeedsFallback;
   }
 
   @inline
@@ -42,29 +23,29 @@ export class LogCosh<T extends number> extends Elementary {
   }
 
   @inline
-  shared(p: v128): v128 {
+  common(p: v128): v128 {
     return v128.splat<f32>(0);
   }
 
   @inline
-  usual(p: v128, t: v128, e: v128, a: v128): v128 {
+  fastValue(p: v128, t: v128, e: v128, a: v128): v128 {
     const d = f32x4.sub(p, t);
     const far = f32x4.ge(size(d), f32x4.splat(1));
     return v128.or(nearLogCosh<f32>(d), far);
   }
 
   @inline
-  usualSlope(p: v128, t: v128, e: v128, a: v128): v128 {
+  fastSlope(p: v128, t: v128, e: v128, a: v128): v128 {
     return nearTanh<f32>(f32x4.sub(p, t));
   }
 
   @inline
-  valuePart(p: v128, t: v128, e: v128): v128 {
+  valueMagnitude(p: v128, t: v128, e: v128): v128 {
     return v128.splat<f32>(0);
   }
 
   @inline
-  slopePart(p: v128, t: v128, e: v128, a: v128): v128 {
+  slopeMagnitude(p: v128, t: v128, e: v128, a: v128): v128 {
     return v128.splat<f32>(0);
   }
 }

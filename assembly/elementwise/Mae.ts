@@ -1,3 +1,4 @@
+import { Trait } from "../traits";
 import { Elementwise } from "./Elementwise";
 
 // ρ  = |d|       d = p − t
@@ -6,8 +7,8 @@ import { Elementwise } from "./Elementwise";
 @final
 export class Mae<T extends number> extends Elementwise {
   @inline
-  vectors(): u32 {
-    return 4;
+  traits(): u32 {
+    return Trait.Difference;
   }
 
   @inline

@@ -1,13 +1,14 @@
+import { Trait } from "../traits";
 import { Elementwise } from "./Elementwise";
 
 // ρ  = d²       d = p − t
-// ρ′ = 2d, the factor 2 being the coefficient's
+// ρ′ = 2d, of which `slope` is half
 @unmanaged
 @final
 export class Mse<T extends number> extends Elementwise {
   @inline
-  vectors(): u32 {
-    return 4;
+  traits(): u32 {
+    return Trait.Difference | Trait.HalfSlope;
   }
 
   @inline

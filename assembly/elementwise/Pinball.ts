@@ -1,3 +1,4 @@
+import { Trait } from "../traits";
 import { Elementwise } from "./Elementwise";
 
 // ρ  = max(q·e, (q − 1)·e)       e = t − p,  a = q,  b = q − 1
@@ -6,8 +7,8 @@ import { Elementwise } from "./Elementwise";
 @final
 export class Pinball<T extends number> extends Elementwise {
   @inline
-  vectors(): u32 {
-    return 2;
+  traits(): u32 {
+    return Trait.Difference | Trait.TwoVectors;
   }
 
   @inline

@@ -1,4 +1,5 @@
 import { exp, log, logPlain, size } from "../approx";
+import { Trait } from "../traits";
 import { Elementary } from "./Elementary";
 
 // ρ  = eᵖ − t·p       (pred is the logarithm of the rate)
@@ -7,28 +8,8 @@ import { Elementary } from "./Elementary";
 @final
 export class PoissonNLLLog<T extends number> extends Elementary {
   @inline
-  vectors(): u32 {
-    return 4;
-  }
-
-  @inline
-  partial(): bool {
-    return false;
-  }
-
-  @inline
-  logarithmic(): bool {
-    return false;
-  }
-
-  @inline
-  valueCancels(): bool {
-    return true;
-  }
-
-  @inline
-  slopeCancels(): bool {
-    return true;
+  traits(): u32 {
+    return Trait.ValueCancels | Trait.SlopeCancels;
   }
 
   @inline
@@ -42,27 +23,27 @@ export class PoissonNLLLog<T extends number> extends Elementary {
   }
 
   @inline
-  shared(p: v128): v128 {
+  common(p: v128): v128 {
     return exp<f32>(p);
   }
 
   @inline
-  usual(p: v128, t: v128, e: v128, a: v128): v128 {
+  fastValue(p: v128, t: v128, e: v128, a: v128): v128 {
     return f32x4.sub(e, f32x4.mul(t, p));
   }
 
   @inline
-  usualSlope(p: v128, t: v128, e: v128, a: v128): v128 {
+  fastSlope(p: v128, t: v128, e: v128, a: v128): v128 {
     return f32x4.sub(e, t);
   }
 
   @inline
-  valuePart(p: v128, t: v128, e: v128): v128 {
+  valueMagnitude(p: v128, t: v128, e: v128): v128 {
     return e;
   }
 
   @inline
-  slopePart(p: v128, t: v128, e: v128, a: v128): v128 {
+  slopeMagnitude(p: v128, t: v128, e: v128, a: v128): v128 {
     return e;
   }
 }
@@ -75,28 +56,8 @@ export class PoissonNLLLog<T extends number> extends Elementary {
 @final
 export class PoissonNLL<T extends number> extends Elementary {
   @inline
-  vectors(): u32 {
-    return 4;
-  }
-
-  @inline
-  partial(): bool {
-    return false;
-  }
-
-  @inline
-  logarithmic(): bool {
-    return false;
-  }
-
-  @inline
-  valueCancels(): bool {
-    return true;
-  }
-
-  @inline
-  slopeCancels(): bool {
-    return true;
+  traits(): u32 {
+    return Trait.ValueCancels | Trait.SlopeCancels;
   }
 
   @inline
@@ -110,12 +71,12 @@ export class PoissonNLL<T extends number> extends Elementary {
   }
 
   @inline
-  shared(p: v128): v128 {
+  common(p: v128): v128 {
     return v128.splat<f32>(0);
   }
 
   @inline
-  usual(p: v128, t: v128, e: v128, a: v128): v128 {
+  fastValue(p: v128, t: v128, e: v128, a: v128): v128 {
     const rate = f32x4.add(p, a);
     const term = f32x4.sub(p, f32x4.mul(t, logPlain<f32>(rate)));
     const least = f32x4.pmax(a, f32x4.splat(1e-30));
@@ -124,18 +85,18 @@ export class PoissonNLL<T extends number> extends Elementary {
   }
 
   @inline
-  usualSlope(p: v128, t: v128, e: v128, a: v128): v128 {
+  fastSlope(p: v128, t: v128, e: v128, a: v128): v128 {
     return f32x4.mul(f32x4.add(f32x4.sub(p, t), a), reciprocal(f32x4.add(p, a)));
   }
 
   @inline
-  valuePart(p: v128, t: v128, e: v128): v128 {
+  valueMagnitude(p: v128, t: v128, e: v128): v128 {
     // |p|, and |t| for the rounding of p + ε, which a logarithm near 0 does not make smaller.
     return f32x4.add(size(p), size(t));
   }
 
   @inline
-  slopePart(p: v128, t: v128, e: v128, a: v128): v128 {
+  slopeMagnitude(p: v128, t: v128, e: v128, a: v128): v128 {
     return size(f32x4.mul(a, reciprocal(f32x4.add(p, a))));
   }
 }

@@ -8,14 +8,19 @@
 // A label tile holds float32 (whole numbers below 2²⁴), NaN or a negative number where the pixel is not valid.
 
 import { exp, log1p } from "../approx";
-import { Job, Record } from "../job";
-import { comfortable, countLanes, sumLanes, trusted, widen } from "../lanes";
+import { Job } from "../job";
+import { countLanes, inF32Range, sumIsReliable, sumLanes, widen } from "../lanes";
+import { Pass } from "../pass";
+import { Tile } from "../tile";
+import { COST, Trait } from "../traits";
+
+export const CROSS_ENTROPY: u32 = Trait.AcrossChannels | Trait.Labels | (4 * COST);
 
 /** e^−16: a mean loss below is that of gaps so wide that the rounding of x_k − m shows in its power. */
-const CERTAIN: f64 = 1.1253517e-7;
+const MIN_RELIABLE_MEAN: f64 = 1.1253517e-7;
 
-/** Classes whose float32 are summed one after the other: of more, the parts are summed, so that roundings do not pile up. */
-const PART: usize = 16;
+/** Classes whose float32 are summed one after the other: of more, blocks are summed, so that roundings do not pile up. */
+const BLOCK: usize = 16;
 
 /** Four float32 as they are, or the first two of them as float64. */
 function read<T extends number>(at: usize): v128 {
@@ -27,10 +32,11 @@ function write<T extends number>(at: usize, v: v128): void {
   else v128.store64_lane(at, f32x4.demote_f64x2_zero(v), 0);
 }
 
-/** Adds the valid pixels of a label tile to `record`; notes a label that is none of the K classes in `job`. */
-export function labelCount(job: Job, labels: usize, n: u32, classes: usize, record: Record): void {
-  const end = labels + n * 4;
-  const beyond = f32x4.splat(<f32>classes);
+/** Adds the valid pixels of a label tile; notes a label that is none of the K classes in `job`. */
+function countLabels(job: Job, tile: Tile): void {
+  const beyond = f32x4.splat(<f32>job.channels);
+  let labels = tile.target;
+  const end = labels + tile.n * 4;
   let count = i32x4.splat(0);
   do {
     const label = v128.load(labels);
@@ -44,25 +50,21 @@ export function labelCount(job: Job, labels: usize, n: u32, classes: usize, reco
     }
     labels += 16;
   } while (labels < end);
-  record.count += <f64>countLanes(count);
+  tile.sums.count += <f64>countLanes(count);
 }
 
-/** Σρ over a tile in lanes of T; with `grad`, grad ← coef · ∂ρ/∂x. */
-function sum<T extends number>(
-  pred: usize,
-  predStride: usize,
-  labels: usize,
-  grad: usize,
-  gradStride: usize,
-  classes: usize,
-  n: u32,
-  coef0: f64,
-): f64 {
+/** Σρ over a tile in lanes of T; grad ← coef · ∂ρ/∂x unless `grad` is 0. */
+function sum<T extends number>(job: Job, tile: Tile, grad: usize): f64 {
   const step: usize = sizeof<T>() == 4 ? 16 : 8;
   const zero = v128.splat<T>(<T>0);
   const one = v128.splat<T>(<T>1);
-  const coef = v128.splat<T>(<T>coef0);
-  const end = pred + n * 4;
+  const coef = v128.splat<T>(<T>tile.coefficient(0));
+  const classes: usize = job.channels;
+  const predStride = tile.predStride;
+  const gradStride = tile.gradStride;
+  let pred = tile.pred;
+  let labels = tile.target;
+  const end = pred + tile.n * 4;
   let total = f64x2.splat(0);
   do {
     const label = read<T>(labels);
@@ -78,15 +80,15 @@ function sum<T extends number>(
     let seen = zero;
     let k: usize = 0;
     do {
-      const last = min(k + PART, classes);
-      let part = zero;
+      const last = min(k + BLOCK, classes);
+      let block = zero;
       do {
         const x = read<T>(pred + k * predStride);
         const first = v128.andnot(v128.eq<T>(x, m), seen);
         seen = v128.or(seen, first);
-        part = v128.add<T>(part, v128.andnot(exp<T>(v128.sub<T>(x, m)), first));
+        block = v128.add<T>(block, v128.andnot(exp<T>(v128.sub<T>(x, m)), first));
       } while (++k < last);
-      s = v128.add<T>(s, part);
+      s = v128.add<T>(s, block);
     } while (k < classes);
     const loss = v128.and(valid, v128.add<T>(v128.sub<T>(m, own), log1p<T>(s)));
     total = f64x2.add(total, sizeof<T>() == 4 ? widen(loss) : loss);
@@ -96,15 +98,15 @@ function sum<T extends number>(
       let others = zero;
       k = 0;
       do {
-        const last = min(k + PART, classes);
-        let part = zero;
+        const last = min(k + BLOCK, classes);
+        let block = zero;
         do {
           const x = read<T>(pred + k * predStride);
           const g = v128.and(valid, v128.mul<T>(scale, exp<T>(v128.sub<T>(x, m))));
-          part = v128.add<T>(part, v128.andnot(g, v128.eq<T>(label, v128.splat<T>(<T>k))));
+          block = v128.add<T>(block, v128.andnot(g, v128.eq<T>(label, v128.splat<T>(<T>k))));
           write<T>(grad + k * gradStride, g);
         } while (++k < last);
-        others = v128.add<T>(others, part);
+        others = v128.add<T>(others, block);
       } while (k < classes);
       others = v128.and(valid, v128.sub<T>(zero, others));
       k = 0;
@@ -120,31 +122,20 @@ function sum<T extends number>(
   return sumLanes(total);
 }
 
-/**
- * Adds Σρ and the count over a tile of n pixels (a multiple of 4) and K `classes`, planes `stride` bytes apart, to `record`;
- * unless `grad` is 0, writes grad ← coef · ∂ρ/∂x.
- */
-export function crossEntropy(
-  job: Job,
-  pred: usize,
-  predStride: usize,
-  labels: usize,
-  grad: usize,
-  gradStride: usize,
-  classes: usize,
-  n: u32,
-  coef: f64,
-  record: Record,
-): void {
-  const before = record.count;
-  labelCount(job, labels, n, classes, record);
-  const count = record.count - before;
-  let value = sum<f32>(pred, predStride, labels, comfortable(coef) ? grad : 0, gradStride, classes, n, coef);
-  const fits = trusted(value, count) && value >= CERTAIN * count;
-  if (!fits || (grad && !comfortable(coef))) {
-    const wide = sum<f64>(pred, predStride, labels, grad, gradStride, classes, n, coef);
+/** Adds Σρ (sum 0) and the count over the planes of a tile, one per class; writes its gradient where there is one. */
+export function crossEntropy(job: Job, tile: Tile): void {
+  const sums = tile.sums;
+  const before = sums.count;
+  countLabels(job, tile);
+  if (job.pass == Pass.Count) return;
+  const count = sums.count - before;
+  const slopeFits = inF32Range(tile.coefficient(0));
+  let value = sum<f32>(job, tile, slopeFits ? tile.grad : 0);
+  const fits = sumIsReliable(value, count) && value >= MIN_RELIABLE_MEAN * count;
+  if (!fits || (tile.grad && !slopeFits)) {
+    const exact = sum<f64>(job, tile, tile.grad);
     // Where it is the gradient alone that float32 does not hold, the value is the one that is given without it.
-    if (!fits) value = wide;
+    if (!fits) value = exact;
   }
-  record.add(0, value);
+  sums.add(0, value);
 }

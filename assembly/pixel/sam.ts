@@ -11,8 +11,13 @@
 // Where both vectors are zero θ is 0, where exactly one is it is π/2.
 
 import { atan2 } from "../approx";
-import { Record } from "../job";
+import { Job } from "../job";
 import { countLanes, high, highMask, low, lowMask, narrow, sumLanes } from "../lanes";
+import { Pass } from "../pass";
+import { Reading, Tile } from "../tile";
+import { COST, Trait } from "../traits";
+
+export const SAM: u32 = Trait.AcrossChannels | (4 * COST);
 
 /** Σp² between these, and α between these, leave room for N² in float32, down to angles of 1e-10. */
 const LEAST_SQUARE: f32 = 1e-7;
@@ -37,21 +42,15 @@ function counted(target: usize, targetStride: usize, channels: usize, lo: v128, 
   return i32x4.ge_s(valid, i32x4.splat(needed));
 }
 
-/** Adds the number of pixels that count to `record`. */
-export function samCount(
-  target: usize,
-  targetStride: usize,
-  channels: usize,
-  n: u32,
-  min: f32,
-  needed: i32,
-  record: Record,
-): void {
-  const lo = f32x4.splat(min);
-  const end = target + n * 4;
+/** Adds the number of pixels that count. */
+function count(tile: Tile, channels: usize, needed: i32): void {
+  const lo = f32x4.splat(tile.least);
+  const stride = tile.targetStride;
+  let target = tile.target;
+  const end = target + tile.n * 4;
   let count = i32x4.splat(0);
-  for (; target < end; target += 16) count = i32x4.sub(count, counted(target, targetStride, channels, lo, needed));
-  record.count += <f64>countLanes(count);
+  for (; target < end; target += 16) count = i32x4.sub(count, counted(target, stride, channels, lo, needed));
+  tile.sums.count += <f64>countLanes(count);
 }
 
 /** v, or of digital numbers (D = bool) v + zero, in lanes of T. */
@@ -59,32 +58,21 @@ function value<T extends number, D>(v: v128, zero: v128): v128 {
   return isVoid<D>() ? v : v128.add<T>(v, zero);
 }
 
-/**
- * Adds Σθ and the count over a tile of n pixels (a multiple of 4) and `channels` planes, `stride` bytes apart, to `record`;
- * unless `grad` is 0, writes grad ← coef · ∂θ/∂p. A pixel counts where at least `needed` of its channels are valid, and its
- * angle is taken over these. Of digital numbers (D = bool) p and t are v + zero: an angle knows no unit.
- */
-export function sam<D>(
-  pred: usize,
-  predStride: usize,
-  target: usize,
-  targetStride: usize,
-  grad: usize,
-  gradStride: usize,
-  channels: usize,
-  n: u32,
-  min: f32,
-  needed: i32,
-  zero0: f64,
-  coef: f64,
-  record: Record,
-): void {
-  const lo = f32x4.splat(min);
+/** Adds Σθ and the count; grad ← coef · ∂θ/∂p where it is wanted. Of digital numbers (D = bool) p and t are v + zero. */
+function angles<D>(tile: Tile, channels: usize, needed: i32, zero0: f64): void {
+  const lo = f32x4.splat(tile.least);
   const zero = f32x4.splat(0);
+  const none = f64x2.splat(0);
   const level = f32x4.splat(<f32>zero0);
   const level64 = f64x2.splat(zero0);
-  const none = f64x2.splat(0);
-  const end = pred + n * 4;
+  const predStride = tile.predStride;
+  const targetStride = tile.targetStride;
+  const gradStride = tile.gradStride;
+  const coef = tile.coefficient(0);
+  let pred = tile.pred;
+  let target = tile.target;
+  let grad = tile.grad;
+  const end = pred + tile.n * 4;
   let total = none;
   let count = i32x4.splat(0);
   let c: usize;
@@ -229,6 +217,22 @@ export function sam<D>(
     pred += 16;
     target += 16;
   } while (pred < end);
-  record.count += <f64>countLanes(count);
-  record.add(0, sumLanes(total));
+  tile.sums.count += <f64>countLanes(count);
+  tile.sums.add(0, sumLanes(total));
+}
+
+/**
+ * Adds Σθ (sum 0) and the count over the planes of a tile, of n pixels that may be a multiple of 4; writes its gradient where there
+ * is one. A pixel counts where at least `needed` of its channels are valid, and its angle is taken over these. Digital numbers v stand
+ * for unit · (v + zero), whatever the unit.
+ */
+export function spectralAngles(tile: Tile, channels: u32, needed: i32, zero: f64): void {
+  if (tile.reading == Reading.Numbers) angles<bool>(tile, channels, needed, zero);
+  else angles<void>(tile, channels, needed, 0);
+}
+
+/** As a loss: of pixels with as many valid channels as its first parameter says. */
+export function sam(job: Job, tile: Tile): void {
+  if (job.pass == Pass.Count) count(tile, job.channels, <i32>job.a);
+  else spectralAngles(tile, job.channels, <i32>job.a, job.zero);
 }

@@ -1,0 +1,369 @@
+// Sums and gradients of the elementwise losses over a tile.
+//
+// One body serves every loss L, element type S and purpose G: G = void sums ρ alone, G = bool also writes the gradient
+//
+//     grad ← coef · ρ′(p, t) at valid pixels, + 0 elsewhere
+//
+// Of digital numbers of one calibration a loss of the difference is asked for ρ(d, 0), d = scale · (P − T): the difference of the
+// numbers is exact, so small differences of large ones keep their digits. It takes uint16 as they lie (S = u16), others as differences
+// that have been staged. Other losses compute from digital numbers in float64.
+//
+// Cost per four pixels beside ρ: two loads, one comparison, two selections and two additions; for uint16 two more.
+
+import { log1pPlain, size } from "../approx";
+import { Job } from "../job";
+import {
+  BLOCK,
+  countLanes,
+  high,
+  highMask,
+  inF32Range,
+  low,
+  lowMask,
+  maxLanes,
+  MIN_CANCELLATION_RATIO,
+  narrow,
+  sumIsReliable,
+  sumLanes,
+  widen,
+} from "../lanes";
+import { atLeast, countTile, leastOf, minuend, stored4, subtrahend } from "../stored";
+import { Reading, Tile } from "../tile";
+import { Trait } from "../traits";
+import { Elementary } from "./Elementary";
+import { Elementwise } from "./Elementwise";
+
+/** ρ of four pixels in float32 lanes, 0 where invalid; their gradient is stored where G asks for it. */
+function term<L extends Elementwise, S extends number, G>(
+  pred: usize,
+  stored: v128,
+  grad: usize,
+  valid: v128,
+  scale: v128,
+  a: v128,
+  b: v128,
+  coef: v128,
+): v128 {
+  const p = minuend<S>(pred, stored, scale);
+  const t = subtrahend<S>(stored);
+  if (!isVoid<G>()) v128.store(grad, v128.and(valid, f32x4.mul(coef, changetype<L>(0).slope(p, t, a, b))));
+  return v128.and(valid, changetype<L>(0).value(p, t, a, b));
+}
+
+/** Σρ in float32 lanes within a block, float64 from block to block. Adds the count to the tile's sums. */
+function sumFast<L extends Elementwise, S extends number, G>(job: Job, tile: Tile): f64 {
+  const scale = f32x4.splat(<f32>job.unit);
+  const a = f32x4.splat(<f32>job.a);
+  const b = f32x4.splat(<f32>job.b);
+  const coef = f32x4.splat(<f32>tile.coefficient(0));
+  const lo = leastOf<S>(tile.least);
+  const step: usize = 4 * sizeof<S>();
+  const vectors: u32 = changetype<L>(0).traits() & Trait.TwoVectors ? 2 : 4;
+  let pred = tile.pred;
+  let target = tile.target;
+  let grad = tile.grad;
+  let n = tile.n;
+  let count = i32x4.splat(0);
+  let total = f64x2.splat(0);
+  while (n > 0) {
+    const block = min(n, vectors * (BLOCK / 4));
+    n -= block;
+    const end = pred + block * sizeof<S>();
+    let s0 = f32x4.splat(0);
+    let s1 = f32x4.splat(0);
+    let s2 = f32x4.splat(0);
+    let s3 = f32x4.splat(0);
+    do {
+      const t0 = stored4<S>(target);
+      const v0 = atLeast<S>(t0, lo);
+      s0 = f32x4.add(s0, term<L, S, G>(pred, t0, grad, v0, scale, a, b, coef));
+      const t1 = stored4<S>(target + step);
+      const v1 = atLeast<S>(t1, lo);
+      s1 = f32x4.add(s1, term<L, S, G>(pred + step, t1, grad + 16, v1, scale, a, b, coef));
+      let v = i32x4.add(v0, v1);
+      if (vectors == 4) {
+        const t2 = stored4<S>(target + 2 * step);
+        const v2 = atLeast<S>(t2, lo);
+        s2 = f32x4.add(s2, term<L, S, G>(pred + 2 * step, t2, grad + 32, v2, scale, a, b, coef));
+        const t3 = stored4<S>(target + 3 * step);
+        const v3 = atLeast<S>(t3, lo);
+        s3 = f32x4.add(s3, term<L, S, G>(pred + 3 * step, t3, grad + 48, v3, scale, a, b, coef));
+        v = i32x4.add(v, i32x4.add(v2, v3));
+      }
+      count = i32x4.sub(count, v);
+      pred += step * vectors;
+      target += step * vectors;
+      if (!isVoid<G>()) grad += vectors * 16;
+    } while (pred < end);
+    total = f64x2.add(total, widen(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3))));
+  }
+  tile.sums.count += <f64>countLanes(count);
+  return sumLanes(total);
+}
+
+/** (1 + x)(1 + y) − 1, which keeps the digits of what is small. */
+function joined(x: v128, y: v128): v128 {
+  return f32x4.add(x, f32x4.add(y, f32x4.mul(x, y)));
+}
+
+/**
+ * The same for losses of elementary functions, from their fast values; a block where these are NaN is done again by `sumFallbackF32`.
+ * NaN where what is left of a difference has too few digits. If only the gradient cancels, W, the loss in float64, rewrites it.
+ */
+function sumElementary<L extends Elementary, W extends Elementwise, S extends number, G>(job: Job, tile: Tile): f64 {
+  const traits = changetype<L>(0).traits();
+  const coef0 = tile.coefficient(0);
+  const scale = f32x4.splat(<f32>job.unit);
+  const a = f32x4.splat(<f32>job.a);
+  const coef = f32x4.splat(<f32>coef0);
+  const lo = leastOf<S>(tile.least);
+  const step: usize = 4 * sizeof<S>();
+  let pred = tile.pred;
+  let target = tile.target;
+  let grad = tile.grad;
+  let n = tile.n;
+  let count = i32x4.splat(0);
+  let total = f64x2.splat(0);
+  let totalMagnitude = f64x2.splat(0);
+  let largestMagnitude = f32x4.splat(0);
+  let largestSlope = f32x4.splat(0);
+  while (n > 0) {
+    const block = min(n, BLOCK);
+    n -= block;
+    const end = pred + block * sizeof<S>();
+    let sum = f32x4.splat(0);
+    let product = f32x4.splat(0);
+    let magnitude = f32x4.splat(0);
+    do {
+      const stored0 = stored4<S>(target);
+      const stored1 = stored4<S>(target + step);
+      const stored2 = stored4<S>(target + 2 * step);
+      const stored3 = stored4<S>(target + 3 * step);
+      const p0 = minuend<S>(pred, stored0, scale);
+      const p1 = minuend<S>(pred + step, stored1, scale);
+      const p2 = minuend<S>(pred + 2 * step, stored2, scale);
+      const p3 = minuend<S>(pred + 3 * step, stored3, scale);
+      const t0 = subtrahend<S>(stored0);
+      const t1 = subtrahend<S>(stored1);
+      const t2 = subtrahend<S>(stored2);
+      const t3 = subtrahend<S>(stored3);
+      const valid0 = atLeast<S>(stored0, lo);
+      const valid1 = atLeast<S>(stored1, lo);
+      const valid2 = atLeast<S>(stored2, lo);
+      const valid3 = atLeast<S>(stored3, lo);
+      const e0 = changetype<L>(0).common(p0);
+      const e1 = changetype<L>(0).common(p1);
+      const e2 = changetype<L>(0).common(p2);
+      const e3 = changetype<L>(0).common(p3);
+      const value0 = v128.and(valid0, changetype<L>(0).fastValue(p0, t0, e0, a));
+      const value1 = v128.and(valid1, changetype<L>(0).fastValue(p1, t1, e1, a));
+      const value2 = v128.and(valid2, changetype<L>(0).fastValue(p2, t2, e2, a));
+      const value3 = v128.and(valid3, changetype<L>(0).fastValue(p3, t3, e3, a));
+      sum = f32x4.add(sum, f32x4.add(f32x4.add(value0, value1), f32x4.add(value2, value3)));
+      if (traits & Trait.Log1p) {
+        const j0 = joined(v128.and(valid0, e0), v128.and(valid1, e1));
+        const j1 = joined(v128.and(valid2, e2), v128.and(valid3, e3));
+        product = joined(product, joined(j0, j1));
+      }
+      if (traits & Trait.ValueCancels) {
+        const magnitude0 = f32x4.add(v128.and(valid0, changetype<L>(0).valueMagnitude(p0, t0, e0)), size(value0));
+        const magnitude1 = f32x4.add(v128.and(valid1, changetype<L>(0).valueMagnitude(p1, t1, e1)), size(value1));
+        const magnitude2 = f32x4.add(v128.and(valid2, changetype<L>(0).valueMagnitude(p2, t2, e2)), size(value2));
+        const magnitude3 = f32x4.add(v128.and(valid3, changetype<L>(0).valueMagnitude(p3, t3, e3)), size(value3));
+        magnitude = f32x4.add(
+          magnitude,
+          f32x4.add(f32x4.add(magnitude0, magnitude1), f32x4.add(magnitude2, magnitude3)),
+        );
+      }
+      if (!isVoid<G>()) {
+        const slope0 = v128.and(valid0, f32x4.mul(coef, changetype<L>(0).fastSlope(p0, t0, e0, a)));
+        v128.store(grad, slope0);
+        const slope1 = v128.and(valid1, f32x4.mul(coef, changetype<L>(0).fastSlope(p1, t1, e1, a)));
+        v128.store(grad + 16, slope1);
+        const slope2 = v128.and(valid2, f32x4.mul(coef, changetype<L>(0).fastSlope(p2, t2, e2, a)));
+        v128.store(grad + 32, slope2);
+        const slope3 = v128.and(valid3, f32x4.mul(coef, changetype<L>(0).fastSlope(p3, t3, e3, a)));
+        v128.store(grad + 48, slope3);
+        if (traits & Trait.SlopeCancels) {
+          largestMagnitude = f32x4.pmax(
+            largestMagnitude,
+            v128.and(valid0, changetype<L>(0).slopeMagnitude(p0, t0, e0, a)),
+          );
+          largestSlope = f32x4.pmax(largestSlope, size(slope0));
+          largestMagnitude = f32x4.pmax(
+            largestMagnitude,
+            v128.and(valid1, changetype<L>(0).slopeMagnitude(p1, t1, e1, a)),
+          );
+          largestSlope = f32x4.pmax(largestSlope, size(slope1));
+          largestMagnitude = f32x4.pmax(
+            largestMagnitude,
+            v128.and(valid2, changetype<L>(0).slopeMagnitude(p2, t2, e2, a)),
+          );
+          largestSlope = f32x4.pmax(largestSlope, size(slope2));
+          largestMagnitude = f32x4.pmax(
+            largestMagnitude,
+            v128.and(valid3, changetype<L>(0).slopeMagnitude(p3, t3, e3, a)),
+          );
+          largestSlope = f32x4.pmax(largestSlope, size(slope3));
+        }
+        grad += 64;
+      }
+      count = i32x4.sub(count, i32x4.add(i32x4.add(valid0, valid1), i32x4.add(valid2, valid3)));
+      pred += 4 * step;
+      target += 4 * step;
+    } while (pred < end);
+    if (traits & Trait.Log1p) {
+      const logarithm = log1pPlain<f32>(product);
+      sum = f32x4.add(sum, logarithm);
+      magnitude = f32x4.add(magnitude, logarithm);
+    }
+    if (traits & Trait.NeedsFallback && v128.any_true(f32x4.ne(sum, sum))) {
+      if (!isFloat<S>()) {
+        total = f64x2.splat(NaN);
+        break;
+      }
+      const bytes = block * 4;
+      sum = sumFallbackF32<L, G>(pred - bytes, target - bytes, grad - bytes, block, lo, a, coef);
+    }
+    total = f64x2.add(total, widen(sum));
+    if (traits & Trait.ValueCancels) totalMagnitude = f64x2.add(totalMagnitude, widen(magnitude));
+  }
+  const sums = tile.sums;
+  sums.count += <f64>countLanes(count);
+  const sum = sumLanes(total);
+  // Terms of one sign are the magnitude themselves.
+  const magnitude = traits & Trait.ValueCancels ? sumLanes(totalMagnitude) : Math.abs(sum);
+  // NaN, where the sum is, does not pass.
+  if (!(Math.abs(sum) >= MIN_CANCELLATION_RATIO * magnitude && magnitude < Infinity)) return NaN;
+  sums.add(1, magnitude);
+  if (traits & Trait.SlopeCancels && !isVoid<G>()) {
+    const largest = maxLanes(largestSlope);
+    const least = MIN_CANCELLATION_RATIO * maxLanes(largestMagnitude) * Math.abs(coef0);
+    // The value is the one that is given without a gradient.
+    if (largest < least || largest == Infinity) sumF64<W, void>(job, tile);
+  }
+  return sum;
+}
+
+/** Σρ of a block in float32 lanes for every argument, its gradient stored where G asks for it. */
+function sumFallbackF32<L extends Elementary, G>(
+  pred: usize,
+  target: usize,
+  grad: usize,
+  n: u32,
+  lo: v128,
+  a: v128,
+  coef: v128,
+): v128 {
+  let sum = f32x4.splat(0);
+  for (const end = pred + n * 4; pred < end; pred += 16, target += 16, grad += 16) {
+    const t = v128.load(target);
+    sum = f32x4.add(sum, term<L, f32, G>(pred, t, grad, f32x4.ge(t, lo), a, a, a, coef));
+  }
+  return sum;
+}
+
+/**
+ * Σρ of a tile in float64 lanes, its gradient unless `grad` is 0: the way of tiles that float32 cannot hold, and of digital numbers
+ * (D = bool), which stand for unit · (v + zero).
+ */
+function sumF64<L extends Elementwise, D>(job: Job, tile: Tile): f64 {
+  const unit = f64x2.splat(job.unit);
+  const zero = f64x2.splat(job.zero);
+  const a = f64x2.splat(job.a);
+  const b = f64x2.splat(job.b);
+  const coef = f64x2.splat(tile.coefficient(0));
+  const lo = f32x4.splat(tile.least);
+  let pred = tile.pred;
+  let target = tile.target;
+  let grad = tile.grad;
+  const end = pred + tile.n * 4;
+  let total = f64x2.splat(0);
+  for (; pred < end; pred += 16, target += 16) {
+    const p = v128.load(pred);
+    const t = v128.load(target);
+    const valid = f32x4.ge(t, lo);
+    let p0 = low(p);
+    let p1 = high(p);
+    let t0 = low(t);
+    let t1 = high(t);
+    if (!isVoid<D>()) {
+      p0 = f64x2.mul(f64x2.add(p0, zero), unit);
+      p1 = f64x2.mul(f64x2.add(p1, zero), unit);
+      t0 = f64x2.mul(f64x2.add(t0, zero), unit);
+      t1 = f64x2.mul(f64x2.add(t1, zero), unit);
+    }
+    total = f64x2.add(total, v128.and(lowMask(valid), changetype<L>(0).value(p0, t0, a, b)));
+    total = f64x2.add(total, v128.and(highMask(valid), changetype<L>(0).value(p1, t1, a, b)));
+    if (grad) {
+      const first = f64x2.mul(coef, changetype<L>(0).slope(p0, t0, a, b));
+      const last = f64x2.mul(coef, changetype<L>(0).slope(p1, t1, a, b));
+      v128.store(grad, v128.and(valid, narrow(first, last)));
+      grad += 16;
+    }
+  }
+  return sumLanes(total);
+}
+
+/** Whether the loss computes from digital numbers in float64, for want of a difference. */
+function widens<L extends Elementwise>(tile: Tile): bool {
+  return !(changetype<L>(0).traits() & Trait.Difference) && tile.reading == Reading.Numbers;
+}
+
+/** Whether the loss subtracts uint16 where they lie. */
+function subtracts<L extends Elementwise>(tile: Tile): bool {
+  return <bool>(changetype<L>(0).traits() & Trait.Difference) && tile.reading == Reading.Uint16;
+}
+
+function addNumbers<W extends Elementwise>(job: Job, tile: Tile): bool {
+  countTile<f32>(tile);
+  tile.sums.add(0, sumF64<W, bool>(job, tile));
+  return true;
+}
+
+/**
+ * Adds `sum` to the tile's sums if it is reliable, the sum in float64 if not. `count` and `magnitude` are what the sums had before the
+ * tile. If float32 lost too much of uint16 where they lie, nothing is done again and false returned: the caller must stage them first.
+ */
+function settle<W extends Elementwise>(job: Job, tile: Tile, sum: f64, count: f64, magnitude: f64): bool {
+  const sums = tile.sums;
+  const added = sums.count - count;
+  const fits = inF32Range(job.a) && inF32Range(job.b) && !(job.wide && tile.coefficient(1) != 0);
+  const holds = sumIsReliable(sum, added) && (added == 0 || fits);
+  if (!holds || (tile.grad && !inF32Range(tile.coefficient(0)))) {
+    if (tile.reading == Reading.Uint16) return false;
+    const exact = sumF64<W, void>(job, tile);
+    if (!holds) {
+      sum = exact;
+      // In float64 nothing is lost that the magnitude would have to tell.
+      sums.set(1, magnitude);
+    }
+  }
+  sums.add(0, sum);
+  return true;
+}
+
+/**
+ * Adds Σρ (sum 0) and the count of a tile to its sums, and writes its gradient where there is one. F, in float32, and W, in float64,
+ * are one loss. Returns whether that is done: if not, uint16 where they lie have to be staged.
+ */
+export function elementwise<F extends Elementwise, W extends Elementwise>(job: Job, tile: Tile): bool {
+  if (widens<F>(tile)) return addNumbers<W>(job, tile);
+  const count = tile.sums.count;
+  let sum: f64;
+  if (subtracts<F>(tile)) sum = tile.grad ? sumFast<F, u16, bool>(job, tile) : sumFast<F, u16, void>(job, tile);
+  else sum = tile.grad ? sumFast<F, f32, bool>(job, tile) : sumFast<F, f32, void>(job, tile);
+  return settle<W>(job, tile, sum, count, 0);
+}
+
+/** The same for a loss of elementary functions. Sum 1 is the magnitude of what Σρ is a difference of. */
+export function elementary<F extends Elementary, W extends Elementwise>(job: Job, tile: Tile): bool {
+  if (widens<F>(tile)) return addNumbers<W>(job, tile);
+  const count = tile.sums.count;
+  const magnitude = tile.sums.sum(1);
+  let sum: f64;
+  if (subtracts<F>(tile)) {
+    sum = tile.grad ? sumElementary<F, W, u16, bool>(job, tile) : sumElementary<F, W, u16, void>(job, tile);
+  } else sum = tile.grad ? sumElementary<F, W, f32, bool>(job, tile) : sumElementary<F, W, f32, void>(job, tile);
+  return settle<W>(job, tile, sum, count, magnitude);
+}

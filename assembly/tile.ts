@@ -1,0 +1,44 @@
+// What the loop of a loss works on: n pixels of a plane, or of all planes that are looked at together. Each thread has one tile, at the
+// start of its scratch, and describes one stretch of the images after the other in it.
+
+import { Record } from "./job";
+
+/** How pixels are to be read. */
+export enum Reading {
+  /** float32 values. */
+  Values,
+  /** Digital numbers of one calibration, as float32. */
+  Numbers,
+  /** The same, uint16 where they lie. */
+  Uint16,
+}
+
+@unmanaged
+@final
+export class Tile {
+  /** pred, target: [n] of each plane, as `reading` says. */
+  pred: usize;
+  target: usize;
+  /** grad: f32[n] of each plane; 0 where none is wanted. */
+  grad: usize;
+  /** Bytes from plane to plane. */
+  predStride: usize;
+  targetStride: usize;
+  gradStride: usize;
+  /** A multiple of STEP. */
+  n: u32;
+  reading: Reading;
+  /** A pixel is valid where target ≥ least, as it is read. */
+  least: f32;
+  /** f64[COEFFICIENTS] of the gradient. */
+  coefficients: usize;
+  /** Where sums and counts are added. */
+  sums: Record;
+
+  @inline
+  coefficient(k: u32): f64 {
+    return load<f64>(this.coefficients + k * 8);
+  }
+}
+
+export const TILE_BYTES: u32 = (offsetof<Tile>() + 15) & ~15;
