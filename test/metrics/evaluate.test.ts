@@ -226,7 +226,7 @@ test("integers and prepared targets are taken as they are", () => {
   const numbers = (n: number) => Uint16Array.from({ length: n }, () => 1000 + 3000 * random());
   const scale = { scale: 1e-4, offset: -0.1 };
   const [pred, target] = [tensor(numbers(288), [2, 12, 12], scale), tensor(numbers(288), [2, 12, 12], scale)];
-  const value = (x: number) => Math.fround(Math.fround(x * Math.fround(1e-4)) + Math.fround(-0.1));
+  const value = (v: number) => 1e-4 * v - 0.1;
   const floats = [pred, target].map(({ data }) => tensor(Float32Array.from(data, value), [2, 12, 12])) as [
     Tensor,
     Tensor,
