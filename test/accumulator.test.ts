@@ -21,8 +21,8 @@ import {
 import { criterionOf, tensorsOf } from "./support/api.ts";
 import { valueError } from "./support/compare.ts";
 import { bases, inLayout, layouts, perPixel, problemOf, seeded, titleOf } from "./support/data.ts";
-import { at, type Layout, type Shape } from "./support/layout.ts";
-import type { Base, Problem, Settings } from "./support/reference.ts";
+import { at, type Layout, type Shape } from "../reference/layout.ts";
+import type { Base, Problem, Settings } from "../reference/losses.ts";
 
 type Criterion = ConstructorParameters<typeof LossAccumulator>[0];
 

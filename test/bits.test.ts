@@ -3,8 +3,8 @@ import { prepareTarget, type Tensor, tensor, zeros } from "../src/index.ts";
 import { criterionOf, misaligned, place, run, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
 import { everyBase, groupingsOf, inLayout, layouts, problemOf, seeded, titleOf } from "./support/data.ts";
-import { type Layout, type Shape, shapeIn, sizeOf } from "./support/layout.ts";
-import { type Base, type Problem, reference, type Settings } from "./support/reference.ts";
+import { type Layout, type Shape, shapeIn, sizeOf } from "../reference/layout.ts";
+import { type Base, type Problem, reference, type Settings } from "../reference/losses.ts";
 
 const perBase = everyBase.map((base) => ({ base, title: titleOf(base) }));
 

@@ -6,8 +6,8 @@ import { criterionOf } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
 import { everyBase, groupingsOf, layouts, seeded, titleOf } from "./support/data.ts";
 import { exact, exactly, integers, type Kind, kinds, rounded, type Memory, threeWays } from "./support/integers.ts";
-import { type Layout, relayout, type Shape, shapeIn, sizeOf } from "./support/layout.ts";
-import { type Base, reference, type ValidRule } from "./support/reference.ts";
+import { type Layout, relayout, type Shape, shapeIn, sizeOf } from "../reference/layout.ts";
+import { type Base, reference, type ValidRule } from "../reference/losses.ts";
 
 const shape: Shape = [1, 3, 13, 17];
 

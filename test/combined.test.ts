@@ -3,8 +3,8 @@ import { CombinedLoss, tensor } from "../src/index.ts";
 import { criterionOf, memories, place, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
 import { bases, inLayout, invalidOf, layouts, problemOf } from "./support/data.ts";
-import { at } from "./support/layout.ts";
-import { type Base, combinedReference, type Problem, type Settings } from "./support/reference.ts";
+import { at } from "../reference/layout.ts";
+import { type Base, combinedReference, type Problem, type Settings } from "../reference/losses.ts";
 
 interface Term {
   weight: number;

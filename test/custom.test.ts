@@ -12,8 +12,8 @@ import {
 import { memories, place, run, tensorsOf } from "./support/api.ts";
 import { bitsError, gradError, positiveZeroError, valueError } from "./support/compare.ts";
 import { inLayout, invalidOf, layouts, problemOf, reductions } from "./support/data.ts";
-import { at } from "./support/layout.ts";
-import { type Base, reference } from "./support/reference.ts";
+import { at } from "../reference/layout.ts";
+import { type Base, reference } from "../reference/losses.ts";
 
 const plainMse = (pred: Float32Array, target: Float32Array) => {
   let value = 0;

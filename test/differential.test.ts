@@ -16,8 +16,8 @@ import {
 import { criterionOf, type Memory, memories, tensorsOf } from "./support/api.ts";
 import { bitsError, gradError, valueError } from "./support/compare.ts";
 import { inLayout, layouts, perPixel, problemOf, seeded } from "./support/data.ts";
-import { at, type Layout, type Shape, shapeIn, sizeOf } from "./support/layout.ts";
-import { type Base, combinedReference, type Settings } from "./support/reference.ts";
+import { at, type Layout, type Shape, shapeIn, sizeOf } from "../reference/layout.ts";
+import { type Base, combinedReference, type Settings } from "../reference/losses.ts";
 
 type Random = () => number;
 

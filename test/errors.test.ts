@@ -3,8 +3,8 @@ import * as api from "../src/index.ts";
 import { everyBase, problemOf } from "./support/data.ts";
 import { bitsError, valueError } from "./support/compare.ts";
 import { make, tensorsOf } from "./support/api.ts";
-import { at } from "./support/layout.ts";
-import { reference } from "./support/reference.ts";
+import { at } from "../reference/layout.ts";
+import { reference } from "../reference/losses.ts";
 
 const { tensor, zeros, FlexibleWeightedLoss, CombinedLoss, validPixelWeightedLoss, mse, sam, crossEntropy, custom } =
   api;

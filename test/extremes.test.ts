@@ -4,8 +4,8 @@ import { heap } from "../src/kernels.ts";
 import { criterionOf, run, tensorsOf } from "./support/api.ts";
 import { bitsError, gradError, valueError } from "./support/compare.ts";
 import { bases, groupingsOf, inLayout, layouts, problemOf, seeded, titleOf } from "./support/data.ts";
-import { at } from "./support/layout.ts";
-import { type Base, type Problem, reference } from "./support/reference.ts";
+import { at } from "../reference/layout.ts";
+import { type Base, type Problem, reference } from "../reference/losses.ts";
 
 const largest = 3.4028234663852886e38;
 

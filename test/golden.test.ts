@@ -4,8 +4,8 @@ import { type Criterion, criterionOf, givenOf, memories, place, tensorsOf } from
 import { bitsError, bitsOf, gradError, valueError, zeroError } from "./support/compare.ts";
 import { inLayout, layouts } from "./support/data.ts";
 import { type Figures, type LossCase, lossCases, metricsCases, type Stats } from "./support/golden.ts";
-import { at, type Layout, relayout, shapeIn } from "./support/layout.ts";
-import type { Problem, ValidRule } from "./support/reference.ts";
+import { at, type Layout, relayout, shapeIn } from "../reference/layout.ts";
+import type { Problem, ValidRule } from "../reference/losses.ts";
 
 function criterion({ combined, terms }: LossCase, layout: Layout): Criterion {
   const parts = terms.map(({ weight, base, settings }) => ({

@@ -14,8 +14,8 @@ import {
   upstreamOf,
 } from "./support/data.ts";
 import { centralDifferences } from "./support/differences.ts";
-import { at, type Shape, sizeOf } from "./support/layout.ts";
-import { type Base, reference, type Settings } from "./support/reference.ts";
+import { at, type Shape, sizeOf } from "../reference/layout.ts";
+import { type Base, reference, type Settings } from "../reference/losses.ts";
 
 describe.each(bases.map((base) => ({ base, title: titleOf(base) })))("$title", ({ base }) => {
   test("value, figures of the groups and gradient are those of the reference", () => {

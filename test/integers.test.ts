@@ -4,8 +4,8 @@ import { criterionOf, place } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
 import { everyBase, groupingsOf, layouts, seeded, titleOf } from "./support/data.ts";
 import { exactly, integers, type Kind, kinds, rounded, threeWays } from "./support/integers.ts";
-import { at, type Layout, relayout, type Shape, shapeIn, sizeOf } from "./support/layout.ts";
-import { type Base, reference, type Settings, type ValidRule } from "./support/reference.ts";
+import { at, type Layout, relayout, type Shape, shapeIn, sizeOf } from "../reference/layout.ts";
+import { type Base, reference, type Settings, type ValidRule } from "../reference/losses.ts";
 
 const shape: Shape = [2, 3, 13, 17];
 

@@ -12,9 +12,9 @@ import {
 import { memories, place, tensorsOf } from "./support/api.ts";
 import { bitsError, valueError } from "./support/compare.ts";
 import { inLayout, layouts, problemOf } from "./support/data.ts";
-import { at, offsetOf, relayout, type Shape, shapeIn } from "./support/layout.ts";
-import { type Problem, reference } from "./support/reference.ts";
-import { ssim } from "./support/ssim.ts";
+import { at, offsetOf, relayout, type Shape, shapeIn } from "../reference/layout.ts";
+import { type Problem, reference } from "../reference/losses.ts";
+import { ssim } from "../reference/ssim.ts";
 
 const range = (n: number): number[] => [...Array(n).keys()];
 const validAt = ({ target }: Problem, i: number): boolean => at(target, i) >= 0;

@@ -12,8 +12,8 @@ import {
   seeded,
   titleOf,
 } from "./support/data.ts";
-import { at } from "./support/layout.ts";
-import type { Base, Problem, Settings } from "./support/reference.ts";
+import { at } from "../reference/layout.ts";
+import type { Base, Problem, Settings } from "../reference/losses.ts";
 
 const poisons = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e38, -1e38, 3.4e38, 1e-45];
 const pick = (random: () => number) => at(poisons, Math.floor(poisons.length * random()));

@@ -19,8 +19,8 @@ import {
 import { criterionOf, memories, place, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf } from "./support/compare.ts";
 import { everyBase, groupingsOf, inLayout, layouts, problemOf, seeded, titleOf } from "./support/data.ts";
-import { type Layout, type Shape, shapeIn, sizeOf } from "./support/layout.ts";
-import type { Base, Problem, ValidRule } from "./support/reference.ts";
+import { type Layout, type Shape, shapeIn, sizeOf } from "../reference/layout.ts";
+import type { Base, Problem, ValidRule } from "../reference/losses.ts";
 
 const images = everyBase.filter(({ name }) => name !== "crossEntropy");
 

@@ -14,8 +14,8 @@ import {
   seeded,
   titleOf,
 } from "./support/data.ts";
-import { at, type Shape } from "./support/layout.ts";
-import { type Base, type Problem, reference, type Settings } from "./support/reference.ts";
+import { at, type Shape } from "../reference/layout.ts";
+import { type Base, type Problem, reference, type Settings } from "../reference/losses.ts";
 
 /** A base, a shape, a share of holes, settings: what a property holds for. */
 const situation = fc

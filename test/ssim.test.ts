@@ -3,8 +3,8 @@ import { CombinedLoss, FlexibleWeightedLoss, mse, ssim, type Tensor, tensor, zer
 import { criterionOf, memories, place, run, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, positiveZeroError, valueError } from "./support/compare.ts";
 import { inLayout, layouts, reductions, seeded, settingsOf, upstreamOf } from "./support/data.ts";
-import { at, type Layout, offsetOf, type Shape, sizeOf } from "./support/layout.ts";
-import { type Base, combinedReference, type Problem, reference, type Settings } from "./support/reference.ts";
+import { at, type Layout, offsetOf, type Shape, sizeOf } from "../reference/layout.ts";
+import { type Base, combinedReference, type Problem, reference, type Settings } from "../reference/losses.ts";
 
 const ways = (["normalize", "erode", "zero"] as const).map((invalid) => ({
   invalid,

@@ -6,8 +6,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { bitsError, gradError, valueError } from "./support/compare.ts";
 import { seeded } from "./support/data.ts";
 import { metricsCases } from "./support/golden.ts";
-import { at } from "./support/layout.ts";
-import { type Plane, type Rule, ssim } from "./support/ssim.ts";
+import { at } from "../reference/layout.ts";
+import { type Plane, type Rule, ssim } from "../reference/ssim.ts";
 
 const modes = ["normalize", "erode", "zero"] as const; // in the order of the kernels' enum
 type Kernel = Record<string, (...args: number[]) => number>;

@@ -21,7 +21,7 @@ import {
 import { criterionOf, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf } from "./support/compare.ts";
 import { everyBase, inLayout, layouts, problemOf, titleOf } from "./support/data.ts";
-import type { Layout, Shape } from "./support/layout.ts";
+import type { Layout, Shape } from "../reference/layout.ts";
 
 /** Large enough that a pass over it is dealt out. */
 const large: Shape = [2, 3, 256, 256];

@@ -18,7 +18,7 @@ import { writeGeoTiff, writeNpy } from "../../src/raster/index.ts";
 import { temporaryFolder } from "../raster/folder.ts";
 import { gradError, valueError } from "../support/compare.ts";
 import { problemOf, seeded } from "../support/data.ts";
-import { type Base, reference, type Settings } from "../support/reference.ts";
+import { type Base, reference, type Settings } from "../../reference/losses.ts";
 import { readNpy } from "./files.ts";
 import { peakOf, run, runJson } from "./run.ts";
 

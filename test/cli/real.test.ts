@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { writeGeoTiff } from "../../src/raster/index.ts";
 import { temporaryFolder } from "../raster/folder.ts";
 import { gradError, valueError } from "../support/compare.ts";
-import { combinedReference, reference } from "../support/reference.ts";
+import { combinedReference, reference } from "../../reference/losses.ts";
 import { type BandFigures, bandFigures } from "./bandStats.ts";
 import { blur, flat, readImage, readNpy } from "./files.ts";
 import { runJson } from "./run.ts";

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { epsgGeoreference, openRaster, type Raster, writeGeoTiff } from "../../src/raster/index.ts";
 import { temporaryFolder } from "../raster/folder.ts";
 import { seeded } from "../support/data.ts";
-import { reference } from "../support/reference.ts";
+import { reference } from "../../reference/losses.ts";
 import { peakOf, run } from "./run.ts";
 
 const file = temporaryFolder();

@@ -4,8 +4,8 @@ import { BandMetrics, evaluate, HALO, type Halo, type MetricsOptions, type Tenso
 import { place, tensorsOf } from "../support/api.ts";
 import { inLayout, layouts, problemOf, seeded } from "../support/data.ts";
 import { metricsCases } from "../support/golden.ts";
-import { at, type Layout, type Shape, shapeIn } from "../support/layout.ts";
-import type { Problem } from "../support/reference.ts";
+import { at, type Layout, type Shape, shapeIn } from "../../reference/layout.ts";
+import type { Problem } from "../../reference/losses.ts";
 import { figuresError } from "./compare.ts";
 
 const bands = ["red", "green", "blue"];

@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { evaluate, prepareTarget, type Tensor, tensor, zeros } from "../../src/index.ts";
 import { memories, place, tensorsOf } from "../support/api.ts";
 import { inLayout, layouts, problemOf, seeded } from "../support/data.ts";
-import type { Shape } from "../support/layout.ts";
-import type { Problem } from "../support/reference.ts";
+import type { Shape } from "../../reference/layout.ts";
+import type { Problem } from "../../reference/losses.ts";
 import { evaluationError, figuresError } from "./compare.ts";
-import { evaluation } from "./reference.ts";
+import { evaluation } from "../../reference/metrics.ts";
 
 const names = (n: number) => Array.from({ length: n }, (_, c) => `B${c + 1}`);
 

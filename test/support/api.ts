@@ -24,8 +24,8 @@ import {
   tensor,
   zeros,
 } from "../../src/index.ts";
-import { type Layout, shapeIn, sizeOf } from "./layout.ts";
-import type { Base, Problem, Settings } from "./reference.ts";
+import { type Layout, shapeIn, sizeOf } from "../../reference/layout.ts";
+import type { Base, Problem, Settings } from "../../reference/losses.ts";
 
 export type Criterion = FlexibleWeightedLoss<Reduction>;
 

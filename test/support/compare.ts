@@ -2,7 +2,7 @@
  * What "right" means: SPEC's promises on numbers. A comparer returns a sentence that says what is wrong, or "" — so that tests read
  * `expect(valueError(got, want)).toBe("")` and print the sentence.
  */
-import { at } from "./layout.ts";
+import { at } from "../../reference/layout.ts";
 
 const list = (x: number | ArrayLike<number>): number[] => (typeof x === "number" ? [x] : Array.from(x));
 

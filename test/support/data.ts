@@ -1,6 +1,6 @@
 /** Seeded problems: the same data in every run, in the domain that each base loss is made for. */
-import { at, type Layout, offsetOf, relayout, type Shape, sizeOf } from "./layout.ts";
-import type { Base, Problem, Settings } from "./reference.ts";
+import { at, type Layout, offsetOf, relayout, type Shape, sizeOf } from "../../reference/layout.ts";
+import type { Base, Problem, Settings } from "../../reference/losses.ts";
 
 /** Uniform in [0, 1): mulberry32. */
 export function seeded(seed: number): () => number {

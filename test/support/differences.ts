@@ -1,5 +1,5 @@
-import { at } from "./layout.ts";
-import type { Problem } from "./reference.ts";
+import { at } from "../../reference/layout.ts";
+import type { Problem } from "../../reference/losses.ts";
 
 /** Σ gradOutput · value, the number whose gradient `grad` is. */
 export function scalarOf(value: number | ArrayLike<number>, gradOutput: Problem["gradOutput"]): number {

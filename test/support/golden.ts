@@ -1,7 +1,7 @@
 /** The golden vectors, in the API's own words: names of makers, options and settings as SPEC has them. */
 import { readFileSync } from "node:fs";
-import type { Shape } from "./layout.ts";
-import type { Base, BaseName, Params, Problem, Settings, ValidRule } from "./reference.ts";
+import type { Shape } from "../../reference/layout.ts";
+import type { Base, BaseName, Params, Problem, Settings, ValidRule } from "../../reference/losses.ts";
 
 const folder = new URL("../golden/", import.meta.url);
 

@@ -1,6 +1,6 @@
 /** Images of integers: their element types, how they lie in memory, what their digital numbers stand for. */
 import { type PixelData, type Tensor, tensor, zeros } from "../../src/index.ts";
-import type { Base } from "./reference.ts";
+import type { Base } from "../../reference/losses.ts";
 
 export interface Calibration {
   readonly scale: number;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { gradError, valueError, zeroError } from "./compare.ts";
-import { bases, inLayout, invalidOf, problemOf, settingsOf, titleOf, upstreamOf } from "./data.ts";
-import { centralDifferences, scalarOf } from "./differences.ts";
-import { lossCases } from "./golden.ts";
-import type { Shape } from "./layout.ts";
-import { combinedReference, reference } from "./reference.ts";
+import { gradError, valueError, zeroError } from "./support/compare.ts";
+import { bases, inLayout, invalidOf, problemOf, settingsOf, titleOf, upstreamOf } from "./support/data.ts";
+import { centralDifferences, scalarOf } from "./support/differences.ts";
+import { lossCases } from "./support/golden.ts";
+import type { Shape } from "../reference/layout.ts";
+import { combinedReference, reference } from "../reference/losses.ts";
 
 describe("the reference passes the golden vectors", () => {
   // Tags whose expected numbers are themselves good to less than 1e-9 (golden README, Comparing).

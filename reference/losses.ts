@@ -1,5 +1,5 @@
 /**
- * A plain f64 reference of every base loss: value, figures of the groups and the analytic gradient. Written from the definitions,
+ * Every base loss in plain float64: value, figures of the groups and the gradient worked out by hand. Written from the definitions,
  * one pixel at a time, with nothing but readability in mind.
  */
 import { at, type Layout, offsetOf, pixelOf, type Shape, sizeOf } from "./layout.ts";

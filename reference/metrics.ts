@@ -2,9 +2,9 @@
  * The metrics by their textbook formulas in float64: lists of valid pixels, deviations from means, a window at every place. Slow and
  * plain; images are NCHW.
  */
-import { at, offsetOf } from "../support/layout.ts";
-import { type Problem, reference as lossReference } from "../support/reference.ts";
-import { ssim } from "../support/ssim.ts";
+import { at, offsetOf } from "./layout.ts";
+import { type Problem, reference as lossReference } from "./losses.ts";
+import { ssim } from "./ssim.ts";
 
 const range = (n: number): number[] => [...Array(n).keys()];
 const sum = (xs: readonly number[]): number => xs.reduce((total, x) => total + x, 0);
