@@ -62,6 +62,9 @@ export function countLanes(v: v128): i32 {
   return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
 }
 
+/** Rounding to float64 changes a number by at most this share of it. */
+export const HALF_EPSILON: f64 = 1.1102230246251565e-16;
+
 /** A difference of float32 terms has digits enough from this share of their magnitude on: it has lost three bits then. */
 export const MIN_CANCELLATION_RATIO: f64 = 0.125;
 

@@ -456,6 +456,88 @@ describe("angles keep their digits", () => {
     }
   });
 
+  // p is parallel to t where float32 holds each k·t: for every k that is a power of two, and for others where k and t have 24 bits
+  // between them. A product that is rounded is off by up to 2^-25, and then the angle, of that size, is what the rest of this file
+  // looks at.
+  describe.each(["vectorAngle", "sam"] as const)(
+    "%s of p = k·t that float32 holds: angle and gradient exactly 0",
+    (name) => {
+      const expectParallel = (k: number, target: Float32Array, channels: number) => {
+        const pred = target.map((t) => k * t);
+        expect(pred.every((p, i) => p === k * at(target, i))).toBe(true);
+        const shape = [1, channels, 1, target.length / channels] as const;
+        for (const sign of [1, -1]) {
+          const problem = { shape, pred: pred.map((p) => sign * p), target };
+          const { value, grad } = run({ name }, problem, { groupBy: "sample" });
+          const where = [k, target.length, channels, sign];
+          const moved = grad.data.findIndex((g) => g !== 0);
+          expect([...where, valueError(value as number, sign > 0 ? 0 : Math.PI), moved]).toEqual([...where, "", -1]);
+        }
+      };
+
+      test("k a power of two", () => {
+        for (const exponent of [-60, -20, -2, -1, 0, 1, 5, 40])
+          for (const [n, channels] of [
+            [2, 2],
+            [39, 13],
+            [60000, 4],
+          ] as const)
+            expectParallel(2 ** exponent, vector(n, exponent + 70), channels);
+      });
+
+      test("k and t of twelve bits each, of many pixels and channels, alike and not", () => {
+        const random = seeded(8);
+        const twelve = () => 1 + Math.floor(4095 * random());
+        for (const [n, channels] of [
+          [3, 3],
+          [16384, 4],
+          [16384, 4096],
+          [60000, 1],
+        ] as const) {
+          const constant = new Float32Array(n).fill(twelve());
+          const drawn = constant.map(twelve);
+          // In float64 of these, sums of thousands of terms are off to one side.
+          for (const k of [2442, 2347, 3911, ...Array.from({ length: 10 }, twelve)])
+            for (const target of [constant, drawn]) expectParallel(k, target, channels);
+        }
+      });
+    },
+  );
+
+  test.each(["vectorAngle", "sam"] as const)("%s: values from 1e-10 rad on, gradients from 1e-9", (name) => {
+    const random = seeded(9);
+    for (const n of [2, 3, 13])
+      for (let round = 0; round < 300; round++) {
+        // Every other number is what the vectors differ by; the rest of them is parallel.
+        const theta = 10 ** (-6 - 4 * random());
+        const k = 1 + Math.floor(4095 * random());
+        const target = Float32Array.from(
+          { length: n },
+          (_, i) => (i % 2 ? theta : 1) * (1 + Math.floor(4095 * random())),
+        );
+        const pred = target.map((t, i) => k * (i % 2 ? t * (1 + random()) : t));
+        const problem: Problem = { shape: [1, n, 1, 1], pred, target };
+        const want = reference({ name }, problem, { groupBy: "sample" });
+        if ((want.value as number) < 1e-10) continue;
+        const { value, grad } = run({ name }, problem, { groupBy: "sample" });
+        const where = [n, k, want.value];
+        expect([...where, valueError(value as number, want.value)]).toEqual([...where, ""]);
+        if ((want.value as number) >= 1e-9) expect([...where, gradError(grad.data, want.grad)]).toEqual([...where, ""]);
+      }
+  });
+
+  test.each(["vectorAngle", "sam"] as const)("%s of 1e-14: digits are lost, but it is not taken for 0", (name) => {
+    for (let k = 1; k < 300; k += 2) {
+      const pred = Float32Array.of(k, k * 1e-14);
+      const { value } = run(
+        { name },
+        { shape: [1, 2, 1, 1], pred, target: Float32Array.of(1, 0) },
+        { groupBy: "sample" },
+      );
+      expect([k, valueError(value as number, 1e-14, 0.2)]).toEqual([k, ""]);
+    }
+  });
+
   test("vectors at a right angle", () => {
     const problem: Problem = {
       shape: [1, 4, 1, 1],

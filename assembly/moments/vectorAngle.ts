@@ -8,6 +8,7 @@
 
 import { atan2 } from "../approx";
 import { Job, Record } from "../job";
+import { HALF_EPSILON } from "../lanes";
 import { Pass } from "../pass";
 import { Tile } from "../tile";
 import { Trait } from "../traits";
@@ -17,9 +18,6 @@ export const VECTOR_ANGLE: u32 = Trait.Moments | Trait.SumsFirst;
 
 /** N² below this share of Σp²·Σt² has lost too many digits to cancellation. */
 const SMALL_ANGLE: f64 = 1e-6;
-
-/** N² below this share of Σp²·Σr² is rounding: the vectors are parallel. */
-const PARALLEL: f64 = 5.7e-14;
 
 const HALF_PI: f64 = 1.5707963267948966;
 
@@ -90,11 +88,19 @@ export function needsResidual(job: Job): bool {
   return any;
 }
 
-/** N², 0 where it is rounding alone. */
-function gram(pp: f64, rr: f64, rp: f64): f64 {
-  const product = pp * rr;
-  const nn = product - rp * rp;
-  return nn <= PARALLEL * product ? 0 : nn;
+/**
+ * The part of Σp²·Σr² that rounding can leave of N² where vectors of n are parallel: each sum is off by at most n roundings, and Σpr
+ * counts twice. Since |r| ≤ 2⁻²³·|t| there, this is an angle of 2.5e-15·√n at most.
+ */
+export function parallelShare(n: f64): f64 {
+  return 4 * (n + 1) * HALF_EPSILON;
+}
+
+/** N² from the sums of a group, 0 where it is rounding alone. */
+function gram(sums: Record): f64 {
+  const product = sums.sum(0) * sums.sum(1);
+  const nn = product - sums.sum(2) * sums.sum(2);
+  return nn <= parallelShare(sums.count) * product ? 0 : nn;
 }
 
 export function atan2Scalar(y: f64, x: f64): f64 {
@@ -104,27 +110,23 @@ export function atan2Scalar(y: f64, x: f64): f64 {
 /** θ of a group in radians; 0 where both vectors are zero, π/2 where one is. */
 export function vectorAngleLoss(job: Job, group: u32, sums: Record): f64 {
   const pp = sums.sum(0);
-  const rr = sums.sum(1);
-  const rp = sums.sum(2);
   const alpha = job.coefficient(group, 0);
   // Squares of float32 never reach Infinity: p has NaN or Infinity, at no angle to anything.
   if (!(pp < Infinity)) return NaN;
   const zeroPred = pp == 0;
-  const zeroTarget = alpha == 0 && rr == 0;
+  const zeroTarget = alpha == 0 && sums.sum(1) == 0;
   if (zeroPred || zeroTarget) return zeroPred && zeroTarget ? 0 : HALF_PI;
-  return atan2Scalar(Math.sqrt(gram(pp, rr, rp)), alpha * pp + rp);
+  return atan2Scalar(Math.sqrt(gram(sums)), alpha * pp + sums.sum(2));
 }
 
 /** The coefficients of a group whose loss counts `outer` in the value. */
 export function vectorAngleCoefficients(job: Job, group: u32, sums: Record, outer: f64): void {
-  const pp = sums.sum(0);
-  const rp = sums.sum(2);
-  const nn = gram(pp, sums.sum(1), rp);
+  const nn = gram(sums);
   let a = 0.0;
   let b = 0.0;
   if (nn > 0) {
     b = -outer / Math.sqrt(nn) / (job.unit * job.unit);
-    a = -b * (job.coefficient(group, 0) + rp / pp);
+    a = -b * (job.coefficient(group, 0) + sums.sum(2) / sums.sum(0));
   }
   setLinear(job, group, a, b, 0);
 }

@@ -13,6 +13,7 @@
 import { atan2 } from "../approx";
 import { Job } from "../job";
 import { countLanes, high, highMask, low, lowMask, narrow, sumLanes } from "../lanes";
+import { parallelShare } from "../moments/vectorAngle";
 import { Pass } from "../pass";
 import { Reading, Tile } from "../tile";
 import { COST, Trait } from "../traits";
@@ -24,9 +25,6 @@ const LEAST_SQUARE: f32 = 1e-7;
 const GREATEST_SQUARE: f32 = 1e16;
 const LEAST_SLOPE: f32 = 0.03;
 const GREATEST_SLOPE: f32 = 32;
-
-/** N² below this share of Σr²·Σp² is rounding: the spectra are parallel. */
-const PARALLEL: f64 = 5.7e-14;
 
 const HALF_PI: f64 = 1.5707963267948966;
 
@@ -65,6 +63,7 @@ function angles<D>(tile: Tile, channels: usize, needed: i32, zero0: f64): void {
   const none = f64x2.splat(0);
   const level = f32x4.splat(<f32>zero0);
   const level64 = f64x2.splat(zero0);
+  const parallel = f64x2.splat(parallelShare(channels));
   const predStride = tile.predStride;
   const targetStride = tile.targetStride;
   const gradStride = tile.gradStride;
@@ -173,7 +172,6 @@ function angles<D>(tile: Tile, channels: usize, needed: i32, zero0: f64): void {
     const product1 = f64x2.mul(rr1, pp1);
     let nn0 = f64x2.sub(product0, f64x2.mul(rp0, rp0));
     let nn1 = f64x2.sub(product1, f64x2.mul(rp1, rp1));
-    const parallel = f64x2.splat(PARALLEL);
     nn0 = v128.andnot(nn0, f64x2.le(nn0, f64x2.mul(product0, parallel)));
     nn1 = v128.andnot(nn1, f64x2.le(nn1, f64x2.mul(product1, parallel)));
     const cos0 = f64x2.add(f64x2.mul(alpha0, pp0), rp0);

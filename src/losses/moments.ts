@@ -6,8 +6,9 @@ import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
 
 /**
  * Vector angle: the angle between prediction and target of a group, taken as two vectors of its n valid pixels, in radians from
- * 0 to π: arccos(Σpt / √(Σp²·Σt²)), computed as an arctangent that keeps its digits at 0 and π. Where both vectors are zero it is
- * 0, where exactly one is π/2; the gradient there, and at angles of exactly 0 and π, is 0.
+ * 0 to π: arccos(Σpt / √(Σp²·Σt²)), computed as an arctangent. Where both vectors are zero it is 0, where exactly one is π/2; the
+ * gradient there, and at angles of exactly 0 and π, is 0. The angle is right from 1e-10 rad on, its gradient from 1e-9. Of vectors
+ * that are parallel to the last bit, as p = k·t where float32 holds each k·t, it is exactly 0.
  *
  * For the spectral angle per pixel across channels see `sam`.
  *

@@ -5,8 +5,9 @@ import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
 
 /**
  * Spectral angle mapper: per pixel the angle between the spectra of prediction and target across channels, in radians from 0 to
- * π; the mean over the pixels that count. (Kruse et al. 1993.) Exact down to the smallest angles. Where both spectra are zero the
- * angle is 0, where exactly one is π/2; the gradient there, and at angles of exactly 0 and π, is 0.
+ * π; the mean over the pixels that count. (Kruse et al. 1993.) Where both spectra are zero the angle is 0, where exactly one is π/2;
+ * the gradient there, and at angles of exactly 0 and π, is 0. The angle is right from 1e-10 rad on, its gradient from 1e-9. Of
+ * spectra that are parallel to the last bit, as p = k·t where float32 holds each k·t, it is exactly 0.
  *
  * @param options.pixels `"all"` (default): a pixel counts where all its channels are valid; `"any"`: where at least two are, and its
  *   angle is taken over these
