@@ -5,7 +5,7 @@
 import { addRow, Sum } from "./bandSums";
 import { Job, RECORD, Record } from "./job";
 import { spectralAngles } from "./pixel/sam";
-import { Invalid, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue } from "./ssim";
+import { Invalid, setShifts, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue } from "./ssim";
 import { loadPred, loadTarget, padded, planar } from "./stage";
 import { Tile, TILE_BYTES } from "./tile";
 import { ANCHOR, SIDE, uqi, UQI_SCRATCH } from "./uqi";
@@ -83,8 +83,11 @@ export function runStrip(job: Job, scratch: usize, unit: u32): void {
     const t = target + <usize>c * targetStride;
     for (let row = first, at = core; row < last; row++, at += stride)
       addRow(p + at, t + at, columns, min0, scratch, record);
-    if (<u32>job.b & Figures.Ssim) addSsim(job, scratch, p, t, row0, row1, record);
-    if (<u32>job.b & Figures.Uqi) addUqi(job, scratch, p, t, first, last, record);
+    if (<u32>job.b & (Figures.Ssim | Figures.Uqi)) {
+      const plane = survey(job, scratch, p, t, row0, row1);
+      if (<u32>job.b & Figures.Ssim) addSsim(plane, row0, row1, record);
+      if (<u32>job.b & Figures.Uqi) addUqi(job, plane, first, last, record);
+    }
   }
   if (<u32>job.b & Figures.Angle) {
     const record = changetype<Record>(slots);
@@ -94,8 +97,8 @@ export function runStrip(job: Job, scratch: usize, unit: u32): void {
   }
 }
 
-/** Adds the loss of the centres in rows [row0, row1). All that lie far enough from the borders are of the core. */
-function addSsim(job: Job, scratch: usize, pred: usize, target: usize, row0: u32, row1: u32, record: Record): void {
+/** The plane of a band, in `scratch`, with the shifts of the strip, and how many centres count in each of its rows [row0, row1). */
+function survey(job: Job, scratch: usize, pred: usize, target: usize, row0: u32, row1: u32): SsimPlane {
   const plane = changetype<SsimPlane>(scratch);
   plane.scratch = scratch + PLANE_BYTES;
   plane.sums = plane.scratch + SSIM_SCRATCH - <usize>row0 * 8;
@@ -110,25 +113,28 @@ function addSsim(job: Job, scratch: usize, pred: usize, target: usize, row0: u32
   plane.lo = job.tileMin;
   plane.dataRange = job.a;
   plane.invalid = Invalid.Normalize;
-  const shift = ssimSurvey(plane, row0, row1);
-  if (isNaN(shift)) return;
-  plane.shift = shift;
+  ssimSurvey(plane, row0, row1);
+  setShifts(plane);
+  return plane;
+}
+
+/** Adds the loss of the centres in rows [row0, row1). All that lie far enough from the borders are of the core. */
+function addSsim(plane: SsimPlane, row0: u32, row1: u32, record: Record): void {
+  let centres: u32 = 0;
+  for (let row = row0; row < row1; row++) centres += load<u32>(plane.counts + row * 8, 4);
+  if (centres == 0) return;
   ssimValue(plane, row0, row1);
-  for (let row = row0; row < row1; row++) {
-    record.add(Sum.Unlike, load<f64>(plane.sums + row * 8));
-    record.add(Sum.Centres, <f64>load<u32>(plane.counts + row * 8, 4));
-  }
+  for (let row = row0; row < row1; row++) record.add(Sum.Unlike, load<f64>(plane.sums + row * 8));
+  record.add(Sum.Centres, centres);
 }
 
 /** Adds the windows that belong to rows [first, last): to the pixel that stands ANCHOR behind their first row and column. */
-function addUqi(job: Job, scratch: usize, pred: usize, target: usize, first: i32, last: i32, record: Record): void {
-  const width: i32 = job.width;
-  const height: i32 = job.pixels / job.width;
+function addUqi(job: Job, plane: SsimPlane, first: i32, last: i32, record: Record): void {
   const row0 = max(first - ANCHOR, 0);
-  const row1 = min(last - ANCHOR, height - SIDE + 1);
+  const row1 = min(last - ANCHOR, plane.height - SIDE + 1);
   const column0 = max(<i32>job.coreLeft - ANCHOR, 0);
-  const column1 = min(<i32>job.coreRight - ANCHOR, width - SIDE + 1);
-  uqi(pred, target, width, job.tileMin, row0, row1, column0, column1, scratch, record);
+  const column1 = min(<i32>job.coreRight - ANCHOR, plane.width - SIDE + 1);
+  uqi(plane, row0, row1, column0, column1, record);
 }
 
 /** Adds the spectral angles of a row of n pixels. */

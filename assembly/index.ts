@@ -1,6 +1,6 @@
 // The exported surface: a job is described through the setters, then its passes are run over ranges of units.
 
-import { COEFFICIENTS, Job, JOB_BYTES, Operand, RECORD, SHIFT, Type } from "./job";
+import { COEFFICIENTS, Job, JOB_BYTES, Operand, RANGES, RECORD, Type } from "./job";
 import { Loss, traits } from "./losses";
 import { Pass } from "./pass";
 import { Trait } from "./traits";
@@ -42,8 +42,8 @@ export function coefficientBytes(): u32 {
   return COEFFICIENTS * 8;
 }
 
-export function shiftBytes(): u32 {
-  return SHIFT;
+export function rangesBytes(): u32 {
+  return RANGES;
 }
 
 export function setLoss(job: Job, loss: Loss, scale: f64, a: f64, b: f64): void {
@@ -140,10 +140,11 @@ export function setMemory(
   job.coefficients = coefficients;
 }
 
-/** Room for the shift of each plane, for SSIM; none is known yet. */
-export function setShifts(job: Job, shifts: usize): void {
-  job.shifts = shifts;
-  memory.fill(shifts, 0, job.groups * job.planesPerGroup * SHIFT);
+/** Room for the ranges of each plane, for SSIM; all are empty yet. */
+export function setRanges(job: Job, ranges: usize): void {
+  job.ranges = ranges;
+  const end = ranges + job.groups * job.planesPerGroup * RANGES;
+  for (let at = ranges; at < end; at += 16) v128.store(at, f64x2(Infinity, -Infinity));
 }
 
 export function setGathered(job: Job, pred: usize, target: usize): void {

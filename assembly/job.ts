@@ -30,8 +30,8 @@ export const RECORD: u32 = (1 + SUMS) * 8;
 /** float64 coefficients per group: `slope` of the elementwise and pixel losses; A, B, C of A·p + B·t + C of the moment losses. */
 export const COEFFICIENTS: u32 = 3;
 
-/** Bytes of a plane's shift. */
-export const SHIFT: u32 = 16;
+/** Bytes of a plane's ranges. */
+export const RANGES: u32 = 32;
 
 /**
  * An array and how to find element (b, c, i) of it. Strides are in bytes; addresses wrap at 2³², so that `base` may lie before
@@ -128,8 +128,8 @@ export class Job {
   weights: usize;
   gradOutputs: usize;
   coefficients: usize;
-  /** Of SSIM, two f64 per plane: what is subtracted from its pixels, and 1 where that is known. */
-  shifts: usize;
+  /** Of SSIM, four f64 per plane: the least and the most of pred's valid pixels, and of target's. */
+  ranges: usize;
   /** Where the valid pixels of a tile are gathered for a custom loss; its gradient, float64, is scattered from both together. */
   gatheredPred: usize;
   gatheredTarget: usize;
@@ -196,11 +196,6 @@ export class Job {
   @inline
   setCoefficient(group: u32, k: u32, value: f64): void {
     store<f64>(this.coefficients + (group * COEFFICIENTS + k) * 8, value);
-  }
-
-  @inline
-  shift(plane: u32): f64 {
-    return load<f64>(this.shifts + plane * SHIFT);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { RECORD, Record } from "./job";
 import { spectralAngles } from "./pixel/sam";
-import { Invalid, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue } from "./ssim";
+import { Invalid, setShifts, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue } from "./ssim";
 import { Tile, TILE_BYTES } from "./tile";
 
 /** |pred − target| of n pixels, a multiple of 4, at `map`. */
@@ -98,8 +98,8 @@ export function ssimMap(
   plane.dataRange = dataRange;
   // What counts is of no interest here, so erosion needs no rows around.
   plane.invalid = Invalid.Normalize;
-  const shift = ssimSurvey(plane, top, bottom);
-  plane.shift = isNaN(shift) ? 0 : shift;
+  ssimSurvey(plane, top, bottom);
+  setShifts(plane);
   plane.invalid = invalid;
   ssimValue(plane, row0, row1);
 }

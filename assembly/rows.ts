@@ -2,13 +2,13 @@
 // is computed in, so bands follow from what is at hand: all rows where images are used as they lie, a band of them where they have
 // to be staged, with the rows around them that the windows reach.
 //
-//     slot of a row    count          sum 0             sum 1      sum 2     sum 3
-//     Pass.Count       valid pixels                     centres    shift     1 where there is a shift
+//     slot of a row    count          sum 0             sum 1      sums 2 to 5                       sum 6
+//     Pass.Count       valid pixels                     centres    least and most of pred, target    1 where there are such
 //     other passes                    Σ (1 − SSIM)
 
-import { Job, RECORD, Record, SHIFT } from "./job";
+import { Job, RANGES, RECORD, Record } from "./job";
 import { Pass } from "./pass";
-import { Invalid, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue, ssimValueAndGrad } from "./ssim";
+import { Invalid, setShifts, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue, ssimValueAndGrad } from "./ssim";
 import { loadPred, loadTarget, padded, planar, storeGrad } from "./stage";
 import { RADIUS } from "./window";
 
@@ -47,8 +47,7 @@ export function runRows(job: Job, scratch: usize, first: u32, last: u32): void {
 
 function runBands(job: Job, scratch: usize, unitPlane: u32, channel: u32, row0: u32, row1: u32): void {
   const pass = job.pass;
-  // Counting looks at the target alone.
-  const inPlace = job.simpleRule && planar(job.target) && (pass == Pass.Count || planar(job.pred));
+  const inPlace = job.simpleRule && planar(job.target) && planar(job.pred);
   const gradInPlace = pass != Pass.Gradient || planar(job.grad);
   const step = inPlace && gradInPlace ? row1 - row0 : bandRows(job.tile);
   for (let row = row0; row < row1; row += step) {
@@ -88,7 +87,6 @@ function band(
   plane.invalid = <Invalid>(<i32>job.b);
   plane.dataRange = job.a;
   plane.lo = job.tileMin;
-  plane.shift = job.shift(channelPlane);
   plane.map = 0;
   plane.predStride = rowBytes;
   plane.targetStride = rowBytes;
@@ -104,25 +102,33 @@ function band(
     const n = (min(row1 + reach, height) - top) * width;
     const size = stagedPixels(width) * 4;
     loadTarget(job, b, c, top * width, n, staged + size, staged + 3 * size);
-    if (pass != Pass.Count) loadPred(job, b, c, top * width, n, staged);
+    loadPred(job, b, c, top * width, n, staged);
     plane.pred = staged - <usize>top * rowBytes;
     plane.target = staged + size - <usize>top * rowBytes;
   }
 
   if (pass == Pass.Count) {
-    const shift = ssimSurvey(plane, row0, row1);
+    ssimSurvey(plane, row0, row1);
     for (let row = row0; row < row1; row++) {
       const record = slotOf(job, unitPlane, channel, row);
       record.count = <f64>load<u32>(plane.counts + row * 8);
       record.add(1, <f64>load<u32>(plane.counts + row * 8, 4));
-      if (row == row0 && !isNaN(shift)) {
-        record.set(2, shift);
-        record.set(3, 1);
-      }
     }
+    const record = slotOf(job, unitPlane, channel, row0);
+    record.set(2, plane.predLeast);
+    record.set(3, plane.predMost);
+    record.set(4, plane.targetLeast);
+    record.set(5, plane.targetMost);
+    record.set(6, 1);
     return;
   }
 
+  const ranges = job.ranges + channelPlane * RANGES;
+  plane.predLeast = load<f64>(ranges);
+  plane.predMost = load<f64>(ranges, 8);
+  plane.targetLeast = load<f64>(ranges, 16);
+  plane.targetMost = load<f64>(ranges, 24);
+  setShifts(plane);
   if (pass == Pass.Gradient) {
     const area = staged + 2 * stagedPixels(width) * 4;
     plane.grad = gradInPlace ? job.grad.at(b, c, 0) : area - <usize>row0 * rowBytes;
@@ -137,19 +143,14 @@ function slotOf(job: Job, unitPlane: u32, channel: u32, row: u32): Record {
   return changetype<Record>(job.slots + (unit * job.channels + channel) * RECORD);
 }
 
-/**
- * Moves the shift of a slot into that of its plane: of the ranges of both together the number nearest to 0. Each plane has its own,
- * since those of a group may lie far apart.
- */
-export function mergeShift(job: Job, plane: u32, slot: Record): void {
-  if (slot.sum(3) == 0) return;
-  const own = slot.sum(2);
-  slot.set(2, 0);
-  slot.set(3, 0);
-  const at = job.shifts + plane * SHIFT;
-  const other = job.shift(plane);
-  let shift = own;
-  if (load<f64>(at, 8) > 0) shift = own > 0 == other > 0 ? (Math.abs(own) < Math.abs(other) ? own : other) : 0;
-  store<f64>(at, shift);
-  store<f64>(at, 1, 8);
+/** Moves the ranges of a slot into those of its plane. Each plane has its own, since those of a group may lie far apart. */
+export function mergeRanges(job: Job, plane: u32, slot: Record): void {
+  if (slot.sum(6) == 0) return;
+  const ranges = job.ranges + plane * RANGES;
+  for (let k: u32 = 0; k < 4; k += 2) {
+    const at = ranges + k * 8;
+    store<f64>(at, Math.min(load<f64>(at), slot.sum(2 + k)));
+    store<f64>(at, Math.max(load<f64>(at, 8), slot.sum(3 + k)), 8);
+  }
+  for (let k: u32 = 2; k < 7; k++) slot.set(k, 0);
 }

@@ -1,9 +1,10 @@
 // Structural similarity of a plane, its exact gradient, and what the mask does to both.
 //
 // Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity". Around each centre, with
-// Gaussian weights w that the mask m renormalises (normalised convolution, E[z] = Σ w m z / Σ w m), and d = pred − target:
+// Gaussian weights w that the mask m renormalises (normalised convolution, E[z] = Σ w m z / Σ w m), x = pred, y = target and
+// d = x − y:
 //
-//     μx = E[pred]      μd = E[d]         μy = μx − μd
+//     μx = E[x]         μd = E[d]         μy = μx − μd
 //     σd² = E[d²] − μd²                   σs² = σx² + σy² = E[x² + y²] − μx² − μy²
 //     A = μd² / (μx² + μy² + C1)          B = σd² / (σs² + C2)
 //     SSIM = (1 − A)(1 − B)               loss = 1 − SSIM = A + B − A B
@@ -19,13 +20,19 @@
 // so the gradient is 2 (a∗w + d · b∗w − x · e∗w): the same window over three maps of the centres. All is float64: squares
 // of 1e20 are at home there, and variances survive offsets that would drown them in float32.
 //
+// Images whose values lie far apart, as measured by C1 and C2, have A or B near 1. There these terms cancel and others do not:
+//
+//     1 − A = r1 (2 μx μy + C1)           μd − A μx = r1 μd (μy (μx + μy) + C1)
+//     1 − B = r2 (σs² − σd² + C2)         (d_p − μd) − B (x_p − μx) = (1 − B)(x_p − μx) − (y_p − μy)
+//
 // Rows stream through, in strips of COLUMNS, and no more of them is kept than this, five and three maps wide:
 //
 //     pred, target ─▶ x, d, x² + y², d², m ─▶ blur along ─▶ [ 10 kept | ROWS new ] ─▶ blur across ─▶ A, B ─▶ loss
 //                                                                                                    │
 //                          gradient ◀─ blur across ◀─ [ 10 kept | ROWS new ] ◀─ blur along ◀─ a, b, e ◀
 
-import { low, lowMask, sumLanes } from "./lanes";
+import { countLanes, low, lowMask, maxLanes, sumLanes } from "./lanes";
+import { DROWNED, variances } from "./variances";
 import { blurAcross, blurAlong, COLUMNS, layWeights, PITCH, RADIUS, RECORD, WEIGHTS } from "./window";
 
 /** What becomes of invalid pixels, and which windows count. */
@@ -68,9 +75,20 @@ export class SsimPlane {
   keep: i32;
   /** A pixel is valid where target ≥ lo. */
   lo: f32;
-  /** Subtracted from both images before they are squared, see `ssimSurvey`; changes results by rounding only. */
-  shift: f64;
   dataRange: f64;
+  /** The ranges of the valid pixels of both images; of `ssimSurvey`, those of its rows. */
+  predLeast: f64;
+  predMost: f64;
+  targetLeast: f64;
+  targetMost: f64;
+  // What follows from the ranges, see `setShifts`.
+  /** Subtracted from the images before they are squared; they change results by rounding only. */
+  predShift: f64;
+  targetShift: f64;
+  /** Whether values lie so far from the shifts that their variances may drown. */
+  far: bool;
+  /** Whether they lie so far that A or B may be 1 but for rounding. */
+  saturated: bool;
 }
 
 // Maps of a record.
@@ -90,8 +108,18 @@ const KEPT: i32 = 2 * RADIUS;
 /** The rows of a step, and one more as `blurAcross` works in pairs. */
 const BUFFER: i32 = (KEPT + ROWS + 1) * RECORD;
 
+// In scratch, behind the buffers and five records: the weights, and two vectors.
+const WEIGHTS_AT: i32 = 2 * BUFFER + 5 * RECORD;
+const EXACT: i32 = WEIGHTS_AT + WEIGHTS;
+
 /** Bytes of scratch memory, whatever the size of the plane. */
-export const SSIM_SCRATCH: i32 = 2 * BUFFER + 5 * RECORD + WEIGHTS;
+export const SSIM_SCRATCH: i32 = EXACT + 32;
+
+// Distances in data ranges. Images whose shifts are more than APART from each other do not share one. Squares of less than FAR are
+// below 2²⁴ C2, so that no variance drowns; up to SATURATED 1 − B is at least 4e-10, of which float64 has 21 bits.
+const APART: f64 = 32;
+const FAR: f64 = 64;
+const SATURATED: f64 = 1024;
 
 /** Of strips as equal as can be, of at most COLUMNS: the width of all but the last, an even number. */
 function stripWidth(width: i32): i32 {
@@ -99,7 +127,7 @@ function stripWidth(width: i32): i32 {
   return ((width + strips - 1) / strips + 1) & ~1;
 }
 
-function pixelAt(base: usize, stride: usize, row: i32, column: i32): usize {
+export function pixelAt(base: usize, stride: usize, row: i32, column: i32): usize {
   return base + <usize>row * stride + ((<usize>column) << 2);
 }
 
@@ -119,8 +147,10 @@ function prepareRow(plane: SsimPlane, record: usize, row: i32, column: i32, n: i
   const target = pixelAt(plane.target, plane.targetStride, row, column);
   const zero = plane.invalid == Invalid.Zero;
   const lo = f32x4.splat(plane.lo);
-  const shift = f64x2.splat(plane.shift);
-  const fill = f64x2.splat(zero ? -plane.shift : 0);
+  const predShift = f64x2.splat(plane.predShift);
+  const targetShift = f64x2.splat(plane.targetShift);
+  const predFill = f64x2.splat(zero ? -plane.predShift : 0);
+  const targetFill = f64x2.splat(zero ? -plane.targetShift : 0);
   const one = f64x2.splat(1);
   const part = f64x2.splat(zero ? 1 : 0);
   let all = i64x2.splat(-1);
@@ -128,8 +158,8 @@ function prepareRow(plane: SsimPlane, record: usize, row: i32, column: i32, n: i
   do {
     const pixels = load2(target + (i << 2), n - i);
     const valid = lowMask(f32x4.ge(pixels, lo));
-    const y = v128.bitselect(f64x2.sub(low(pixels), shift), fill, valid);
-    const x = v128.bitselect(f64x2.sub(low(load2(pred + (i << 2), n - i)), shift), fill, valid);
+    const y = v128.bitselect(f64x2.sub(low(pixels), targetShift), targetFill, valid);
+    const x = v128.bitselect(f64x2.sub(low(load2(pred + (i << 2), n - i)), predShift), predFill, valid);
     const d = f64x2.sub(x, y);
     const at = record + (i << 3);
     v128.store(at, x, X);
@@ -160,7 +190,11 @@ function centreRow(
 ): f64 {
   const c1 = f64x2.splat(0.01 * 0.01 * plane.dataRange * plane.dataRange);
   const c2 = f64x2.splat(0.03 * 0.03 * plane.dataRange * plane.dataRange);
-  const shift = f64x2.splat(plane.shift);
+  const predShift = f64x2.splat(plane.predShift);
+  const targetShift = f64x2.splat(plane.targetShift);
+  const apart = f64x2.splat(plane.predShift - plane.targetShift);
+  const far = plane.far;
+  const saturated = plane.saturated;
   const zero = f64x2.splat(0);
   const one = f64x2.splat(1);
   const lo = f32x4.splat(plane.lo);
@@ -185,38 +219,60 @@ function centreRow(
       scale = f64x2.div(one, weight);
       muX = f64x2.mul(muX, scale);
       muD = f64x2.mul(muD, scale);
-      s = f64x2.mul(s, scale);
-      q = f64x2.mul(q, scale);
+      if (!far) {
+        s = f64x2.mul(s, scale);
+        q = f64x2.mul(q, scale);
+      }
     }
     const muY = f64x2.sub(muX, muD);
-    const muD2 = f64x2.mul(muD, muD);
+    if (!far) {
+      s = f64x2.sub(s, f64x2.add(f64x2.mul(muX, muX), f64x2.mul(muY, muY)));
+      q = f64x2.sub(q, f64x2.mul(muD, muD));
+    }
     // Rounding may leave a variance just below 0, or σd² above its bound 2 σs². NaN passes.
-    const varS = f64x2.pmax(f64x2.sub(s, f64x2.add(f64x2.mul(muX, muX), f64x2.mul(muY, muY))), zero);
-    const varD = f64x2.pmin(f64x2.pmax(f64x2.sub(q, muD2), zero), f64x2.add(varS, varS));
-    const fullX = f64x2.add(muX, shift);
-    const fullY = f64x2.add(muY, shift);
+    const varS = f64x2.pmax(s, zero);
+    const varD = f64x2.pmin(f64x2.pmax(q, zero), f64x2.add(varS, varS));
+    const fullX = f64x2.add(muX, predShift);
+    const fullY = f64x2.add(muY, targetShift);
+    const fullD = f64x2.add(muD, apart);
     const d1 = f64x2.add(f64x2.add(f64x2.mul(fullX, fullX), f64x2.mul(fullY, fullY)), c1);
     const d2 = f64x2.add(varS, c2);
     const r = f64x2.div(one, f64x2.mul(d1, d2));
     const r1 = f64x2.mul(r, d2);
     const r2 = f64x2.mul(r, d1);
-    const a = f64x2.mul(muD2, r1);
+    const a = f64x2.mul(f64x2.mul(fullD, fullD), r1);
     const b = f64x2.mul(varD, r2);
     const loss = f64x2.sub(f64x2.add(a, b), f64x2.mul(a, b));
     sum = f64x2.add(sum, v128.and(v128.and(loss, counted), v128.load(owned + (i << 3))));
     if (gradient) {
-      let byQ = f64x2.mul(f64x2.sub(one, a), r2);
-      let byA = f64x2.mul(f64x2.mul(f64x2.sub(one, b), r1), f64x2.sub(muD, f64x2.mul(a, fullX)));
+      let notA = f64x2.sub(one, a);
+      let notB = f64x2.sub(one, b);
+      let slope = f64x2.sub(fullD, f64x2.mul(a, fullX));
+      let mean = muD;
+      let share = b;
+      if (saturated) {
+        const product = f64x2.mul(fullX, fullY);
+        notA = f64x2.mul(f64x2.add(f64x2.add(product, product), c1), r1);
+        notB = f64x2.mul(f64x2.add(f64x2.sub(varS, varD), c2), r2);
+        slope = f64x2.mul(f64x2.mul(fullD, r1), f64x2.add(f64x2.add(product, f64x2.mul(fullY, fullY)), c1));
+        // d_p b − x_p e, with −y_p in place of d_p.
+        mean = f64x2.neg(muY);
+        share = f64x2.neg(notB);
+      }
+      let byD = f64x2.mul(notA, r2);
+      let byA = f64x2.mul(f64x2.mul(notB, r1), slope);
       if (holes) {
-        byQ = v128.and(f64x2.mul(byQ, scale), counted);
+        byD = v128.and(f64x2.mul(byD, scale), counted);
         byA = f64x2.mul(byA, scale);
       }
-      const byS = f64x2.mul(byQ, b);
-      byA = f64x2.add(f64x2.sub(byA, f64x2.mul(byQ, muD)), f64x2.mul(byS, muX));
+      const byX = f64x2.mul(byD, share);
+      // r2 · d2 is 1 but for rounding, the same as that of 1 − B: images that agree have equal coefficients, and no gradient.
+      if (saturated) byD = f64x2.mul(byD, f64x2.mul(r2, d2));
+      byA = f64x2.add(f64x2.sub(byA, f64x2.mul(byD, mean)), f64x2.mul(byX, muX));
       const to = partials + (i << 3);
       v128.store(to, holes ? v128.and(byA, counted) : byA, A);
-      v128.store(to, byQ, B);
-      v128.store(to, holes ? v128.and(byS, counted) : byS, E);
+      v128.store(to, byD, B);
+      v128.store(to, holes ? v128.and(byX, counted) : byX, E);
     } else if (map) {
       const ssim = f32x4.demote_f64x2_zero(f64x2.sub(one, loss));
       const kept = v128.shuffle<i32>(counted, counted, 0, 2, 0, 2);
@@ -233,14 +289,56 @@ function centreRow(
   return sumLanes(sum);
 }
 
+/**
+ * For images that lie far from their shifts: puts variances in place of the blurred squares of a row of `n` centres. Where those have
+ * drowned they come from the pixels of the window.
+ */
+function varianceRow(plane: SsimPlane, holes: bool, blurred: usize, row: i32, column: i32, n: i32): void {
+  const c2 = f64x2.splat(0.03 * 0.03 * plane.dataRange * plane.dataRange);
+  const drowned = f64x2.splat(DROWNED);
+  const exact = plane.scratch + EXACT;
+  let scale = f64x2.splat(1);
+  for (let i = 0; i < n; i += 2) {
+    const at = blurred + (i << 3);
+    if (holes) scale = f64x2.div(f64x2.splat(1), v128.load(at, M));
+    const muX = f64x2.mul(v128.load(at, X), scale);
+    const muD = f64x2.mul(v128.load(at, D), scale);
+    const muY = f64x2.sub(muX, muD);
+    const s = f64x2.mul(v128.load(at, S), scale);
+    let varS = f64x2.sub(s, f64x2.add(f64x2.mul(muX, muX), f64x2.mul(muY, muY)));
+    let varD = f64x2.sub(f64x2.mul(v128.load(at, Q), scale), f64x2.mul(muD, muD));
+    if (v128.any_true(f64x2.gt(f64x2.mul(s, drowned), f64x2.add(varS, c2)))) {
+      variances(
+        pixelAt(plane.pred, plane.predStride, row - RADIUS, column + i - RADIUS),
+        plane.predStride,
+        pixelAt(plane.target, plane.targetStride, row - RADIUS, column + i - RADIUS),
+        plane.targetStride,
+        2 * RADIUS + 1,
+        RADIUS,
+        plane.scratch + WEIGHTS_AT,
+        f32x4.splat(plane.lo),
+        i64x2.splat(plane.invalid == Invalid.Zero ? -1 : 0),
+        exact,
+      );
+      varS = f64x2.mul(f64x2.mul(v128.load(exact), scale), scale);
+      varD = f64x2.mul(f64x2.mul(v128.load(exact, 16), scale), scale);
+    }
+    v128.store(at, varS, S);
+    v128.store(at, varD, Q);
+  }
+}
+
 /** From a∗w, b∗w, e∗w to the gradient of `n` pixels. */
 function gradRow(plane: SsimPlane, blurred: usize, row: i32, column: i32, n: i32, coef: f64): void {
   const pred = pixelAt(plane.pred, plane.predStride, row, column);
   const target = pixelAt(plane.target, plane.targetStride, row, column);
   const grad = pixelAt(plane.grad, plane.gradStride, row, column);
   const lo = f32x4.splat(plane.lo);
-  const shift = f64x2.splat(plane.shift);
+  const predShift = f64x2.splat(plane.predShift);
+  const targetShift = f64x2.splat(plane.targetShift);
+  const apart = f64x2.splat(plane.predShift - plane.targetShift);
   const factor = f64x2.splat(2 * coef);
+  const saturated = plane.saturated;
   const keep = i32x4.splat(plane.keep);
   let i = 0;
   do {
@@ -248,9 +346,10 @@ function gradRow(plane: SsimPlane, blurred: usize, row: i32, column: i32, n: i32
     const left = n - i;
     const pixels = load2(target + (i << 2), left);
     const x = low(load2(pred + (i << 2), left));
-    const d = f64x2.sub(x, low(pixels));
+    const y = low(pixels);
+    const d = saturated ? f64x2.sub(targetShift, y) : f64x2.sub(f64x2.sub(x, y), apart);
     let g = f64x2.add(v128.load(at, A), f64x2.mul(d, v128.load(at, B)));
-    g = f64x2.mul(f64x2.sub(g, f64x2.mul(f64x2.sub(x, shift), v128.load(at, E))), factor);
+    g = f64x2.mul(f64x2.sub(g, f64x2.mul(f64x2.sub(x, predShift), v128.load(at, E))), factor);
     const selected = v128.and(f32x4.demote_f64x2_zero(g), f32x4.ge(pixels, lo));
     const to = grad + (i << 2);
     store2(to, f32x4.add(v128.and(load2(to, left), keep), selected), left);
@@ -271,7 +370,7 @@ function stream(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f6
   const partials = prepared + RECORD;
   const owned = partials + RECORD;
   const blurred = owned + RECORD;
-  const weights = blurred + 2 * RECORD;
+  const weights = plane.scratch + WEIGHTS_AT;
 
   layWeights(weights);
 
@@ -322,6 +421,7 @@ function stream(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f6
         for (let map = 0; map < maps; map += PITCH) blurAcross(weights, from + map, blurred + map, n);
         for (let i = row; i < min(row + 2, centreEnd); i++) {
           const means = blurred + (i - row) * RECORD;
+          if (plane.far) varianceRow(plane, holes, means, i, left, n);
           const loss = holes
             ? centreRow(true, gradient, plane, means, owned, partials + offset, i, left, n)
             : centreRow(false, gradient, plane, means, owned, partials + offset, i, left, n);
@@ -375,32 +475,37 @@ export function ssimValueAndGrad(plane: SsimPlane, row0: i32, row1: i32, coef: f
 }
 
 /**
- * What can be known from the target alone: how many pixels are valid and how many centres count in each row of [row0, row1),
- * into `counts`; under `Erode` that takes five rows to either side. Returns the number nearest to 0 in the range of those valid
- * pixels, NaN where there is none. As `shift` it keeps the offset of a plane out of its variances, and a stray value cannot make
- * it worse than no shift. Of the shifts of two bands take the one nearer to 0, and 0 where they differ in sign.
+ * What is asked before anything else: how many pixels are valid and how many centres count in each row of [row0, row1), into `counts`
+ * (under `Erode` that takes five rows to either side), and the ranges of the valid pixels of these rows, which are `EMPTY` where there
+ * is none.
  */
-export function ssimSurvey(plane: SsimPlane, row0: i32, row1: i32): f64 {
+export function ssimSurvey(plane: SsimPlane, row0: i32, row1: i32): void {
   const width = plane.width;
   const lo = f32x4.splat(plane.lo);
   const top = RADIUS;
   const bottom = width > 2 * RADIUS ? plane.height - RADIUS : 0;
-  let least = f32x4.splat(f32.POSITIVE_INFINITY);
-  let most = f32x4.splat(f32.NEGATIVE_INFINITY);
+  let predLeast = f32x4.splat(f32.POSITIVE_INFINITY);
+  let predMost = f32x4.splat(f32.NEGATIVE_INFINITY);
+  let targetLeast = predLeast;
+  let targetMost = predMost;
   for (let row = row0; row < row1; row++) {
+    const pred = pixelAt(plane.pred, plane.predStride, row, 0);
     const target = pixelAt(plane.target, plane.targetStride, row, 0);
-    let count = i64x2.splat(0);
+    let count = i32x4.splat(0);
     let i = 0;
     do {
-      const pixels = load2(target + (i << 2), width - i);
-      const valid = f32x4.ge(pixels, lo);
-      least = v128.bitselect(f32x4.pmin(least, pixels), least, valid);
-      most = v128.bitselect(f32x4.pmax(most, pixels), most, valid);
-      count = i64x2.sub(count, lowMask(valid));
-      i += 2;
+      const left = width - i;
+      const t = load4(target + (i << 2), left);
+      const p = load4(pred + (i << 2), left);
+      const valid = f32x4.ge(t, lo);
+      targetLeast = v128.bitselect(f32x4.pmin(targetLeast, t), targetLeast, valid);
+      targetMost = v128.bitselect(f32x4.pmax(targetMost, t), targetMost, valid);
+      predLeast = v128.bitselect(f32x4.pmin(predLeast, p), predLeast, valid);
+      predMost = v128.bitselect(f32x4.pmax(predMost, p), predMost, valid);
+      count = i32x4.sub(count, v128.and(valid, i32x4.gt_s(i32x4.splat(left), i32x4(0, 1, 2, 3))));
+      i += 4;
     } while (i < width);
-    let valid = i32(i64x2.extract_lane(count, 0) + i64x2.extract_lane(count, 1));
-    if (width & 1) valid -= i32(isValid(plane, row, width - 1));
+    const valid = countLanes(count);
     let counted = 0;
     if (row >= top && row < bottom && plane.invalid != Invalid.Erode) {
       counted = valid;
@@ -410,9 +515,43 @@ export function ssimSurvey(plane: SsimPlane, row0: i32, row1: i32): f64 {
     store<i32>(plane.counts + (row << 3), counted, 4);
   }
   if (plane.invalid == Invalid.Erode) countWhole(plane, max(row0, top), min(row1, bottom));
-  const min0 = <f64>min(f32x4.extract_lane(least, 0), f32x4.extract_lane(least, 1));
-  const max0 = <f64>max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1));
-  return min0 > max0 ? NaN : min0 > 0 ? min0 : max0 < 0 ? max0 : 0;
+  plane.predLeast = -maxLanes(f32x4.neg(predLeast));
+  plane.predMost = maxLanes(predMost);
+  plane.targetLeast = -maxLanes(f32x4.neg(targetLeast));
+  plane.targetMost = maxLanes(targetMost);
+}
+
+/** Four pixels, the last of them as often as it takes: nothing is read behind the row. */
+function load4(address: usize, left: i32): v128 {
+  if (left >= 4) return v128.load(address);
+  let pixels = v128.load32_splat(address);
+  if (left > 1) pixels = v128.load32_lane(address, pixels, 1, 4);
+  if (left > 2) pixels = v128.load32_lane(address, pixels, 2, 8);
+  return pixels;
+}
+
+/**
+ * Sets the shifts of a plane whose ranges are known. An image's own is the number nearest to 0 in its range: it keeps the offset of a
+ * plane out of its variances, and a stray value cannot make it worse than none. Where the images are near each other both have that of
+ * the target, since what they have in common is then subtracted exactly.
+ */
+export function setShifts(plane: SsimPlane): void {
+  const pred = nearestToZero(plane.predLeast, plane.predMost);
+  const target = nearestToZero(plane.targetLeast, plane.targetMost);
+  plane.targetShift = target;
+  plane.predShift = Math.abs(pred - target) > APART * plane.dataRange ? pred : target;
+  const reach = Math.max(
+    Math.max(plane.predMost - plane.predShift, plane.predShift - plane.predLeast),
+    Math.max(plane.targetMost - plane.targetShift, plane.targetShift - plane.targetLeast),
+  );
+  plane.far = reach > FAR * plane.dataRange;
+  plane.saturated = Math.max(reach, Math.abs(plane.predShift - target)) > SATURATED * plane.dataRange;
+}
+
+/** Of a range; 0 for the empty one. */
+function nearestToZero(least: f64, most: f64): f64 {
+  if (least > most) return 0;
+  return least > 0 ? least : most < 0 ? most : 0;
 }
 
 function isValid(plane: SsimPlane, row: i32, column: i32): bool {

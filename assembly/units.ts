@@ -7,7 +7,7 @@ import { Job, RECORD, Record } from "./job";
 import { STEP } from "./lanes";
 import { runTile } from "./losses";
 import { Pass } from "./pass";
-import { mergeShift, rowsScratchBytes, runRows } from "./rows";
+import { mergeRanges, rowsScratchBytes, runRows } from "./rows";
 import { loadPred, loadTarget, padded, planar, storedPlanar, storeGrad } from "./stage";
 import { countTile, differences } from "./stored";
 import { Reading, Tile, TILE_BYTES } from "./tile";
@@ -164,7 +164,7 @@ export function collect(job: Job, first: u32, last: u32): void {
     for (let k: u32 = 0; k < job.channels; k++) {
       const channelPlane = plane * job.channels + k;
       const record = job.records + (channelPlane / job.planesPerGroup) * RECORD;
-      if (job.has(Trait.Window)) mergeShift(job, channelPlane, changetype<Record>(slot));
+      if (job.has(Trait.Window)) mergeRanges(job, channelPlane, changetype<Record>(slot));
       if (job.has(Trait.Bands)) addRecord(changetype<Record>(record), changetype<Record>(slot));
       else addSums(record, slot);
       slot += RECORD;

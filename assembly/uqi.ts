@@ -1,11 +1,14 @@
-// Universal quality index, Wang & Bovik 2002, "A universal image quality index", over the valid pixels of a window of 8 × 8. With
-// d = pred − target, means and variances of the valid pixels, and μy = μx − μd:
+// Universal quality index, Wang & Bovik 2002, "A universal image quality index", over the n valid pixels of a window of 8 × 8. With
+// x = pred, y = target, d = x − y, and sums over these pixels:
 //
-//     A = μd² / (μx² + μy²)         1 − A = 2 μx μy / (μx² + μy²)
-//     B = σd² / (σx² + σy²)         1 − B = 2 σxy / (σx² + σy²)
-//     Q = (1 − A)(1 − B)
+//     n²(σx² + σy²) = n Σ(x² + y²) − (Σx)² − (Σy)²          n²σd² = n Σd² − (Σd)²
 //
-// in terms that do not cancel where the images agree, as in ssim.ts. A quotient 0/0 is none: A or B is 0 then.
+//          2 Σx Σy         σx² + σy² − σd²
+//     Q = ─────────────── · ───────────────
+//          (Σx)² + (Σy)²       σx² + σy²
+//
+// A quotient 0/0 is 1. Variances are those of shifted images, and exact for integers; those of a window that lies far even from
+// the shift are computed from its own pixels.
 //
 // Sums over 8 rows and 8 columns are made in three steps, of neighbours 1, 2 and 4 apart: 3 additions in place of 7, and nothing is
 // carried from window to window, so no rounding is.
@@ -13,6 +16,8 @@
 import { Sum } from "./bandSums";
 import { Record } from "./job";
 import { low, sumLanes } from "./lanes";
+import { pixelAt, SsimPlane } from "./ssim";
+import { DROWNED, variances } from "./variances";
 
 /** Side of a window. */
 export const SIDE: i32 = 8;
@@ -22,9 +27,6 @@ export const ANCHOR: i32 = 3;
 
 /** Windows with fewer valid pixels do not count. */
 const LEAST: f64 = 32;
-
-/** A variance below this share of the mean square is rounding. */
-const ROUNDING: f64 = 5.7e-14;
 
 /** Columns that are worked on together, so that the rows of their windows stay in the near caches. */
 const COLUMNS: i32 = 128;
@@ -45,9 +47,13 @@ const WAIT4: usize = 4;
 const WINDOWS: usize = 8;
 const ROWS: usize = 9;
 const COUNTS: usize = ROWS * RECORD;
+// Then the weights of a window's rows or columns, all 1, what `flatColumns` says, and what `variances` does.
+const WEIGHTS: usize = (COUNTS + ROWS * LENGTH + 15) & ~15;
+const FLAT: usize = WEIGHTS + SIDE * 16;
+const EXACT: usize = FLAT + LENGTH * 4;
 
 /** Bytes of scratch. */
-export const UQI_SCRATCH: u32 = <u32>(COUNTS + ROWS * LENGTH);
+export const UQI_SCRATCH: u32 = <u32>(EXACT + 32);
 
 /** What stood at `place` and `v` together, which takes its place. */
 function delayed(place: usize, v: v128): v128 {
@@ -64,7 +70,14 @@ function delayedBytes(place: usize, v: v128): v128 {
 }
 
 /** Sums over the 8 rows of each of n columns that end with `row`, once seven have gone before. */
-function columnSums(pred: usize, target: usize, n: i32, lo: v128, row: i32, scratch: usize): void {
+function columnSums(plane: SsimPlane, row: i32, column: i32, n: i32, scratch: usize): void {
+  const pred = pixelAt(plane.pred, plane.predStride, row, column);
+  const target = pixelAt(plane.target, plane.targetStride, row, column);
+  const lo = f32x4.splat(plane.lo);
+  const predShift = f64x2.splat(plane.predShift);
+  const targetShift = f64x2.splat(plane.targetShift);
+  const predFill = f32x4.splat(<f32>plane.predShift);
+  const targetFill = f32x4.splat(<f32>plane.targetShift);
   const wait1 = scratch + WAIT1 * RECORD;
   const wait2 = scratch + (WAIT2 + (row & 1)) * RECORD;
   const wait4 = scratch + (WAIT4 + (row & 3)) * RECORD;
@@ -72,8 +85,9 @@ function columnSums(pred: usize, target: usize, n: i32, lo: v128, row: i32, scra
   do {
     const stored = v128.load64_zero(target + (i << 2));
     const valid = f32x4.ge(stored, lo);
-    const t = low(v128.and(stored, valid));
-    const p = low(v128.and(v128.load64_zero(pred + (i << 2)), valid));
+    // What is not valid counts as 0.
+    const t = f64x2.sub(low(v128.bitselect(stored, targetFill, valid)), targetShift);
+    const p = f64x2.sub(low(v128.bitselect(v128.load64_zero(pred + (i << 2)), predFill, valid)), predShift);
     const d = f64x2.sub(p, t);
     const s = f64x2.add(f64x2.mul(p, p), f64x2.mul(t, t));
     let k = i << 3;
@@ -130,71 +144,113 @@ function sumAlong(from: usize, into: usize, n: i32): void {
 }
 
 /**
- * Adds the windows whose first row is in [row0, row1) and whose first column is in [column0, column1) to `record`: ΣQ and how many of
- * them count. Planes are `width` pixels a row; a pixel is valid where target ≥ `min0`. Up to 15 more than a row has are read.
+ * Marks, at `flat`, those of columns [column, column + n) whose eight rows from `row` on hold the value of one pixel of pred and of
+ * one of target, which are also those of the first row of the next column: all ones in 32 bits each.
  */
-export function uqi(
-  pred: usize,
-  target: usize,
-  width: i32,
-  min0: f32,
-  row0: i32,
-  row1: i32,
-  column0: i32,
-  column1: i32,
-  scratch: usize,
-  record: Record,
-): void {
+function flatColumns(plane: SsimPlane, row: i32, column: i32, n: i32, flat: usize): void {
+  for (let i = 0; i < n; i += 4) {
+    let pred = pixelAt(plane.pred, plane.predStride, row, column + i);
+    let target = pixelAt(plane.target, plane.targetStride, row, column + i);
+    const p0 = v128.load(pred);
+    const t0 = v128.load(target);
+    let differ = v128.or(v128.xor(v128.load(pred, 4), p0), v128.xor(v128.load(target, 4), t0));
+    for (let k = 1; k < SIDE; k++) {
+      pred += plane.predStride;
+      target += plane.targetStride;
+      differ = v128.or(differ, v128.or(v128.xor(v128.load(pred), p0), v128.xor(v128.load(target), t0)));
+    }
+    v128.store(flat + (i << 2), i32x4.eq(differ, i32x4.splat(0)));
+  }
+}
+
+/** Whether nine columns are marked: two windows side by side, of a single value each. */
+function areFlat(flat: usize): bool {
+  return i32x4.all_true(v128.and(v128.and(v128.load(flat), v128.load(flat, 16)), v128.load(flat, 20)));
+}
+
+/**
+ * Adds the windows whose first row is in [row0, row1) and whose first column is in [column0, column1) to `record`: ΣQ and how many of
+ * them count. A pixel is valid where target ≥ `plane.lo`. Works in UQI_SCRATCH bytes of `plane.scratch`. Up to 15 pixels more than a
+ * row has are read.
+ */
+export function uqi(plane: SsimPlane, row0: i32, row1: i32, column0: i32, column1: i32, record: Record): void {
   if (row0 >= row1) return;
+  const scratch = plane.scratch;
+  const weights = scratch + WEIGHTS;
+  const flat = scratch + FLAT;
+  const exact = scratch + EXACT;
+  const lo = f32x4.splat(plane.lo);
+  const predShift = f64x2.splat(plane.predShift);
+  const targetShift = f64x2.splat(plane.targetShift);
+  const drowned = f64x2.splat(DROWNED);
   const zero = f64x2.splat(0);
   const one = f64x2.splat(1);
-  const lo = f32x4.splat(min0);
   const least = f64x2.splat(LEAST);
   let total = zero;
-  let windows = zero;
+  let windows = i64x2.splat(0);
+  for (let i: usize = 0; i < <usize>SIDE; i++) v128.store(weights + (i << 4), one);
   for (let left = column0; left < column1; left += COLUMNS) {
     const n = min(COLUMNS, column1 - left);
-    memory.fill(scratch, 0, UQI_SCRATCH);
-    let at = (<usize>row0 * width + left) << 2;
-    for (let row = row0; row < row1 + SIDE - 1; row++, at += (<usize>width) << 2) {
-      columnSums(pred + at, target + at, n + SIDE - 1, lo, row, scratch);
-      windowCounts(target + at, n, lo, row, scratch + COUNTS);
+    memory.fill(scratch, 0, WEIGHTS);
+    for (let row = row0; row < row1 + SIDE - 1; row++) {
+      columnSums(plane, row, left, n + SIDE - 1, scratch);
+      windowCounts(pixelAt(plane.target, plane.targetStride, row, left), n, lo, row, scratch + COUNTS);
       if (row < row0 + SIDE - 1) continue;
       const summed = scratch + WINDOWS * RECORD;
       for (let k: usize = 0; k < MAPS; k++) sumAlong(scratch + k * PITCH, summed + k * PITCH, n);
       const counts = scratch + COUNTS + WINDOWS * LENGTH;
+      let flatKnown = false;
       for (let i = 0; i < n; i += 2) {
         const bytes = i16x8.extend_low_i8x16_u(v128.load16_splat(counts + i));
         const weight = f64x2.convert_low_i32x4_u(i32x4.extend_low_i16x8_u(bytes));
         let counted = f64x2.ge(weight, least);
         if (i + 1 == n) counted = i64x2.replace_lane(counted, 1, 0);
         if (!v128.any_true(counted)) continue;
-        const x = summed + ((<usize>i) << 3);
-        const share = f64x2.div(one, weight);
-        const muX = f64x2.mul(v128.load(x), share);
-        const muD = f64x2.mul(v128.load(x, PITCH), share);
-        const muY = f64x2.sub(muX, muD);
-        const square = f64x2.mul(v128.load(x, 2 * PITCH), share);
-        const muD2 = f64x2.mul(muD, muD);
-        const luminance = f64x2.add(f64x2.mul(muX, muX), f64x2.mul(muY, muY));
-        let varS = f64x2.sub(square, luminance);
-        varS = v128.andnot(varS, f64x2.le(varS, f64x2.mul(square, f64x2.splat(ROUNDING))));
-        // Rounding may leave σd² outside of its bounds, 0 and 2 (σx² + σy²). NaN passes.
-        const varD = f64x2.pmin(
-          f64x2.pmax(f64x2.sub(f64x2.mul(v128.load(x, 3 * PITCH), share), muD2), zero),
-          f64x2.add(varS, varS),
-        );
-        // (1 − A)(1 − B) as one quotient: division is what costs. Where a denominator is 0, so is what is taken from it.
-        const noL = v128.and(one, f64x2.eq(luminance, zero));
-        const noV = v128.and(one, f64x2.eq(varS, zero));
-        const l = f64x2.add(luminance, noL);
-        const v = f64x2.add(varS, noV);
-        const quality = f64x2.div(f64x2.mul(f64x2.sub(l, muD2), f64x2.sub(v, varD)), f64x2.mul(l, v));
+        const at = summed + ((<usize>i) << 3);
+        const x = v128.load(at);
+        const d = v128.load(at, PITCH);
+        const y = f64x2.sub(x, d);
+        const squares = f64x2.mul(weight, v128.load(at, 2 * PITCH));
+        let varS = f64x2.sub(squares, f64x2.add(f64x2.mul(x, x), f64x2.mul(y, y)));
+        let varD = f64x2.sub(f64x2.mul(weight, v128.load(at, 3 * PITCH)), f64x2.mul(d, d));
+        // NaN passes here and below.
+        if (v128.any_true(f64x2.lt(varS, f64x2.mul(squares, drowned)))) {
+          const top = row - SIDE + 1;
+          if (!flatKnown) flatColumns(plane, top, left, n + SIDE, flat);
+          flatKnown = true;
+          if (areFlat(flat + (i << 2))) {
+            varS = zero;
+            varD = zero;
+          } else {
+            const pred = pixelAt(plane.pred, plane.predStride, top, left + i);
+            const target = pixelAt(plane.target, plane.targetStride, top, left + i);
+            variances(pred, plane.predStride, target, plane.targetStride, SIDE, 0, weights, lo, zero, exact);
+            varS = v128.load(exact);
+            varD = v128.load(exact, 16);
+          }
+        }
+        // Rounding may leave σd² outside of its bounds, 0 and 2 (σx² + σy²).
+        varD = f64x2.pmin(f64x2.pmax(varD, zero), f64x2.add(varS, varS));
+        const fullX = f64x2.add(x, f64x2.mul(weight, predShift));
+        const fullY = f64x2.add(y, f64x2.mul(weight, targetShift));
+        const means = f64x2.add(f64x2.mul(fullX, fullX), f64x2.mul(fullY, fullY));
+        const product = f64x2.mul(f64x2.add(fullX, fullX), fullY);
+        const covariance = f64x2.sub(varS, varD);
+        // Both as one quotient: division is what costs.
+        let above = f64x2.mul(product, covariance);
+        let below = f64x2.mul(means, varS);
+        if (v128.any_true(f64x2.eq(below, zero))) {
+          const noMeans = v128.and(one, f64x2.eq(means, zero));
+          const noVariance = v128.and(one, f64x2.eq(varS, zero));
+          above = f64x2.mul(f64x2.add(product, noMeans), f64x2.add(covariance, noVariance));
+          below = f64x2.mul(f64x2.add(means, noMeans), f64x2.add(varS, noVariance));
+        }
+        const quality = f64x2.div(above, below);
         total = f64x2.add(total, v128.and(quality, counted));
-        windows = f64x2.add(windows, v128.and(one, counted));
+        windows = i64x2.sub(windows, counted);
       }
     }
   }
   record.add(Sum.Uqi, sumLanes(total));
-  record.add(Sum.Windows, sumLanes(windows));
+  record.add(Sum.Windows, <f64>(i64x2.extract_lane(windows, 0) + i64x2.extract_lane(windows, 1)));
 }

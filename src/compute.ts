@@ -227,14 +227,14 @@ class Computation {
     const upstreams = typeof upstream === "number" ? 1 : upstream.length;
     const nodata = workspace.area("nodata", rule.nodata.length * 4);
     const recordBytes = groups * exports.recordBytes();
-    const perGroup = 16 + exports.coefficientBytes() + geometry.planesPerGroup * exports.shiftBytes();
+    const perGroup = 16 + exports.coefficientBytes() + geometry.planesPerGroup * exports.rangesBytes();
     this.#records = workspace.area("groups", recordBytes + groups * perGroup + upstreams * 8);
     this.#losses = this.#records + recordBytes;
     this.#weights = this.#losses + groups * 8;
     const gradOutputs = this.#weights + groups * 8;
     const coefficients = gradOutputs + upstreams * 8;
     exports.setMemory(job, slots, this.#records, this.#losses, this.#weights, gradOutputs, coefficients);
-    exports.setShifts(job, coefficients + groups * exports.coefficientBytes());
+    exports.setRanges(job, coefficients + groups * exports.coefficientBytes());
     if (typeof upstream === "number") kernels.f64[gradOutputs / 8] = upstream;
     else kernels.f64.set(upstream, gradOutputs / 8);
     kernels.f32.set(rule.nodata, nodata / 4);
@@ -346,11 +346,11 @@ class Computation {
     };
   }
 
-  /** SSIM: what is known from the target alone comes first, among it the shift that keeps its variances exact. */
+  /** SSIM: first what weights depend on, and the ranges that keep its variances exact. */
   *#window(reductionId: number): Generator<Request, void, void> {
     const { job, kernels } = this.#workspace;
     const { exports } = kernels;
-    yield this.#step("Count", this.#targets);
+    yield this.#step("Count", this.#inputs);
     exports.weigh(job);
     exports.coefficients(job, reductionId);
     yield this.#gradient ? this.#write(this.#gradient, true) : this.#step("Sums", this.#inputs);
@@ -542,7 +542,7 @@ function leastOf({ rule, target }: Call): number | undefined {
   if (bounded || Number.isNaN(rule.min)) return undefined;
   if (!(target.array instanceof Uint16Array)) return rule.nodata.length === 0 ? rule.min : undefined;
   let least = Math.max(0, Math.ceil(rule.min));
-  for (const value of [...rule.nodata].sort((a, b) => a - b)) {
+  for (const value of rule.nodata.toSorted((a, b) => a - b)) {
     if (value === least) least++;
     else if (Number.isInteger(value) && value > least && value <= GREATEST) return undefined;
   }

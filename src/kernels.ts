@@ -15,7 +15,7 @@ export interface Exports {
   jobBytes(): number;
   recordBytes(): number;
   coefficientBytes(): number;
-  shiftBytes(): number;
+  rangesBytes(): number;
   scratchBytes(job: number, units: number): number;
   setLoss(job: number, loss: number, scale: number, a: number, b: number): void;
   setGeometry(
@@ -42,7 +42,7 @@ export interface Exports {
     gradOutputs: number,
     coefficients: number,
   ): void;
-  setShifts(job: number, shifts: number): void;
+  setRanges(job: number, ranges: number): void;
   setGathered(job: number, pred: number, target: number): void;
   setPass(job: number, pass: number, keep: number, next: number): void;
   setFirstUnit(job: number, unit: number): void;

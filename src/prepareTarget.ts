@@ -3,7 +3,6 @@ import { arrayNameOf } from "./arrayTypes.ts";
 import { kindOf, ownOptions } from "./check.ts";
 import { type Counts, writePrepared } from "./compute.ts";
 import { checkSettings, type RuleOptions } from "./criterion.ts";
-import { DISPOSE } from "./dispose.ts";
 import { heap } from "./kernels.ts";
 import { baseLoss } from "./losses/BaseLoss.ts";
 import { crossEntropy } from "./losses/pixel.ts";
@@ -69,7 +68,7 @@ export class PreparedTarget implements Disposable {
     this.tensor.dispose();
   }
 
-  [DISPOSE](): void {
+  [Symbol.dispose](): void {
     this.dispose();
   }
 }

@@ -139,6 +139,8 @@ function run(
       const ownShift = call("survey", plane, start, end);
       if (settings.shift === undefined)
         expect(Number.isNaN(ownShift) || Math.abs(ownShift) >= Math.abs(shift), "the shift of a band").toBe(true);
+      // The survey leaves the ranges of its rows in the plane.
+      call("setWork", plane, shift, scratch);
     }
     fill(start - (gradient ? 10 : 5), end + (gradient ? 10 : 5));
     // Scratch memory may hold anything.

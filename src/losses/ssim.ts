@@ -28,6 +28,11 @@ export function checkDataRange(dataRange: unknown): number {
  *
  * A group whose valid pixels hold no such centre is skipped.
  *
+ * Against exact arithmetic, over offsets of 1 to 1e7 and data ranges from that of the data to a thousandth of it, 1 − SSIM is off by
+ * less than 1e-13 of itself and a gradient g by less than 1e-7·(|g| + max |g|). Where pixels lie far from the rest of their plane, 1 − SSIM
+ * is good to 1e-8; the gradient is within 1e-6·(|g| + max |g|) up to 1000 data ranges from the value nearest to 0, and beyond wherever
+ * the images are not flat: at s data ranges from it, 2e-12·s / (n·dataRange) of a mean over n centres may be lost.
+ *
  * @throws TypeError, RangeError for options of the wrong kind or value; in use, for planes smaller than 11×11
  * @example
  * ```ts

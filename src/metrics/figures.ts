@@ -61,7 +61,8 @@ export interface SceneStats {
    *     Q = 2·x̄·ȳ / (x̄² + ȳ²) · 2·σxy / (σx² + σy²)
    *
    * in which means and variances are those of the window's valid pixels, and a quotient 0/0 counts as 1. A window counts where at
-   * least 32 of its 64 pixels are valid. Mean over the bands of all samples that have a window that counts.
+   * least 32 of its 64 pixels are valid. Mean over the bands of all samples that have a window that counts. Q is off by less than 1e-14
+   * from exact arithmetic over offsets of 1 to 1e7, and by less than 1e-8 where windows lie far from the rest of their plane.
    */
   readonly uqi: number;
   /** 20·log10(dataRange / rmse), in dB. */

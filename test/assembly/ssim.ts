@@ -1,5 +1,5 @@
 // The SSIM kernels alone, for their test: arguments in place of the fields.
-import { SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue, ssimValueAndGrad } from "../../assembly/ssim";
+import { setShifts, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue, ssimValueAndGrad } from "../../assembly/ssim";
 
 export const planeBytes: i32 = offsetof<SsimPlane>();
 export const scratchBytes: i32 = SSIM_SCRATCH;
@@ -33,12 +33,15 @@ export function setRule(plane: SsimPlane, width: i32, height: i32, lo: f32, inva
 }
 
 export function setWork(plane: SsimPlane, shift: f64, scratch: usize): void {
-  plane.shift = shift;
+  plane.predLeast = plane.predMost = plane.targetLeast = plane.targetMost = shift;
+  setShifts(plane);
   plane.scratch = scratch;
 }
 
 export function survey(plane: SsimPlane, row0: i32, row1: i32): f64 {
-  return ssimSurvey(plane, row0, row1);
+  ssimSurvey(plane, row0, row1);
+  setShifts(plane);
+  return plane.targetLeast > plane.targetMost ? NaN : plane.targetShift;
 }
 
 export function value(plane: SsimPlane, row0: i32, row1: i32): void {

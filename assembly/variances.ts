@@ -1,0 +1,65 @@
+// The variances of a window from its own pixels, for windows in which E[z²] − E[z]² would cancel: flat ones far from 0.
+//
+// Deviations are taken from a pixel of the window, z₀. It lies within a few deviations of the mean, (z₀ − μ)² ≤ σ² Σw / w₀, so little
+// cancels in σ² = E[(z − z₀)²] − E[z − z₀]²; and a window of one value has a variance of exactly 0.
+
+import { low, lowMask } from "./lanes";
+
+/** A variance below this share of E[z²] has lost 24 of float64's 53 bits and more to that difference; what is left is good to 3e-8. */
+export const DROWNED: f64 = 5.9604644775390625e-8;
+
+/**
+ * Of two windows side by side, a lane each: (Σw)²(σx² + σy²) at `to` and (Σw)²σd² 16 bytes on, x = pred, y = target, d = x − y. `pred` and
+ * `target` are the first pixel of the first of the windows, which have `side` rows and columns. A pixel's weight is the product of that
+ * of its row and of its column, f64x2 at `weights` by their distance from `centre`. Pixels with target < `lo` have none, or are 0 in
+ * both images where `zero` is all ones.
+ */
+export function variances(
+  pred: usize,
+  predStride: usize,
+  target: usize,
+  targetStride: usize,
+  side: i32,
+  centre: i32,
+  weights: usize,
+  lo: v128,
+  zero: v128,
+  to: usize,
+): void {
+  let x0 = f64x2.splat(0);
+  let y0 = x0;
+  let found = x0;
+  let weight = x0;
+  let sumX = x0;
+  let sumD = x0;
+  let sumS = x0;
+  let sumQ = x0;
+  for (let row = 0; row < side; row++, pred += predStride, target += targetStride) {
+    const down = v128.load(weights + ((<usize>abs(row - centre)) << 4));
+    for (let column = 0; column < side; column++) {
+      const along = v128.load(weights + ((<usize>abs(column - centre)) << 4));
+      const stored = v128.load64_zero(target + ((<usize>column) << 2));
+      const valid = f32x4.ge(stored, lo);
+      const part = v128.or(lowMask(valid), zero);
+      const x = low(v128.and(v128.load64_zero(pred + ((<usize>column) << 2)), valid));
+      const y = low(v128.and(stored, valid));
+      const first = v128.andnot(part, found);
+      x0 = v128.bitselect(x, x0, first);
+      y0 = v128.bitselect(y, y0, first);
+      found = v128.or(found, part);
+      const w = v128.and(f64x2.mul(down, along), part);
+      const dx = f64x2.sub(x, x0);
+      const dy = f64x2.sub(y, y0);
+      const d = f64x2.sub(dx, dy);
+      weight = f64x2.add(weight, w);
+      sumX = f64x2.add(sumX, f64x2.mul(w, dx));
+      sumD = f64x2.add(sumD, f64x2.mul(w, d));
+      sumS = f64x2.add(sumS, f64x2.mul(w, f64x2.add(f64x2.mul(dx, dx), f64x2.mul(dy, dy))));
+      sumQ = f64x2.add(sumQ, f64x2.mul(w, f64x2.mul(d, d)));
+    }
+  }
+  const sumY = f64x2.sub(sumX, sumD);
+  const squares = f64x2.add(f64x2.mul(sumX, sumX), f64x2.mul(sumY, sumY));
+  v128.store(to, f64x2.sub(f64x2.mul(weight, sumS), squares));
+  v128.store(to, f64x2.sub(f64x2.mul(weight, sumQ), f64x2.mul(sumD, sumD)), 16);
+}
