@@ -150,7 +150,8 @@ export function bceWithLogits(): BaseLoss<"elementwise"> {
 
 /**
  * Negative log-likelihood of Poisson counts t, without Stirling's term: mean eᵖ − t·p where the prediction is the logarithm of the
- * rate, else mean p − t·log(p + ε).
+ * rate, else mean p − t·log(p + ε). Not finite for a logarithm beyond 709.78, that of float64's largest number, nor for a rate with
+ * p + ε ≤ 0.
  *
  * @param options.logInput whether the prediction is the logarithm of the rate; true by default
  * @param options.eps ε, from 0 on; 1e-8 by default
