@@ -69,7 +69,7 @@ function runCommand(pred, target, words) {
 
 async function time(pred, target, work) {
   const [{ Pair }, parts, measure] = await Promise.all(
-    ["pair/Pair", "pair/parts", "measure"].map((name) => import(`../dist/cli/${name}.js`)),
+    ["pair/Pair", "pair/parts", "measure"].map((name) => import(`../build/modules/cli/${name}.js`)),
   );
   const pair = await Pair.open({ pred, target, masks: [] }, { dataRange: DATA_RANGE });
   const start = performance.now();
@@ -81,7 +81,7 @@ async function time(pred, target, work) {
 
 /** Relief with noise, clouds of nodata in the target: digital numbers that compress about as well as a real scene's. */
 async function writePair(pred, target, side) {
-  const { GeoTiffWriter } = await import("../dist/raster/index.js");
+  const { GeoTiffWriter } = await import("../build/modules/raster/index.js");
   const random = uniform(1);
   const coarse = Math.ceil(side / 8);
   const relief = smoothField(random, coarse, coarse, 12);

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { epsgGeoreference, writeGeoTiff } from "../dist/raster/index.js";
+import { epsgGeoreference, writeGeoTiff } from "../build/modules/raster/index.js";
 import { bandNames, degrade, makeGround, makeHoles, randomFrom } from "./scene.mjs";
 
 const width = 320;

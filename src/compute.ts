@@ -542,7 +542,7 @@ function leastOf({ rule, target }: Call): number | undefined {
   if (bounded || Number.isNaN(rule.min)) return undefined;
   if (!(target.array instanceof Uint16Array)) return rule.nodata.length === 0 ? rule.min : undefined;
   let least = Math.max(0, Math.ceil(rule.min));
-  for (const value of rule.nodata.toSorted((a, b) => a - b)) {
+  for (const value of [...rule.nodata].sort((a, b) => a - b)) {
     if (value === least) least++;
     else if (Number.isInteger(value) && value > least && value <= GREATEST) return undefined;
   }

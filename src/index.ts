@@ -63,5 +63,5 @@ export {
   tensor,
   zeros,
 } from "./tensor.ts";
-export { setThreads } from "./threads.ts";
+export { setThreads, type ThreadOptions } from "./threads.ts";
 export { validPixelWeightedLoss } from "./validPixelWeightedLoss.ts";

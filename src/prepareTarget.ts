@@ -3,6 +3,7 @@ import { arrayNameOf } from "./arrayTypes.ts";
 import { kindOf, ownOptions } from "./check.ts";
 import { type Counts, writePrepared } from "./compute.ts";
 import { checkSettings, type RuleOptions } from "./criterion.ts";
+import { DISPOSE } from "./dispose.ts";
 import { heap } from "./kernels.ts";
 import { baseLoss } from "./losses/BaseLoss.ts";
 import { crossEntropy } from "./losses/pixel.ts";
@@ -68,7 +69,7 @@ export class PreparedTarget implements Disposable {
     this.tensor.dispose();
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 }

@@ -1,7 +1,6 @@
-/// <reference lib="esnext.disposable" preserve="true" />
-
 import { arrayNameOf, type ArrayName, type Float16Data, type KernelData, PIXELS } from "./arrayTypes.ts";
 import { checkChoice, checkNumber, checkShape, elements, kindOf, ownOptions, show, showShape } from "./check.ts";
+import { DISPOSE } from "./dispose.ts";
 import { heap } from "./kernels.ts";
 import type { PreparedTarget } from "./prepareTarget.ts";
 
@@ -115,7 +114,7 @@ export class Tensor<Data extends TensorData = Float32Array> implements TensorVie
     if (this.#address !== undefined) heap().allocator.free(this.#address);
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 }

@@ -14,65 +14,32 @@
 // BUSY is set before OPEN is read, and OPEN is cleared before BUSY is read: a worker that wakes late sees the section closed, or is
 // waited for.
 
-import { checkNumber } from "./check.ts";
+import { checkNumber, kindOf, ownOptions } from "./check.ts";
 import { type Crew, LostWorker, setCrew } from "./crew.ts";
 import { heap, type Kernels } from "./kernels.ts";
-
-/** Places in the control block. */
-const ROUND = 0;
-const OPEN = 1;
-const NEXT = 2;
-const LAST = 3;
-const JOB = 4;
-const SCRATCH = 5;
-const SCRATCH_BYTES = 6;
-const PROGRESS = 7;
-/** Units that are taken at a time; of those that are left, one of SHARES parts where that is more. */
-const CHUNK = 8;
-const SHARES = 9;
-const BUSY = 16;
-
-const MAX_THREADS = 64;
+import {
+  BUSY,
+  CHUNK,
+  CONTROL,
+  JOB,
+  LAST,
+  MAX_THREADS,
+  NEXT,
+  OPEN,
+  PROGRESS,
+  ROUND,
+  SCRATCH,
+  SCRATCH_BYTES,
+  SHARES,
+  workerSource,
+} from "./workerSource.ts";
 
 /** A busy worker is given up when so many waits of WAIT_MS pass without anything being finished: 5 s. */
 const PATIENCE = 250;
 const WAIT_MS = 20;
 
-/** What every worker runs: plain JavaScript, as it is handed over as text. */
-const workerSource = `
-const start = ({ parts: { module, memory }, control, index }) => {
-  const { run } = new WebAssembly.Instance(module, { env: { memory } }).exports;
-  const at = new Int32Array(memory.buffer, control, ${BUSY + MAX_THREADS});
-  let round = 0;
-  for (;;) {
-    Atomics.wait(at, ${ROUND}, round);
-    round = Atomics.load(at, ${ROUND});
-    if (round < 0) return;
-    Atomics.store(at, ${BUSY} + index, 1);
-    if (Atomics.load(at, ${OPEN})) {
-      const last = at[${LAST}];
-      const scratch = at[${SCRATCH}] + index * at[${SCRATCH_BYTES}];
-      for (;;) {
-        const unit = Atomics.load(at, ${NEXT});
-        if (unit >= last) break;
-        const end = Math.min(unit + Math.max(at[${CHUNK}], Math.floor((last - unit) / at[${SHARES}])), last);
-        if (Atomics.compareExchange(at, ${NEXT}, unit, end) !== unit) continue;
-        run(at[${JOB}], scratch, unit, end);
-        Atomics.add(at, ${PROGRESS}, 1);
-      }
-    }
-    Atomics.store(at, ${BUSY} + index, 0);
-    Atomics.notify(at, ${BUSY} + index);
-  }
-};
-if (typeof process === "object" && process.versions?.node) {
-  const { parentPort, workerData } = require("node:worker_threads");
-  parentPort.postMessage("ready");
-  start(workerData);
-} else {
-  onmessage = ({ data }) => { postMessage("ready"); start(data); };
-}
-`;
+/** How long a page's worker may take to load its script. */
+const START_MS = 10_000;
 
 /** A worker of whichever kind the host has. */
 interface Hand {
@@ -85,41 +52,86 @@ let pool: Pool | undefined;
 /** The last call of `setThreads`, which the next one waits for. */
 let settled: Promise<unknown> = Promise.resolve();
 
+/** Where a page's workers come from. */
+export interface ThreadOptions {
+  /**
+   * Address (a string or a URL) of the package's file `valid-pixel-loss/worker`, for pages whose Content-Security-Policy does not allow
+   * `worker-src blob:`; where Trusted Types are required, a TrustedScriptURL of it. Node, Bun and Deno need none.
+   */
+  readonly worker?: string | { toString(): string };
+}
+
 /**
  * Sets how many threads losses, gradients and metrics of tensors in the kernels' memory (see `zeros`) are computed on: the
  * calling one and n − 1 workers, which share that memory. Results have the same bits for any number. Small calls, and ordinary
  * arrays, which have to be staged, stay on the calling thread. Workers do not keep a Node process alive.
  *
  * @param n from 1 to 64; 1 ends all workers
- * @returns the number of threads that run: 1 where shared memory or workers are not to be had, as in a browser's page that is not
- *   cross-origin isolated
- * @throws TypeError, RangeError for anything but a whole number from 1 to 64
+ * @param options `worker`: where a page whose security policy refuses workers made of a Blob finds the package's worker file
+ * @returns the number of threads that run. Where it is less than n, as in a page that is not cross-origin isolated, a warning on the
+ *   console says why, once for each reason
+ * @throws TypeError, RangeError for anything but a whole number from 1 to 64, TypeError for a `worker` that is no address
  * @example
  * ```ts
  * await setThreads(4);
+ * await setThreads(4, { worker: "/assets/valid-pixel-loss/worker.js" });
  * ```
  */
-export async function setThreads(n: number): Promise<number> {
+export async function setThreads(n: number, options: ThreadOptions = {}): Promise<number> {
   checkNumber("n", n, { min: 1, max: MAX_THREADS });
   if (!Number.isInteger(n)) throw new RangeError(`"n": expected a whole number, got ${n}`);
-  const running = settled.then(() => startThreads(n));
+  const { worker } = ownOptions("options", options, ["worker"]);
+  if (worker !== undefined && typeof worker !== "string" && !isAddress(worker)) {
+    throw new TypeError(`"worker": expected a string, a URL or a TrustedScriptURL, got ${kindOf(worker)}`);
+  }
+  const running = settled.then(() => startThreads(n, worker));
   settled = running.catch(() => {});
   return running;
 }
 
-async function startThreads(n: number): Promise<number> {
+function isAddress(value: unknown): boolean {
+  return value instanceof URL || Object.prototype.toString.call(value) === "[object TrustedScriptURL]";
+}
+
+async function startThreads(n: number, worker: ThreadOptions["worker"]): Promise<number> {
   pool?.end();
   pool = undefined;
   setCrew(undefined);
-  if (n === 1 || !heap().shared) return 1;
-  const started = await Pool.start(heap(), n - 1);
-  if (started.size === 0) {
-    started.end();
-    return 1;
+  if (n === 1) return 1;
+  let reason = hindrance();
+  if (reason === undefined) {
+    const started = new Pool(heap(), n - 1);
+    reason = await started.hireAll(worker);
+    if (started.size > 0) {
+      pool = started;
+      setCrew(started);
+    } else started.end();
   }
-  pool = started;
-  setCrew(started);
-  return started.size + 1;
+  const running = (pool?.size ?? 0) + 1;
+  if (running < n) warnOnce(n, running, reason);
+  return running;
+}
+
+/** What keeps this host from running any worker, as far as can be told without starting one. */
+function hindrance(): string | undefined {
+  if (!nodeThreads()) {
+    if (typeof Worker !== "function") return "there are no workers here";
+    if (!globalThis.crossOriginIsolated) {
+      return (
+        "the page is not cross-origin isolated, which takes the headers " +
+        '"Cross-Origin-Opener-Policy: same-origin" and "Cross-Origin-Embedder-Policy: require-corp"'
+      );
+    }
+  }
+  return heap().shared ? undefined : "the engine has no WebAssembly memory that threads can share";
+}
+
+const warned = new Set<string>();
+
+function warnOnce(n: number, running: number, reason = "a worker ended while it was started"): void {
+  if (warned.has(reason)) return;
+  warned.add(reason);
+  console.warn(`valid-pixel-loss: setThreads(${n}): ${running} thread${running > 1 ? "s" : ""} run, as ${reason}`);
 }
 
 /** The calling thread and its workers. */
@@ -130,18 +142,17 @@ class Pool implements Crew {
   readonly #size: number;
   #hands: Hand[] = [];
 
-  private constructor(kernels: Kernels, size: number) {
+  constructor(kernels: Kernels, size: number) {
     this.#kernels = kernels;
     this.#size = size;
-    const length = BUSY + MAX_THREADS;
-    this.#control = kernels.allocator.allocate(length * 4);
-    this.#at = new Int32Array(kernels.f32.buffer, this.#control, length).fill(0);
+    this.#control = kernels.allocator.allocate(CONTROL * 4);
+    this.#at = new Int32Array(kernels.f32.buffer, this.#control, CONTROL).fill(0);
   }
 
-  static async start(kernels: Kernels, count: number): Promise<Pool> {
-    const made = new Pool(kernels, count);
-    await Promise.all(Array.from({ length: count }, (_, i) => made.#hire(i + 1)));
-    return made;
+  /** Starts the workers; says why, where one was not to be had. */
+  async hireAll(url: ThreadOptions["worker"]): Promise<string | undefined> {
+    const reasons = await Promise.all(Array.from({ length: this.#size }, (_, i) => this.#hire(i + 1, url)));
+    return reasons.find((reason) => reason !== undefined);
   }
 
   get size(): number {
@@ -226,8 +237,8 @@ class Pool implements Crew {
     Atomics.store(this.#at, BUSY + hand.index, 0);
   }
 
-  /** Starts a worker, where the host has any and will run it. */
-  async #hire(index: number): Promise<void> {
+  /** Starts a worker; says why, where the host does not run it. The others go on without it. */
+  async #hire(index: number, url: ThreadOptions["worker"]): Promise<string | undefined> {
     const data = { parts: this.#kernels.parts, control: this.#control, index };
     const gone = () => {
       this.#hands = this.#hands.filter((hand) => hand.index !== index);
@@ -235,9 +246,10 @@ class Pool implements Crew {
     };
     try {
       const threads = nodeThreads();
-      this.#hands.push(await (threads ? hireNode(threads, data, gone) : hireWeb(data, gone)));
-    } catch {
-      // The others go on without it.
+      this.#hands.push(await (threads ? hireNode(threads, data, gone) : hireWeb(data, gone, url)));
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
     }
   }
 }
@@ -260,31 +272,38 @@ async function hireNode({ Worker }: NodeThreads, data: WorkerData, gone: () => v
   worker.unref();
   await new Promise<void>((resolve, reject) => {
     worker.once("message", () => resolve());
-    worker.once("error", reject);
-    worker.once("exit", reject);
+    worker.once("error", (error) => reject(new Error(`a worker failed to start: ${error.message}`)));
+    worker.once("exit", (code) => reject(new Error(`a worker ended at its start with code ${code}`)));
   });
   worker.on("error", gone);
   worker.on("exit", gone);
   return { index: data.index, terminate: () => void worker.terminate() };
 }
 
-async function hireWeb(data: WorkerData, gone: () => void): Promise<Hand> {
-  const url = URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }));
-  const worker = new Worker(url);
+async function hireWeb(data: WorkerData, gone: () => void, url: ThreadOptions["worker"]): Promise<Hand> {
+  const blob =
+    url === undefined ? URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" })) : undefined;
+  let worker: Worker | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   try {
+    worker = new Worker((url ?? blob) as string);
+    const made = worker;
     await new Promise<void>((resolve, reject) => {
-      worker.onmessage = () => resolve();
-      worker.onerror = reject;
-      worker.postMessage(data);
+      made.onmessage = () => resolve();
+      made.onerror = () => reject(new Error("its script was not loaded"));
+      timer = setTimeout(() => reject(new Error(`its script gave no answer for ${START_MS / 1000} s`)), START_MS);
+      made.postMessage(data);
     });
     worker.onerror = gone;
-    return { index: data.index, terminate: () => worker.terminate() };
+    return { index: data.index, terminate: () => made.terminate() };
   } catch (error) {
-    // A page that is not cross-origin isolated cannot send the memory: the worker would wait for it forever.
-    worker.terminate();
-    throw error;
+    worker?.terminate();
+    const help =
+      url === undefined ? '; a Content-Security-Policy without "worker-src blob:" needs setThreads(n, { worker })' : "";
+    throw new Error(`a worker of ${url ?? "a Blob"} failed to start (${(error as Error).message})${help}`);
   } finally {
-    URL.revokeObjectURL(url);
+    clearTimeout(timer);
+    if (blob !== undefined) URL.revokeObjectURL(blob);
   }
 }
 

@@ -484,6 +484,12 @@ describe("setThreads", () => {
   test("a number in a string is none", async () => {
     await expect(loose.setThreads("2")).rejects.toThrow(TypeError);
   });
+
+  test("what is no address of a worker is refused", async () => {
+    await expect(loose.setThreads(2, { worker: 7 })).rejects.toThrow(/"worker": .*TrustedScriptURL, got a number/);
+    await expect(loose.setThreads(2, { worker: {} })).rejects.toThrow(/got an Object/);
+    await expect(loose.setThreads(2, { wroker: "/w.js" })).rejects.toThrow(/wroker/);
+  });
 });
 
 test("an error in the middle leaves every loss working", () => {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 let project: string;
+let packed: { files: { path: string; size: number }[]; size: number };
 
 const npm = (args: string[], cwd: string): string =>
   execFileSync("npm", [...args, "--silent", "--no-audit", "--no-fund"], { cwd, encoding: "utf8", stdio: "pipe" });
@@ -13,15 +14,76 @@ const npm = (args: string[], cwd: string): string =>
 beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), "valid-pixel-loss-"));
   // dist is there: `npm test` builds before it runs. Scripts would build it anew, under the feet of other tests.
-  const tarball = npm(["pack", "--ignore-scripts", "--pack-destination", project], ".").trim().split("\n").at(-1) ?? "";
+  const [pack] = JSON.parse(npm(["pack", "--json", "--ignore-scripts", "--pack-destination", project], "."));
+  packed = pack;
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "empty", private: true, type: "module" }));
-  npm(["install", join(project, tarball)], project);
+  npm(["install", join(project, pack.filename)], project);
 }, 300_000);
 
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
 const node = (...args: string[]): string =>
   execFileSync(process.execPath, args, { cwd: project, encoding: "utf8", stdio: "pipe" });
+
+test("the tarball holds what is listed here, and weighs what such a package may", () => {
+  // Names of chunks that the command's threads share are hashes.
+  const files = packed.files.map(({ path }) => path.replace(/chunk-\w+/, "chunk")).sort();
+  expect([...new Set(files)]).toEqual([
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+    "dist/cli/chunk.js",
+    "dist/cli/main.js",
+    "dist/cli/partWorker.js",
+    "dist/cli/worker.js",
+    "dist/edge-light.js",
+    "dist/edge-light.js.map",
+    "dist/index.d.ts",
+    "dist/index.js",
+    "dist/index.js.map",
+    "dist/index.min.js",
+    "dist/index.min.js.map",
+    "dist/kernels.wasm",
+    "dist/worker.js",
+    "dist/workerd.js",
+    "dist/workerd.js.map",
+    "package.json",
+  ]);
+  console.log(`the tarball: ${packed.size} bytes`);
+  expect(packed.size).toBeLessThan(900_000);
+});
+
+test("declarations and source maps tell of nothing that is internal, and lack nothing that is not", () => {
+  const read = (file: string) => readFileSync(join(project, "node_modules/valid-pixel-loss/dist", file), "utf8");
+  const declarations = read("index.d.ts");
+  expect(declarations).not.toMatch(/@internal|WebAssembly|Kernels|\bimport\b/);
+  for (const name of ["FlexibleWeightedLoss", "setThreads", "ThreadOptions"]) expect(declarations).toContain(name);
+  const { sources, sourcesContent } = JSON.parse(read("index.js.map"));
+  const contentOf = (name: string) => sourcesContent[sources.findIndex((source: string) => source.endsWith(name))];
+  expect(contentOf("FlexibleWeightedLoss.ts")).toContain("export class FlexibleWeightedLoss");
+  expect(contentOf("module.ts")).toBe(null);
+});
+
+test("the minified file, the worker's file and the kernels are there, as exports say", () => {
+  writeFileSync(
+    join(project, "files.js"),
+    `import { readFileSync } from "node:fs";
+     import { mse } from "./node_modules/valid-pixel-loss/dist/index.min.js";
+     const read = (name) => readFileSync(new URL(import.meta.resolve("valid-pixel-loss/" + name)));
+     const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 });
+     const kernels = new WebAssembly.Instance(new WebAssembly.Module(read("kernels.wasm")), { env: { memory } });
+     new Function(read("worker"));
+     console.log(mse().name, typeof kernels.exports.run);`,
+  );
+  expect(node("files.js").trim()).toBe("mse function");
+});
+
+test("require() gives the same, where Node has it for modules", () => {
+  const { require_module } = process.features as { require_module?: boolean };
+  if (!require_module) return console.log(`skipped: Node ${process.version} requires no modules`);
+  writeFileSync(join(project, "use.cjs"), `console.log(require("valid-pixel-loss").mse().name);`);
+  expect(node("use.cjs").trim()).toBe("mse");
+});
 
 test("installs nothing that runs a script", () => {
   const lock = JSON.parse(readFileSync(join(project, "package-lock.json"), "utf8"));
@@ -72,8 +134,12 @@ test("the README's programs run", () => {
   const programs = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, program]) => program ?? "");
   expect(programs.length).toBeGreaterThan(1);
   for (const [i, program] of programs.entries()) {
-    // `using` needs a newer Node than the oldest that the package runs on.
-    writeFileSync(join(project, `readme${i}.mjs`), program.replaceAll(/^using /gm, "const "));
+    writeFileSync(join(project, `readme${i}.mjs`), program);
     node(`readme${i}.mjs`);
   }
+});
+
+test("the README reads on a registry's page, where no path leads into the repository", () => {
+  const links = [...readFileSync("README.md", "utf8").matchAll(/\]\((?!https:)[^)]*\)/g)].map(([link]) => link);
+  expect(links).toEqual([]);
 });

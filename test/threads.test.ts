@@ -276,24 +276,76 @@ describe("workers that do not start", () => {
     expect(await setThreads(1)).toBe(1);
     await vi.waitFor(() => expect(alive()).toBe(0));
   });
+});
 
-  test("because a page that is not cross-origin isolated cannot send them memory: none is left waiting", async () => {
-    const running = new Set<object>();
-    class PageWorker {
-      constructor() {
-        running.add(this);
+describe("in a page", () => {
+  const script = bundle({ platform: "browser", format: "iife", globalName: "loss" });
+
+  /** A page's `setThreads`, what its Worker is called with, and what its console says. */
+  function page(isolated: boolean, WorkerOf?: (made: unknown[]) => object) {
+    const made: unknown[] = [];
+    const warnings: string[] = [];
+    const context = createContext({
+      ...(WorkerOf && { Worker: WorkerOf(made) }),
+      URL,
+      Blob,
+      setTimeout,
+      clearTimeout,
+      crossOriginIsolated: isolated,
+      console: { warn: (text: string) => warnings.push(text) },
+    });
+    runInContext(script, context);
+    return { setThreads: runInContext("loss.setThreads", context) as typeof setThreads, made, warnings };
+  }
+
+  /** A Worker that answers a message with the event of this name, or throws. */
+  const answering = (event: "onmessage" | "onerror" | "throws") => (made: unknown[]) =>
+    class {
+      onmessage() {}
+      onerror() {}
+      constructor(url: unknown) {
+        made.push(url);
       }
       postMessage() {
-        throw new Error("DataCloneError");
+        if (event === "throws") throw new Error("DataCloneError");
+        setTimeout(() => this[event]());
       }
       terminate() {
-        running.delete(this);
+        made.pop();
       }
-    }
-    const page = createContext({ Worker: PageWorker, URL, Blob });
-    runInContext(bundle({ platform: "browser", format: "iife", globalName: "loss" }), page);
-    expect(await runInContext("loss.setThreads(3)", page)).toBe(1);
-    expect(running.size).toBe(0);
+    };
+
+  test("that is not cross-origin isolated no worker is started, and one warning says why", async () => {
+    const { setThreads, made, warnings } = page(false, answering("onmessage"));
+    expect(await setThreads(3)).toBe(1);
+    expect(await setThreads(3)).toBe(1);
+    expect(made).toEqual([]);
+    expect(warnings).toEqual([expect.stringMatching(/setThreads\(3\): 1 thread .*Cross-Origin-Embedder-Policy/)]);
+  });
+
+  test("without workers one warning says so", async () => {
+    const { setThreads, warnings } = page(true);
+    expect(await setThreads(2)).toBe(1);
+    expect(warnings).toEqual([expect.stringContaining("no workers")]);
+  });
+
+  test.each(["onerror", "throws"] as const)(
+    "whose policy refuses the worker's script, or memory (%s), none is left",
+    async (how) => {
+      const { setThreads, made, warnings } = page(true, answering(how));
+      expect(await setThreads(3)).toBe(1);
+      expect(made).toEqual([]);
+      expect(warnings).toEqual([expect.stringContaining("worker-src blob:")]);
+    },
+  );
+
+  test("the worker's script comes from the address that is given", async () => {
+    const { setThreads, made, warnings } = page(true, answering("onmessage"));
+    expect(await setThreads(3, { worker: "/worker.js" })).toBe(3);
+    expect(made).toEqual(["/worker.js", "/worker.js"]);
+    expect(await setThreads(2)).toBe(2);
+    expect(made).toEqual([expect.stringMatching(/^blob:/)]);
+    expect(warnings).toEqual([]);
   });
 });
 

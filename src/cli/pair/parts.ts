@@ -122,5 +122,9 @@ function resized<Data extends PixelData>(
   axis: Axis,
   size: number,
 ): Tensor<Data> {
-  return tensor(data, shape.with(shape.length - axis, size), { scale, offset });
+  return tensor(
+    data,
+    shape.map((length, k) => (k === shape.length - axis ? size : length)),
+    { scale, offset },
+  );
 }
