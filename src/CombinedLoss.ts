@@ -1,6 +1,7 @@
 import { checkApart, checkOut, gradOperand, gradTensor, type Prepared, prepare } from "./arrays.ts";
+import type { Counts, Outcome } from "./call.ts";
 import { checkNumber, kindOf, ownOptions } from "./check.ts";
-import { type Counts, computeTogether, type Outcome } from "./compute.ts";
+import { computeTogether } from "./compute.ts";
 import {
   checkGradOutput,
   checkNormalizer,
@@ -11,7 +12,8 @@ import {
   type ValueOf,
 } from "./criterion.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
-import { type ImageLike, type TargetLike, Tensor } from "./tensor.ts";
+import type { TargetLike } from "./PreparedTarget.ts";
+import { type ImageLike, Tensor } from "./tensor.ts";
 
 /** One summand: its coefficient and its criterion. */
 export interface Term<R extends Reduction = Reduction> {

@@ -1,7 +1,8 @@
 import { type Prepared, prepare } from "./arrays.ts";
 import { CombinedLoss, type Term } from "./CombinedLoss.ts";
+import type { Groups } from "./call.ts";
 import { kindOf, ownOptions, show } from "./check.ts";
-import { compute, type Groups, groupSums } from "./compute.ts";
+import { compute, groupSums } from "./compute.ts";
 import type { Settings } from "./criterion.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
 import { type LossName, staging } from "./kernels.ts";
@@ -10,8 +11,9 @@ import { mae } from "./losses/elementwise.ts";
 import { checkHalo, coreOf, HALO, type Halo, NO_HALO } from "./metrics/halo.ts";
 import { encode, Reader } from "./metrics/json.ts";
 import { bandMoments, join, type Moments, NO_MOMENTS, planeSums } from "./metrics/moments.ts";
+import type { TargetLike } from "./PreparedTarget.ts";
 import { DEFAULT_RULE } from "./rule.ts";
-import type { ImageLike, MaskLike, TargetLike } from "./tensor.ts";
+import type { ImageLike, MaskLike } from "./tensor.ts";
 import { Workspace } from "./workspace.ts";
 
 export interface AddOptions {

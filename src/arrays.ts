@@ -1,12 +1,13 @@
 // The arrays of a call, checked against each other and described to the kernels.
 
 import { BYTES, FLOATS, LABELS, PIXELS } from "./arrayTypes.ts";
+import type { Call, Counts, Operand, Role } from "./call.ts";
 import { checkSameShape, kindOf } from "./check.ts";
 import { type Checked, checkTensor, overlap } from "./checkTensor.ts";
-import { type Call, type Counts, kernelsFor } from "./compute.ts";
 import { looksAcrossChannels, type Settings } from "./criterion.ts";
-import type { Kernels, ReductionName, TypeName } from "./kernels.ts";
+import { type Kernels, kernelsFor, type ReductionName, type TypeName } from "./kernels.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
+import { PreparedTarget } from "./PreparedTarget.ts";
 import {
   checkBroadcast,
   type Dimensions,
@@ -19,10 +20,8 @@ import {
   type Scope,
   type Strides,
 } from "./plan.ts";
-import { PreparedTarget } from "./prepareTarget.ts";
 import { DEFAULT_RULE, NAN_RULE, type Rule, sameRule } from "./rule.ts";
 import { type PixelData, Tensor } from "./tensor.ts";
-import type { Operand, Role } from "./workspace.ts";
 
 /** A call that only its gradient, if any, is missing from, and what it takes to make one. */
 export interface Prepared {

@@ -3,74 +3,13 @@
 // A loss is a generator of the passes that it needs, and resumes when its pass has been run. So those of a CombinedLoss go through
 // their arrays together: where two ask for passes over the same tiles, these are run tile by tile, one loss after the other.
 
+import type { Call, Counts, Gradient, Groups, Operand, Outcome } from "./call.ts";
 import { isProxiedArray, kindOf, own } from "./check.ts";
 import { checkInUse } from "./checkTensor.ts";
-import { heap, inHeap, type Kernels, type PassName, type ReductionName, staging } from "./kernels.ts";
+import type { Kernels, PassName } from "./kernels.ts";
 import type { BaseLoss } from "./losses/BaseLoss.ts";
 import type { Geometry } from "./plan.ts";
-import type { Rule } from "./rule.ts";
-import { type Operand, type Step, Workspace } from "./workspace.ts";
-
-/** Losses, weights and counts, an entry per group: `b`, or `b * C + c`. */
-export interface Groups {
-  /** Unweighted loss, 0 where skipped. */
-  readonly loss: Float64Array;
-  /** (valid / total)^p, 0 where skipped. */
-  readonly weight: Float64Array;
-  readonly validCount: Float64Array;
-  readonly totalCount: Float64Array;
-}
-
-/** All that a computation needs, checked. */
-export interface Call {
-  readonly loss: BaseLoss;
-  readonly geometry: Geometry;
-  readonly pred: Operand;
-  readonly target: Operand;
-  /** Valid counts of the groups, which others know or will ask for. */
-  readonly counts?: Counts | undefined;
-  readonly mask?: (Operand & { readonly row: number }) | undefined;
-  readonly rule: Rule;
-  readonly power: number;
-  readonly reduction: ReductionName;
-  /** Of the metrics of bands: the image without what belongs to its neighbours. */
-  readonly core?: Core | undefined;
-}
-
-/** Columns from `left` to before `right`, and rows from `top` to before `bottom`. */
-export interface Core {
-  readonly left: number;
-  readonly right: number;
-  readonly top: number;
-  readonly bottom: number;
-}
-
-/** The valid pixels of each group, once somebody has counted them. */
-export interface Counts {
-  known?: Float64Array;
-}
-
-/** What else it takes to compute a gradient. */
-export interface Gradient {
-  readonly grad: Operand;
-  /** The upstream gradient, one number or one per group. */
-  readonly upstream: number | ArrayLike<number>;
-  readonly normalizer: number | undefined;
-  /** Whether it is added to what stands in `grad`. */
-  readonly keep: boolean;
-}
-
-export interface Outcome {
-  readonly value: number | Float64Array;
-  readonly numerator: number;
-  readonly weightSum: number;
-  readonly groups: Groups;
-}
-
-/** The kernels that a set of arrays is computed by: those of the heap where any of them lies there. */
-export function kernelsFor(arrays: readonly ArrayBufferView[]): Kernels {
-  return arrays.some((array) => inHeap(array.buffer)) ? heap() : staging();
-}
+import { type Step, Workspace } from "./workspace.ts";
 
 /** A loss to compute, with its gradient where one is wanted. */
 export interface Term {

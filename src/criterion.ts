@@ -1,12 +1,12 @@
 // What FlexibleWeightedLoss, CombinedLoss and validPixelWeightedLoss share: their options, checked once, and their results.
 
+import type { Groups } from "./call.ts";
 import { checkChoice, checkNumber, isProxiedArray, kindOf, ownOptions, show } from "./check.ts";
-import type { Groups } from "./compute.ts";
 import { type BaseLoss, isBaseLoss, type Kind } from "./losses/BaseLoss.ts";
+import type { PreparedTarget, TargetLike } from "./PreparedTarget.ts";
 import type { GroupBy, Layout } from "./plan.ts";
 import { compileRule, type Rule, type ValidRule } from "./rule.ts";
-import type { PreparedTarget } from "./prepareTarget.ts";
-import type { ImageLike, LabelsLike, MaskLike, TargetLike, Tensor, TensorLike } from "./tensor.ts";
+import type { ImageLike, LabelsLike, MaskLike, Tensor, TensorLike } from "./tensor.ts";
 
 export type Reduction = "mean" | "sum" | "none";
 

@@ -1,3 +1,4 @@
+export type { Float16Data } from "./arrayTypes.ts";
 export {
   type CombinedGradientOptions,
   type CombinedGradientResult,
@@ -5,7 +6,7 @@ export {
   type CombinedResult,
   type Term,
 } from "./CombinedLoss.ts";
-export type { Groups } from "./compute.ts";
+export type { Groups } from "./call.ts";
 export type {
   ForwardOptions,
   GradientOptions,
@@ -44,10 +45,10 @@ export { type EvaluateOptions, evaluate } from "./metrics/evaluate.ts";
 export { type BandStats, Evaluation, type SceneStats } from "./metrics/figures.ts";
 export { HALO, type Halo } from "./metrics/halo.ts";
 export type { WindowedFigure } from "./metrics/moments.ts";
+export { PreparedTarget, type TargetLike } from "./PreparedTarget.ts";
 export type { GroupBy, Layout } from "./plan.ts";
-export { PreparedTarget, type PrepareOptions, prepareTarget } from "./prepareTarget.ts";
+export { type PrepareOptions, prepareTarget } from "./prepareTarget.ts";
 export type { ValidRule } from "./rule.ts";
-export type { Float16Data } from "./arrayTypes.ts";
 export {
   type Calibration,
   type ImageLike,
@@ -55,7 +56,6 @@ export {
   type MaskLike,
   type OrtTensorView,
   type PixelData,
-  type TargetLike,
   Tensor,
   type TensorData,
   type TensorLike,

@@ -242,6 +242,11 @@ export function inHeap(buffer: ArrayBufferLike): boolean {
   return heapKernels?.owns(buffer) ?? false;
 }
 
+/** The kernels that a set of arrays is computed by: those of the heap where any of them lies there. */
+export function kernelsFor(arrays: readonly ArrayBufferView[]): Kernels {
+  return arrays.some((array) => inHeap(array.buffer)) ? heap() : staging();
+}
+
 function shared(): Kernels | undefined {
   for (let maximum = PAGE; maximum >= PAGE / 16; maximum /= 2) {
     try {

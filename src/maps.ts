@@ -7,10 +7,11 @@ import type { BaseLoss } from "./losses/BaseLoss.ts";
 import { mae } from "./losses/elementwise.ts";
 import { sam } from "./losses/pixel.ts";
 import { type SsimOptions, ssim } from "./losses/ssim.ts";
+import type { TargetLike } from "./PreparedTarget.ts";
 import type { Dimensions, Layout, Strides } from "./plan.ts";
 import type { ValidRule } from "./rule.ts";
 import { type Output, padded, type Strip, Strips } from "./strips.ts";
-import { type ImageLike, type TargetLike, type MaskLike, type Tensor, tensor } from "./tensor.ts";
+import { type ImageLike, type MaskLike, type Tensor, tensor } from "./tensor.ts";
 import { Workspace } from "./workspace.ts";
 
 export interface MapOptions {

@@ -1,15 +1,15 @@
 import { checkLabels, checkPixels, dense, float32Labels, prepare, ruleOf } from "./arrays.ts";
 import { arrayNameOf } from "./arrayTypes.ts";
 import { kindOf, ownOptions } from "./check.ts";
-import { type Counts, writePrepared } from "./compute.ts";
+import { writePrepared } from "./compute.ts";
 import { checkSettings, type RuleOptions } from "./criterion.ts";
-import { DISPOSE } from "./dispose.ts";
 import { heap } from "./kernels.ts";
 import { baseLoss } from "./losses/BaseLoss.ts";
 import { crossEntropy } from "./losses/pixel.ts";
+import { PreparedTarget } from "./PreparedTarget.ts";
 import { dimensions, type Layout } from "./plan.ts";
-import { DEFAULT_RULE, type Rule } from "./rule.ts";
-import { type ImageLike, type LabelsLike, type MaskLike, type Tensor, zeros } from "./tensor.ts";
+import { DEFAULT_RULE } from "./rule.ts";
+import { type ImageLike, type LabelsLike, type MaskLike, zeros } from "./tensor.ts";
 
 /** Options of `prepareTarget`. `threshold: x` is short for `valid: { above: x }`: one of the two at most. */
 export type PrepareOptions = RuleOptions & {
@@ -22,57 +22,6 @@ export type PrepareOptions = RuleOptions & {
   /** Of class labels: the `ignoreIndex` that `crossEntropy` will have. Labels have no `valid` and no `threshold`. */
   ignoreIndex?: number;
 };
-
-/**
- * A target whose valid pixels are known: a copy in the kernels' memory with NaN wherever a pixel does not count, and the valid
- * counts of each way of grouping, kept from the first call that needs them. Made by `prepareTarget`.
- */
-export class PreparedTarget implements Disposable {
-  readonly shape: readonly number[];
-  readonly layout: Layout;
-  /** What stored integers stand for, which the copy holds as they are. */
-  readonly scale: number;
-  readonly offset: number;
-  /** @internal */
-  readonly tensor: Tensor;
-  /** @internal */
-  readonly rule: Rule;
-  /** @internal Whether it holds class labels. */
-  readonly labels: boolean;
-  /** @internal Whether it had no mask, or one of its own shape: that decides how it is cut into tiles, and so its bits. */
-  readonly fullMask: boolean;
-  /** @internal */
-  readonly counts = new Map<string, Counts>();
-
-  /** @internal Use `prepareTarget`. */
-  constructor(
-    tensor: Tensor,
-    of: Pick<PreparedTarget, "scale" | "offset" | "layout" | "rule" | "labels" | "fullMask">,
-  ) {
-    this.tensor = tensor;
-    this.shape = tensor.shape;
-    this.scale = of.scale;
-    this.offset = of.offset;
-    this.layout = of.layout;
-    this.rule = of.rule;
-    this.labels = of.labels;
-    this.fullMask = of.fullMask;
-  }
-
-  /** @internal What `tensor`, a part of this one's, is as a prepared target. */
-  with(tensor: Tensor): PreparedTarget {
-    return new PreparedTarget(tensor, this);
-  }
-
-  /** Frees the memory. Any later use throws; a second call does nothing. */
-  dispose(): void {
-    this.tensor.dispose();
-  }
-
-  [DISPOSE](): void {
-    this.dispose();
-  }
-}
 
 const copy = baseLoss("prepareTarget", "elementwise", "Mse");
 

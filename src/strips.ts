@@ -2,8 +2,9 @@
 // type, the rule and the mask are.
 
 import type { Prepared } from "./arrays.ts";
+import type { Operand } from "./call.ts";
 import type { Strides } from "./plan.ts";
-import type { Operand, Workspace } from "./workspace.ts";
+import type { Workspace } from "./workspace.ts";
 
 /** Pixels of a strip, all channels together: with pred, target and mask, a second-level cache is not exceeded. */
 const STRIP = 65536;

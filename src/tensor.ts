@@ -1,8 +1,7 @@
-import { arrayNameOf, type ArrayName, type Float16Data, type KernelData, PIXELS } from "./arrayTypes.ts";
+import { type ArrayName, arrayNameOf, type Float16Data, type KernelData, PIXELS } from "./arrayTypes.ts";
 import { checkChoice, checkNumber, checkShape, elements, kindOf, ownOptions, show, showShape } from "./check.ts";
 import { DISPOSE } from "./dispose.ts";
 import { heap } from "./kernels.ts";
-import type { PreparedTarget } from "./prepareTarget.ts";
 
 /** What stored integers v stand for: scale · v + offset, 1 and 0 by default. */
 export interface Calibration {
@@ -36,9 +35,6 @@ export type MaskLike = TensorLike<Uint8Array | Uint8ClampedArray>;
 
 /** Class labels, for `crossEntropy`: whole numbers. */
 export type LabelsLike = TensorLike<Int32Array | Uint8Array | Uint8ClampedArray | Float32Array>;
-
-/** A target: an image, class labels for `crossEntropy`, or what `prepareTarget` has made of either. */
-export type TargetLike = ImageLike | LabelsLike | PreparedTarget;
 
 /** The element types of tensors: images, masks (bytes) and class labels. */
 export type TensorData = KernelData | Uint8ClampedArray | Float16Data;

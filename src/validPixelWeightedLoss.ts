@@ -3,7 +3,8 @@ import type { ForwardOptions, LossOptions, Reduction, TargetOf, ValueOf } from "
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
 import type { BaseLoss, CustomFunction, Kind } from "./losses/BaseLoss.ts";
 import { custom } from "./losses/custom.ts";
-import type { ImageLike, TargetLike } from "./tensor.ts";
+import type { TargetLike } from "./PreparedTarget.ts";
+import type { ImageLike } from "./tensor.ts";
 
 /**
  * A base loss over the valid pixels of each sample, the samples weighed by √(valid / total): the value of a `FlexibleWeightedLoss`

@@ -1,7 +1,8 @@
+import type { KernelData } from "./arrayTypes.ts";
+import type { Operand } from "./call.ts";
 import { crewFor, LostWorker } from "./crew.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Geometry, Strides } from "./plan.ts";
-import type { KernelData } from "./arrayTypes.ts";
 
 /** Slots for the sums of this many (unit, channel) pairs are kept before they are added to their groups. */
 const SLOTS = 2048;
@@ -17,29 +18,6 @@ const CHUNK = 65536;
 
 /** Rows that are staged at a time at least, where units are rows. */
 const STAGED_ROWS = 128;
-
-/** Which setter describes an operand to the kernels. */
-export type Role = "setPred" | "setTarget" | "setMask" | "setGrad";
-
-/** An array that a pass reads or writes. */
-export interface Operand {
-  readonly role: Role;
-  readonly array: KernelData;
-  /** The tensor that may be disposed of, if it is one. */
-  readonly owner: unknown;
-  /** The kernels' name of its element type. */
-  readonly type: number;
-  /** What stored integers v stand for: scale · v + offset. */
-  readonly scale: number;
-  readonly offset: number;
-  readonly strides: Strides;
-  /** Whether consecutive units lie one after the other in it; a mask that is broadcast repeats itself. */
-  readonly consecutive: boolean;
-  /** Whether within a plane pixels are evenly spaced. */
-  readonly linear: boolean;
-  /** Elements from a sample's first to its last, inclusive. */
-  readonly extent: number;
-}
 
 /** Units of a window, and the pixels around them that inputs are read for. */
 interface Units {

@@ -3,8 +3,8 @@ import { setFlagsFromString } from "node:v8";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { Allocator } from "../src/allocator.ts";
-import { FlexibleWeightedLoss, mse, zeros } from "../src/index.ts";
 import { heap } from "../src/kernels.ts";
+import { FlexibleWeightedLoss, mse, zeros } from "../src/index.ts";
 import { seeded } from "./support/data.ts";
 
 const START = 1024;

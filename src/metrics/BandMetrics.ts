@@ -3,26 +3,20 @@ import { checkChoice, checkNumber, kindOf, own, ownOptions, show } from "../chec
 import { checkSettings } from "../criterion.ts";
 import { staging } from "../kernels.ts";
 import { checkDataRange } from "../losses/ssim.ts";
+import type { TargetLike } from "../PreparedTarget.ts";
 import type { Layout } from "../plan.ts";
 import { compileRule, DEFAULT_RULE, sameRule, type ValidRule } from "../rule.ts";
-import type { ImageLike, MaskLike, TargetLike } from "../tensor.ts";
-import {
-  type BandStats,
-  type BandSums,
-  bandStats,
-  Evaluation,
-  type Mean,
-  mean,
-  NO_MEAN,
-  type SceneSums,
-  sceneStats,
-} from "./figures.ts";
+import type { ImageLike, MaskLike } from "../tensor.ts";
+import { type BandStats, type BandSums, bandStats, Evaluation, type SceneSums, sceneStats } from "./figures.ts";
 import { checkHalo, type Halo } from "./halo.ts";
 import { encode, Reader } from "./json.ts";
 import {
   bandSums,
   join,
+  type Mean,
   type Moments,
+  mean,
+  NO_MEAN,
   NO_MOMENTS,
   type PlaneSums,
   planeSums,

@@ -4,7 +4,7 @@
 // d = pred − target throughout.
 
 import type { Exports } from "../kernels.ts";
-import { type Moments, squares } from "./moments.ts";
+import { type Mean, type Moments, mean, squares } from "./moments.ts";
 
 /** How well a band is predicted. NaN where a figure is undefined: without valid pixels, to begin with. */
 export interface BandStats {
@@ -92,18 +92,6 @@ export class Evaluation {
     const bands = Object.entries(this.bands).map(([name, stats]) => [name, plain(stats)]);
     return { bands: Object.fromEntries(bands), scene: plain(this.scene) };
   }
-}
-
-/** Numbers of which a mean is taken: their sum, and how many there are. */
-export interface Mean {
-  readonly sum: number;
-  readonly count: number;
-}
-
-export const NO_MEAN: Mean = { sum: 0, count: 0 };
-
-export function mean({ sum, count }: Mean): number {
-  return sum / count;
 }
 
 /** What the figures of a band are made of. */

@@ -3,8 +3,8 @@
 import { FLOATS, type KernelData, LABELS, PIXELS } from "../arrayTypes.ts";
 import { elements, kindOf, ownOptions, show } from "../check.ts";
 import { type Checked, checkTensor } from "../checkTensor.ts";
+import { PreparedTarget } from "../PreparedTarget.ts";
 import type { Dimensions, Layout } from "../plan.ts";
-import { PreparedTarget } from "../prepareTarget.ts";
 import { tensor } from "../tensor.ts";
 
 /**

@@ -4,7 +4,6 @@ import type { Prepared } from "../arrays.ts";
 import { groupSums } from "../compute.ts";
 import { staging } from "../kernels.ts";
 import { type BaseLoss, baseLoss } from "../losses/BaseLoss.ts";
-import type { Mean } from "./figures.ts";
 import type { Sides } from "./halo.ts";
 
 /** Σw, Σw·x and Σw·(x − mean x)². */
@@ -24,6 +23,18 @@ export function join(a: Moments, b: Moments): Moments {
 /** Σw·x² */
 export function squares({ weight, sum, spread }: Moments): number {
   return weight === 0 ? spread : spread + (sum / weight) * sum;
+}
+
+/** Numbers of which a mean is taken: their sum, and how many there are. */
+export interface Mean {
+  readonly sum: number;
+  readonly count: number;
+}
+
+export const NO_MEAN: Mean = { sum: 0, count: 0 };
+
+export function mean({ sum, count }: Mean): number {
+  return sum / count;
 }
 
 /** What a plane's figures are made of, d = pred − target. */
