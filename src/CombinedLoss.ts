@@ -2,17 +2,17 @@ import { checkApart, checkOut, gradOperand, gradTensor, type Prepared, prepare }
 import type { Counts, Outcome } from "./call.ts";
 import { checkNumber, kindOf, ownOptions } from "./check.ts";
 import { computeTogether } from "./compute.ts";
+import type { Reduction } from "./criterion.ts";
+import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
+import type { TargetLike } from "./PreparedTarget.ts";
 import {
   checkGradOutput,
   checkNormalizer,
   type ForwardOptions,
   type GradientOptions,
   type LossResult,
-  type Reduction,
   type ValueOf,
-} from "./criterion.ts";
-import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
-import type { TargetLike } from "./PreparedTarget.ts";
+} from "./results.ts";
 import { type ImageLike, Tensor } from "./tensor.ts";
 
 /** One summand: its coefficient and its criterion. */

@@ -1,20 +1,17 @@
 import { checkApart, checkOut, gradOperand, gradTensor, prepare } from "./arrays.ts";
 import { ownOptions } from "./check.ts";
 import { compute } from "./compute.ts";
+import { checkSettings, type LossOptions, type Reduction, type Settings } from "./criterion.ts";
+import type { BaseLoss, Kind } from "./losses/BaseLoss.ts";
 import {
   checkGradOutput,
   checkNormalizer,
-  checkSettings,
   type ForwardOptions,
   type GradientOptions,
   type GradientResult,
-  type LossOptions,
   type LossResult,
-  type Reduction,
-  type Settings,
   type TargetOf,
-} from "./criterion.ts";
-import type { BaseLoss, Kind } from "./losses/BaseLoss.ts";
+} from "./results.ts";
 import type { ImageLike } from "./tensor.ts";
 
 /**

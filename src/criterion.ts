@@ -1,12 +1,9 @@
-// What FlexibleWeightedLoss, CombinedLoss and validPixelWeightedLoss share: their options, checked once, and their results.
+// What FlexibleWeightedLoss, CombinedLoss and validPixelWeightedLoss are made with, checked once.
 
-import type { Groups } from "./call.ts";
-import { checkChoice, checkNumber, isProxiedArray, kindOf, ownOptions, show } from "./check.ts";
+import { checkChoice, checkNumber, kindOf, ownOptions } from "./check.ts";
 import { type BaseLoss, isBaseLoss, type Kind } from "./losses/BaseLoss.ts";
-import type { PreparedTarget, TargetLike } from "./PreparedTarget.ts";
 import type { GroupBy, Layout } from "./plan.ts";
 import { compileRule, type Rule, type ValidRule } from "./rule.ts";
-import type { ImageLike, LabelsLike, MaskLike, Tensor, TensorLike } from "./tensor.ts";
 
 export type Reduction = "mean" | "sum" | "none";
 
@@ -37,45 +34,6 @@ export type RuleOptions = { threshold?: number; valid?: undefined } | { threshol
 export type LossOptions<R extends Reduction = Reduction, K extends Kind = Kind> = CommonOptions<R> &
   ([K] extends ["pixel" | "labels"] ? GroupOptions<"sample"> : GroupOptions) &
   ([K] extends ["labels"] ? { threshold?: undefined; valid?: undefined } : RuleOptions);
-
-/** Targets of a base loss of kind K: images, or class labels. */
-export type TargetOf<K extends Kind> = [K] extends ["labels"]
-  ? LabelsLike | PreparedTarget
-  : [K] extends [Exclude<Kind, "labels">]
-    ? ImageLike | PreparedTarget
-    : TargetLike;
-
-export interface ForwardOptions {
-  /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
-  mask?: MaskLike;
-}
-
-export interface GradientOptions<R extends Reduction = Reduction> extends ForwardOptions {
-  /** Upstream gradient: a number, or one per group for `reduction: "none"`; 1 by default. */
-  gradOutput?: R extends "none" ? number | ArrayLike<number> : number;
-  /** A Σ w to divide by instead of this batch's own, for a batch that comes in parts (`reduction: "mean"`). */
-  normalizer?: number;
-  /** Where to write the gradient: a float32 tensor of pred's shape that overlaps none of the inputs. */
-  out?: TensorLike;
-}
-
-/** `number`, or one number per group for the reduction `"none"`. */
-export type ValueOf<R extends Reduction> = R extends "none" ? Float64Array : number;
-
-export interface LossResult<R extends Reduction = "mean"> {
-  /** The reduced loss. 0 where no group has a valid pixel. */
-  readonly value: ValueOf<R>;
-  /** Σ w·L over the groups. */
-  readonly numerator: number;
-  /** Σ w over the groups. */
-  readonly weightSum: number;
-  readonly groups: Groups;
-}
-
-export interface GradientResult<R extends Reduction = "mean"> extends LossResult<R> {
-  /** Gradient of Σ gradOutput · value with respect to pred, of pred's shape; +0 at pixels that are not valid. */
-  readonly grad: Tensor;
-}
 
 /** What a criterion was made with, checked. */
 export interface Settings {
@@ -138,36 +96,4 @@ export function checkSettings(base: unknown, options: LossOptions, defaultGroupB
     layout: checkChoice("layout", layout, ["NCHW", "NHWC"]),
     rule: checkRule(given),
   });
-}
-
-/** The upstream gradient: one number, or one per group. */
-export function checkGradOutput(value: unknown, reduction: Reduction, groups: number): number | ArrayLike<number> {
-  if (value === undefined) return reduction === "none" ? new Float64Array(groups).fill(1) : 1;
-  if (typeof value === "number") {
-    const number = checkNumber("gradOutput", value);
-    return reduction === "none" ? new Float64Array(groups).fill(number) : number;
-  }
-  const list = value as ArrayLike<number> | null;
-  if (typeof list !== "object" || list === null || isProxiedArray(list) || typeof list.length !== "number") {
-    throw new TypeError(
-      `"gradOutput": expected a number${reduction === "none" ? " or one per group" : ""}, got ${kindOf(value)}`,
-    );
-  }
-  if (reduction !== "none") {
-    throw new TypeError(`"gradOutput": expected a number for reduction ${show(reduction)}, got ${kindOf(value)}`);
-  }
-  if (list.length !== groups)
-    throw new RangeError(`"gradOutput": expected ${groups} numbers, one per group, got ${list.length}`);
-  for (let g = 0; g < groups; g++) checkNumber(`gradOutput[${g}]`, list[g]);
-  return list;
-}
-
-export function checkNormalizer(name: string, value: unknown, reduction: Reduction): number | undefined {
-  if (value === undefined) return undefined;
-  if (reduction !== "mean") {
-    throw new RangeError(
-      `"${name}": expected none for reduction ${show(reduction)}, which divides by nothing, got ${show(value)}`,
-    );
-  }
-  return checkNumber(name, value, { above: 0 });
 }

@@ -7,18 +7,7 @@ export {
   type Term,
 } from "./CombinedLoss.ts";
 export type { Groups } from "./call.ts";
-export type {
-  ForwardOptions,
-  GradientOptions,
-  GradientResult,
-  LossOptions,
-  LossResult,
-  Reduction,
-  RuleOptions,
-  TargetOf,
-  ValueOf,
-  Weighting,
-} from "./criterion.ts";
+export type { LossOptions, Reduction, RuleOptions, Weighting } from "./criterion.ts";
 export { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
 export { type AccumulatedLoss, type AccumulatedTerm, type AddOptions, LossAccumulator } from "./LossAccumulator.ts";
 export type { BaseLoss, CustomFunction, Kind } from "./losses/BaseLoss.ts";
@@ -48,6 +37,7 @@ export type { WindowedFigure } from "./metrics/moments.ts";
 export { PreparedTarget, type TargetLike } from "./PreparedTarget.ts";
 export type { GroupBy, Layout } from "./plan.ts";
 export { type PrepareOptions, prepareTarget } from "./prepareTarget.ts";
+export type { ForwardOptions, GradientOptions, GradientResult, LossResult, TargetOf, ValueOf } from "./results.ts";
 export type { ValidRule } from "./rule.ts";
 export {
   type Calibration,

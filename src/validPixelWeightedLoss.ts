@@ -1,9 +1,10 @@
 import { ownOptions } from "./check.ts";
-import type { ForwardOptions, LossOptions, Reduction, TargetOf, ValueOf } from "./criterion.ts";
+import type { LossOptions, Reduction } from "./criterion.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
 import type { BaseLoss, CustomFunction, Kind } from "./losses/BaseLoss.ts";
 import { custom } from "./losses/custom.ts";
 import type { TargetLike } from "./PreparedTarget.ts";
+import type { ForwardOptions, TargetOf, ValueOf } from "./results.ts";
 import type { ImageLike } from "./tensor.ts";
 
 /**
