@@ -74,7 +74,7 @@ copyFileSync("build/kernels.wasm", "dist/kernels.wasm");
 
 // What a worker of `setThreads` runs, as a file of its own.
 const { outputFiles } = await build({
-  stdin: { contents: `export { workerSource } from "./src/workerSource.ts";`, resolveDir: "." },
+  stdin: { contents: `export { workerSource } from "./src/run/workerSource.ts";`, resolveDir: "." },
   bundle: true,
   format: "esm",
   write: false,

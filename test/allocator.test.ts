@@ -2,8 +2,8 @@ import { Session } from "node:inspector/promises";
 import { setFlagsFromString } from "node:v8";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { Allocator } from "../src/allocator.ts";
-import { heap } from "../src/kernels.ts";
+import { Allocator } from "../src/memory/allocator.ts";
+import { heap } from "../src/memory/kernels.ts";
 import { FlexibleWeightedLoss, mse, zeros } from "../src/index.ts";
 import { seeded } from "./support/data.ts";
 
@@ -133,7 +133,7 @@ test("32 000 blocks are freed in linear time, in any order: a few steps each", a
   await session.post("Profiler.enable");
   await session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
   vi.resetModules();
-  const fresh = await import("../src/allocator.ts");
+  const fresh = await import("../src/memory/allocator.ts");
   const allocator = new fresh.Allocator(START, (end) => end);
   const random = seeded(7);
   const blocks = Array.from({ length: count }, () => ({ address: allocator.allocate(64), order: random() }));

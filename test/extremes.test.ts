@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { evaluate, prepareTarget, type Tensor, tensor, zeros } from "../src/index.ts";
-import { heap } from "../src/kernels.ts";
+import { heap } from "../src/memory/kernels.ts";
 import { criterionOf, run, tensorsOf } from "./support/api.ts";
 import { bitsError, gradError, valueError } from "./support/compare.ts";
 import { bases, groupingsOf, inLayout, layouts, problemOf, seeded, titleOf } from "./support/data.ts";

@@ -1,8 +1,8 @@
 /** The kernels as the package carries them: a text in which each character is a byte. */
 import { readFileSync } from "node:fs";
 import { afterEach, expect, test, vi } from "vitest";
-import { decode, kernelModule } from "../src/kernelModule.ts";
-import { kernelsText } from "../src/module.ts";
+import { decode, kernelModule } from "../src/memory/kernelModule.ts";
+import { kernelsText } from "../src/memory/module.ts";
 
 const built = readFileSync(new URL("../build/kernels.wasm", import.meta.url));
 

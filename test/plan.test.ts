@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { FlexibleWeightedLoss, mse, tensor } from "../src/index.ts";
-import { geometry } from "../src/plan.ts";
+import { geometry } from "../src/plan/geometry.ts";
 
 test("a plane of more pixels than kernels count is refused", () => {
   // Nobody touches these 4 GiB: they cost no memory.

@@ -1,4 +1,4 @@
-import type { LossName } from "../kernels.ts";
+import type { LossName } from "../memory/kernels.ts";
 
 /**
  * What a loss looks at: single elements, a few sums of them, the channels of a pixel, the pixels around it. `"bands"` is no loss, but

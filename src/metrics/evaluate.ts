@@ -1,8 +1,8 @@
-import { checkPixels } from "../arrays.ts";
 import { ownOptions } from "../check.ts";
-import type { TargetLike } from "../PreparedTarget.ts";
-import { dimensions, type Layout } from "../plan.ts";
-import type { ImageLike, MaskLike } from "../tensor.ts";
+import type { ImageLike, MaskLike } from "../memory/tensor.ts";
+import { checkPixels } from "../plan/arrays.ts";
+import { dimensions, type Layout } from "../plan/geometry.ts";
+import type { TargetLike } from "../plan/PreparedTarget.ts";
 import { BandMetrics, type MetricsOptions } from "./BandMetrics.ts";
 import type { Evaluation } from "./figures.ts";
 

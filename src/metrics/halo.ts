@@ -1,11 +1,11 @@
 // A window of a larger image: its core, and around it pixels that belong to the neighbouring windows.
 
-import { FLOATS, type KernelData, LABELS, PIXELS } from "../arrayTypes.ts";
 import { elements, kindOf, ownOptions, show } from "../check.ts";
-import { type Checked, checkTensor } from "../checkTensor.ts";
-import { PreparedTarget } from "../PreparedTarget.ts";
-import type { Dimensions, Layout } from "../plan.ts";
-import { tensor } from "../tensor.ts";
+import { FLOATS, type KernelData, LABELS, PIXELS } from "../memory/arrayTypes.ts";
+import { type Checked, checkTensor } from "../memory/checkTensor.ts";
+import { tensor } from "../memory/tensor.ts";
+import type { Dimensions, Layout } from "../plan/geometry.ts";
+import { PreparedTarget } from "../plan/PreparedTarget.ts";
 
 /**
  * Pixels that a window needs from its neighbours on each side for SSIM to come out as if the image had been whole, or all there are

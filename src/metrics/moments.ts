@@ -1,9 +1,9 @@
 // Sums that can be joined, and those that the kernels gather of each band; see assembly/spread.ts and assembly/bandSums.ts.
 
-import type { Prepared } from "../arrays.ts";
-import { groupSums } from "../compute.ts";
-import { staging } from "../kernels.ts";
 import { type BaseLoss, baseLoss } from "../losses/BaseLoss.ts";
+import { staging } from "../memory/kernels.ts";
+import type { Prepared } from "../plan/arrays.ts";
+import { groupSums } from "../run/compute.ts";
 import type { Sides } from "./halo.ts";
 
 /** Σw, Σw·x and Σw·(x − mean x)². */

@@ -1,7 +1,7 @@
 // Stored samples on their way to the kernels: which of them are missing, and what they stand for.
 
 import type { Calibration, PixelData } from "../../index.ts";
-import { compileRule } from "../../rule.ts";
+import { compileRule } from "../../plan/rule.ts";
 import type { ValidRule } from "../../index.ts";
 import { type SampleArray, toFloat32 } from "../../raster/index.ts";
 import { DataError } from "../errors.ts";

@@ -1,7 +1,7 @@
 // What is counted of the pixels of a pair beside its figures: how much of the target the prediction has, and how large both are.
 
 import { type Tensor, tensor, type ValidRule } from "../../index.ts";
-import { compileRule } from "../../rule.ts";
+import { compileRule } from "../../plan/rule.ts";
 import { type Extent, joinExtents, NO_EXTENT } from "../decide/dataRange.ts";
 import type { Pixels, PredNodata } from "./Pair.ts";
 import type { Sides } from "./parts.ts";

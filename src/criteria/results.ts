@@ -1,11 +1,11 @@
 // What the criteria are called with, and what they give.
 
-import type { Groups } from "./call.ts";
-import { checkNumber, isProxiedArray, kindOf, show } from "./check.ts";
-import type { Reduction } from "./criterion.ts";
-import type { Kind } from "./losses/BaseLoss.ts";
-import type { PreparedTarget, TargetLike } from "./PreparedTarget.ts";
-import type { ImageLike, LabelsLike, MaskLike, Tensor, TensorLike } from "./tensor.ts";
+import { checkNumber, isProxiedArray, kindOf, show } from "../check.ts";
+import type { Kind } from "../losses/BaseLoss.ts";
+import type { ImageLike, LabelsLike, MaskLike, Tensor, TensorLike } from "../memory/tensor.ts";
+import type { Groups } from "../plan/call.ts";
+import type { PreparedTarget, TargetLike } from "../plan/PreparedTarget.ts";
+import type { Reduction } from "../plan/settings.ts";
 
 /** Targets of a base loss of kind K: images, or class labels. */
 export type TargetOf<K extends Kind> = [K] extends ["labels"]

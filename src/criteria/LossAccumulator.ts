@@ -1,20 +1,20 @@
-import { type Prepared, prepare } from "./arrays.ts";
+import { kindOf, ownOptions, show } from "../check.ts";
+import type { BaseLoss } from "../losses/BaseLoss.ts";
+import { mae } from "../losses/elementwise.ts";
+import { type LossName, staging } from "../memory/kernels.ts";
+import type { ImageLike, MaskLike } from "../memory/tensor.ts";
+import { checkHalo, coreOf, HALO, type Halo, NO_HALO } from "../metrics/halo.ts";
+import { encode, Reader } from "../metrics/json.ts";
+import { bandMoments, join, type Moments, NO_MOMENTS, planeSums } from "../metrics/moments.ts";
+import { type Prepared, prepare } from "../plan/arrays.ts";
+import type { Groups } from "../plan/call.ts";
+import type { TargetLike } from "../plan/PreparedTarget.ts";
+import { DEFAULT_RULE } from "../plan/rule.ts";
+import type { Settings } from "../plan/settings.ts";
+import { compute, groupSums } from "../run/compute.ts";
+import { Workspace } from "../run/workspace.ts";
 import { CombinedLoss, type Term } from "./CombinedLoss.ts";
-import type { Groups } from "./call.ts";
-import { kindOf, ownOptions, show } from "./check.ts";
-import { compute, groupSums } from "./compute.ts";
-import type { Settings } from "./criterion.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
-import { type LossName, staging } from "./kernels.ts";
-import type { BaseLoss } from "./losses/BaseLoss.ts";
-import { mae } from "./losses/elementwise.ts";
-import { checkHalo, coreOf, HALO, type Halo, NO_HALO } from "./metrics/halo.ts";
-import { encode, Reader } from "./metrics/json.ts";
-import { bandMoments, join, type Moments, NO_MOMENTS, planeSums } from "./metrics/moments.ts";
-import type { TargetLike } from "./PreparedTarget.ts";
-import { DEFAULT_RULE } from "./rule.ts";
-import type { ImageLike, MaskLike } from "./tensor.ts";
-import { Workspace } from "./workspace.ts";
 
 export interface AddOptions {
   /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */

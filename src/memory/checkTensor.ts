@@ -1,5 +1,5 @@
+import { checkShape, elements, kindOf, property, showShape } from "../check.ts";
 import { type ArrayName, arrayNameOf, type KernelData, kernelData } from "./arrayTypes.ts";
-import { checkShape, elements, kindOf, property, showShape } from "./check.ts";
 import { inHeap } from "./kernels.ts";
 import { checkScale, Tensor } from "./tensor.ts";
 

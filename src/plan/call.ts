@@ -1,9 +1,9 @@
 // A call, checked: all that a computation needs to know, and what it gives.
 
-import type { KernelData } from "./arrayTypes.ts";
-import type { ReductionName } from "./kernels.ts";
-import type { BaseLoss } from "./losses/BaseLoss.ts";
-import type { Geometry, Strides } from "./plan.ts";
+import type { BaseLoss } from "../losses/BaseLoss.ts";
+import type { KernelData } from "../memory/arrayTypes.ts";
+import type { ReductionName } from "../memory/kernels.ts";
+import type { Geometry, Strides } from "./geometry.ts";
 import type { Rule } from "./rule.ts";
 
 /** Which setter describes an operand to the kernels. */

@@ -1,15 +1,15 @@
-import { checkLabels, checkPixels, dense, float32Labels, prepare, ruleOf } from "./arrays.ts";
-import { arrayNameOf } from "./arrayTypes.ts";
-import { kindOf, ownOptions } from "./check.ts";
-import { writePrepared } from "./compute.ts";
-import { checkSettings, type RuleOptions } from "./criterion.ts";
-import { heap } from "./kernels.ts";
-import { baseLoss } from "./losses/BaseLoss.ts";
-import { crossEntropy } from "./losses/pixel.ts";
-import { PreparedTarget } from "./PreparedTarget.ts";
-import { dimensions, type Layout } from "./plan.ts";
-import { DEFAULT_RULE } from "./rule.ts";
-import { type ImageLike, type LabelsLike, type MaskLike, zeros } from "./tensor.ts";
+import { kindOf, ownOptions } from "../check.ts";
+import { baseLoss } from "../losses/BaseLoss.ts";
+import { crossEntropy } from "../losses/pixel.ts";
+import { arrayNameOf } from "../memory/arrayTypes.ts";
+import { heap } from "../memory/kernels.ts";
+import { type ImageLike, type LabelsLike, type MaskLike, zeros } from "../memory/tensor.ts";
+import { checkLabels, checkPixels, dense, float32Labels, prepare, ruleOf } from "../plan/arrays.ts";
+import { dimensions, type Layout } from "../plan/geometry.ts";
+import { PreparedTarget } from "../plan/PreparedTarget.ts";
+import { DEFAULT_RULE } from "../plan/rule.ts";
+import { checkSettings, type RuleOptions } from "../plan/settings.ts";
+import { writePrepared } from "../run/compute.ts";
 
 /** Options of `prepareTarget`. `threshold: x` is short for `valid: { above: x }`: one of the two at most. */
 export type PrepareOptions = RuleOptions & {

@@ -1,10 +1,11 @@
-import { checkApart, checkOut, gradOperand, gradTensor, type Prepared, prepare } from "./arrays.ts";
-import type { Counts, Outcome } from "./call.ts";
-import { checkNumber, kindOf, ownOptions } from "./check.ts";
-import { computeTogether } from "./compute.ts";
-import type { Reduction } from "./criterion.ts";
+import { checkNumber, kindOf, ownOptions } from "../check.ts";
+import { type ImageLike, Tensor } from "../memory/tensor.ts";
+import { checkApart, checkOut, gradOperand, gradTensor, type Prepared, prepare } from "../plan/arrays.ts";
+import type { Counts, Outcome } from "../plan/call.ts";
+import type { TargetLike } from "../plan/PreparedTarget.ts";
+import type { Reduction } from "../plan/settings.ts";
+import { computeTogether } from "../run/compute.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
-import type { TargetLike } from "./PreparedTarget.ts";
 import {
   checkGradOutput,
   checkNormalizer,
@@ -13,7 +14,6 @@ import {
   type LossResult,
   type ValueOf,
 } from "./results.ts";
-import { type ImageLike, Tensor } from "./tensor.ts";
 
 /** One summand: its coefficient and its criterion. */
 export interface Term<R extends Reduction = Reduction> {

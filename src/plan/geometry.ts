@@ -11,7 +11,7 @@
 // A unit is a tile of a unit plane; where a loss looks at the pixels around each, a tile is a row, and for the metrics of all bands a
 // strip of rows.
 
-import { showShape } from "./check.ts";
+import { showShape } from "../check.ts";
 
 export type Layout = "NCHW" | "NHWC";
 export type GroupBy = "sample" | "channel";

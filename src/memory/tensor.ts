@@ -1,5 +1,5 @@
+import { checkChoice, checkNumber, checkShape, elements, kindOf, ownOptions, show, showShape } from "../check.ts";
 import { type ArrayName, arrayNameOf, type Float16Data, type KernelData, PIXELS } from "./arrayTypes.ts";
-import { checkChoice, checkNumber, checkShape, elements, kindOf, ownOptions, show, showShape } from "./check.ts";
 import { DISPOSE } from "./dispose.ts";
 import { heap } from "./kernels.ts";
 

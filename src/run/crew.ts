@@ -1,7 +1,7 @@
 // The threads that passes are dealt out to. `setThreads` puts them here, so that a program that never calls it carries nothing of
 // what they take.
 
-import type { Kernels } from "./kernels.ts";
+import type { Kernels } from "../memory/kernels.ts";
 
 export interface Crew {
   /** Threads that `run` needs scratch for, the calling one among them. */

@@ -1,13 +1,12 @@
 // The arrays of a call, checked against each other and described to the kernels.
 
-import { BYTES, FLOATS, LABELS, PIXELS } from "./arrayTypes.ts";
+import { checkSameShape, kindOf } from "../check.ts";
+import type { BaseLoss } from "../losses/BaseLoss.ts";
+import { BYTES, FLOATS, LABELS, PIXELS } from "../memory/arrayTypes.ts";
+import { type Checked, checkTensor, overlap } from "../memory/checkTensor.ts";
+import { type Kernels, kernelsFor, type ReductionName, type TypeName } from "../memory/kernels.ts";
+import { type PixelData, Tensor } from "../memory/tensor.ts";
 import type { Call, Counts, Operand, Role } from "./call.ts";
-import { checkSameShape, kindOf } from "./check.ts";
-import { type Checked, checkTensor, overlap } from "./checkTensor.ts";
-import { looksAcrossChannels, type Settings } from "./criterion.ts";
-import { type Kernels, kernelsFor, type ReductionName, type TypeName } from "./kernels.ts";
-import type { BaseLoss } from "./losses/BaseLoss.ts";
-import { PreparedTarget } from "./PreparedTarget.ts";
 import {
   checkBroadcast,
   type Dimensions,
@@ -19,9 +18,10 @@ import {
   maskStrides,
   type Scope,
   type Strides,
-} from "./plan.ts";
+} from "./geometry.ts";
+import { PreparedTarget } from "./PreparedTarget.ts";
 import { DEFAULT_RULE, NAN_RULE, type Rule, sameRule } from "./rule.ts";
-import { type PixelData, Tensor } from "./tensor.ts";
+import { looksAcrossChannels, type Settings } from "./settings.ts";
 
 /** A call that only its gradient, if any, is missing from, and what it takes to make one. */
 export interface Prepared {

@@ -1,8 +1,9 @@
-import { checkApart, checkOut, gradOperand, gradTensor, prepare } from "./arrays.ts";
-import { ownOptions } from "./check.ts";
-import { compute } from "./compute.ts";
-import { checkSettings, type LossOptions, type Reduction, type Settings } from "./criterion.ts";
-import type { BaseLoss, Kind } from "./losses/BaseLoss.ts";
+import { ownOptions } from "../check.ts";
+import type { BaseLoss, Kind } from "../losses/BaseLoss.ts";
+import type { ImageLike } from "../memory/tensor.ts";
+import { checkApart, checkOut, gradOperand, gradTensor, prepare } from "../plan/arrays.ts";
+import { checkSettings, type LossOptions, type Reduction, type Settings } from "../plan/settings.ts";
+import { compute } from "../run/compute.ts";
 import {
   checkGradOutput,
   checkNormalizer,
@@ -12,7 +13,6 @@ import {
   type LossResult,
   type TargetOf,
 } from "./results.ts";
-import type { ImageLike } from "./tensor.ts";
 
 /**
  * A base loss over the valid pixels of each group, the groups weighed by how much of them is valid:

@@ -1,4 +1,4 @@
-import { checkNumber, kindOf, ownOptions } from "./check.ts";
+import { checkNumber, kindOf, ownOptions } from "../check.ts";
 
 /** Which stored target values count, in float32: min ≤ t ≤ max and none of `nodata`. NaN never does. */
 export interface Rule {

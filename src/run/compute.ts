@@ -3,12 +3,12 @@
 // A loss is a generator of the passes that it needs, and resumes when its pass has been run. So those of a CombinedLoss go through
 // their arrays together: where two ask for passes over the same tiles, these are run tile by tile, one loss after the other.
 
-import type { Call, Counts, Gradient, Groups, Operand, Outcome } from "./call.ts";
-import { isProxiedArray, kindOf, own } from "./check.ts";
-import { checkInUse } from "./checkTensor.ts";
-import type { Kernels, PassName } from "./kernels.ts";
-import type { BaseLoss } from "./losses/BaseLoss.ts";
-import type { Geometry } from "./plan.ts";
+import { isProxiedArray, kindOf, own } from "../check.ts";
+import type { BaseLoss } from "../losses/BaseLoss.ts";
+import { checkInUse } from "../memory/checkTensor.ts";
+import type { Kernels, PassName } from "../memory/kernels.ts";
+import type { Call, Counts, Gradient, Groups, Operand, Outcome } from "../plan/call.ts";
+import type { Geometry } from "../plan/geometry.ts";
 import { type Step, Workspace } from "./workspace.ts";
 
 /** A loss to compute, with its gradient where one is wanted. */

@@ -1,8 +1,8 @@
+import { DISPOSE } from "../memory/dispose.ts";
+import type { ImageLike, LabelsLike, Tensor } from "../memory/tensor.ts";
 import type { Counts } from "./call.ts";
-import { DISPOSE } from "./dispose.ts";
-import type { Layout } from "./plan.ts";
+import type { Layout } from "./geometry.ts";
 import type { Rule } from "./rule.ts";
-import type { ImageLike, LabelsLike, Tensor } from "./tensor.ts";
 
 /**
  * A target whose valid pixels are known: a copy in the kernels' memory with NaN wherever a pixel does not count, and the valid

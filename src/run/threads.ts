@@ -14,9 +14,9 @@
 // BUSY is set before OPEN is read, and OPEN is cleared before BUSY is read: a worker that wakes late sees the section closed, or is
 // waited for.
 
-import { checkNumber, kindOf, ownOptions } from "./check.ts";
+import { checkNumber, kindOf, ownOptions } from "../check.ts";
+import { heap, type Kernels } from "../memory/kernels.ts";
 import { type Crew, LostWorker, setCrew } from "./crew.ts";
-import { heap, type Kernels } from "./kernels.ts";
 import {
   BUSY,
   CHUNK,

@@ -1,8 +1,8 @@
-import type { KernelData } from "./arrayTypes.ts";
-import type { Operand } from "./call.ts";
+import type { KernelData } from "../memory/arrayTypes.ts";
+import type { Kernels } from "../memory/kernels.ts";
+import type { Operand } from "../plan/call.ts";
+import type { Geometry, Strides } from "../plan/geometry.ts";
 import { crewFor, LostWorker } from "./crew.ts";
-import type { Kernels } from "./kernels.ts";
-import type { Geometry, Strides } from "./plan.ts";
 
 /** Slots for the sums of this many (unit, channel) pairs are kept before they are added to their groups. */
 const SLOTS = 2048;

@@ -1,8 +1,8 @@
 // What FlexibleWeightedLoss, CombinedLoss and validPixelWeightedLoss are made with, checked once.
 
-import { checkChoice, checkNumber, kindOf, ownOptions } from "./check.ts";
-import { type BaseLoss, isBaseLoss, type Kind } from "./losses/BaseLoss.ts";
-import type { GroupBy, Layout } from "./plan.ts";
+import { checkChoice, checkNumber, kindOf, ownOptions } from "../check.ts";
+import { type BaseLoss, isBaseLoss, type Kind } from "../losses/BaseLoss.ts";
+import type { GroupBy, Layout } from "./geometry.ts";
 import { compileRule, type Rule, type ValidRule } from "./rule.ts";
 
 export type Reduction = "mean" | "sum" | "none";

@@ -1,11 +1,11 @@
-import { ownOptions } from "./check.ts";
-import type { LossOptions, Reduction } from "./criterion.ts";
+import { ownOptions } from "../check.ts";
+import type { BaseLoss, CustomFunction, Kind } from "../losses/BaseLoss.ts";
+import { custom } from "../losses/custom.ts";
+import type { ImageLike } from "../memory/tensor.ts";
+import type { TargetLike } from "../plan/PreparedTarget.ts";
+import type { LossOptions, Reduction } from "../plan/settings.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
-import type { BaseLoss, CustomFunction, Kind } from "./losses/BaseLoss.ts";
-import { custom } from "./losses/custom.ts";
-import type { TargetLike } from "./PreparedTarget.ts";
 import type { ForwardOptions, TargetOf, ValueOf } from "./results.ts";
-import type { ImageLike } from "./tensor.ts";
 
 /**
  * A base loss over the valid pixels of each sample, the samples weighed by √(valid / total): the value of a `FlexibleWeightedLoss`

@@ -1,18 +1,18 @@
 // Pictures of where a prediction is wrong: a number per pixel, NaN where it does not count.
 
-import { type Prepared, prepare } from "./arrays.ts";
-import { checkChoice, ownOptions } from "./check.ts";
-import { checkSettings } from "./criterion.ts";
-import type { BaseLoss } from "./losses/BaseLoss.ts";
-import { mae } from "./losses/elementwise.ts";
-import { sam } from "./losses/pixel.ts";
-import { type SsimOptions, ssim } from "./losses/ssim.ts";
-import type { TargetLike } from "./PreparedTarget.ts";
-import type { Dimensions, Layout, Strides } from "./plan.ts";
-import type { ValidRule } from "./rule.ts";
+import { checkChoice, ownOptions } from "../check.ts";
+import type { BaseLoss } from "../losses/BaseLoss.ts";
+import { mae } from "../losses/elementwise.ts";
+import { sam } from "../losses/pixel.ts";
+import { type SsimOptions, ssim } from "../losses/ssim.ts";
+import { type ImageLike, type MaskLike, type Tensor, tensor } from "../memory/tensor.ts";
+import { type Prepared, prepare } from "../plan/arrays.ts";
+import type { Dimensions, Layout, Strides } from "../plan/geometry.ts";
+import type { TargetLike } from "../plan/PreparedTarget.ts";
+import type { ValidRule } from "../plan/rule.ts";
+import { checkSettings } from "../plan/settings.ts";
+import { Workspace } from "../run/workspace.ts";
 import { type Output, padded, type Strip, Strips } from "./strips.ts";
-import { type ImageLike, type MaskLike, type Tensor, tensor } from "./tensor.ts";
-import { Workspace } from "./workspace.ts";
 
 export interface MapOptions {
   /** Which target values count; `{ min: 0 }` by default. */

@@ -1,10 +1,10 @@
 // For maps: the planes of a call, in strips of whole rows, as planar float32 in the kernels' memory, whatever the layout, the element
 // type, the rule and the mask are.
 
-import type { Prepared } from "./arrays.ts";
-import type { Operand } from "./call.ts";
-import type { Strides } from "./plan.ts";
-import type { Workspace } from "./workspace.ts";
+import type { Prepared } from "../plan/arrays.ts";
+import type { Operand } from "../plan/call.ts";
+import type { Strides } from "../plan/geometry.ts";
+import type { Workspace } from "../run/workspace.ts";
 
 /** Pixels of a strip, all channels together: with pred, target and mask, a second-level cache is not exceeded. */
 const STRIP = 65536;
