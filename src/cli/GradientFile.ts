@@ -1,6 +1,4 @@
 import { NpyWriter } from "../raster/index.ts";
-import { readNpyHeader } from "../raster/npy/header.ts";
-import { RasterFile } from "../raster/RasterFile.ts";
 import type { Window } from "./pair/grid.ts";
 import type { Pair } from "./pair/Pair.ts";
 
@@ -19,7 +17,7 @@ export class GradientFile {
 
   static async create(path: string, pair: Pair): Promise<GradientFile> {
     const { samples, channels, height, width, layout } = pair;
-    const dimensions = await dimensionsOf(pair);
+    const dimensions = pair.pred.raster.shape?.length ?? 3;
     const image = layout === "chw" ? [channels, height, width] : [height, width, channels];
     const shape = dimensions === 4 ? [samples, ...image] : dimensions === 3 ? image : [height, width];
     return new GradientFile(await NpyWriter.create(path, "f32", shape), pair);
@@ -46,16 +44,6 @@ export class GradientFile {
 
   discard(): Promise<void> {
     return this.#writer.discard();
-  }
-}
-
-async function dimensionsOf({ pred: { raster: pred } }: Pair): Promise<number> {
-  if (pred.format !== "NPY") return 3;
-  const file = await RasterFile.open(pred.path);
-  try {
-    return (await readNpyHeader(file)).shape.length;
-  } finally {
-    await file.close();
   }
 }
 

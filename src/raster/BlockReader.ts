@@ -15,12 +15,14 @@ export interface BlockGrid {
 }
 
 /** Blocks decoded at once: enough to keep the decoding threads busy, few enough to bound memory. */
-const concurrency = 4;
+const mostAtOnce = 4;
+const mostBytesAtOnce = 2 ** 27;
 
 /** Reads windows over a grid of blocks, keeping the blocks used last. */
 export class BlockReader {
   readonly #grid: BlockGrid;
   readonly #capacity: number;
+  readonly #atOnce: number;
   /** Oldest use first. */
   readonly #blocks = new Map<string, Promise<SampleArray>>();
 
@@ -30,6 +32,7 @@ export class BlockReader {
       block.width * block.height * (interleaved ? bandCount : 1) * sampleArrays[type].BYTES_PER_ELEMENT;
     this.#grid = grid;
     this.#capacity = Math.max(1, Math.floor(cacheBytes / blockBytes));
+    this.#atOnce = Math.min(mostAtOnce, Math.max(1, Math.floor(mostBytesAtOnce / blockBytes)));
   }
 
   /** Samples of a window, planar: `bands.length × height × width`. */
@@ -60,7 +63,7 @@ export class BlockReader {
         }
       }
     }
-    await runAll(jobs);
+    await runAll(jobs, this.#atOnce);
     return out;
   }
 
@@ -109,7 +112,7 @@ function copyBlock(
   }
 }
 
-async function runAll(jobs: readonly (() => Promise<void>)[]): Promise<void> {
+async function runAll(jobs: readonly (() => Promise<void>)[], atOnce: number): Promise<void> {
   let next = 0;
   const worker = async () => {
     try {
@@ -119,7 +122,7 @@ async function runAll(jobs: readonly (() => Promise<void>)[]): Promise<void> {
       throw error;
     }
   };
-  await Promise.all(Array.from({ length: concurrency }, worker));
+  await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
 function checkWindow(

@@ -33,10 +33,12 @@ export interface Raster {
   readonly path: string;
   /** The raster's own file first, then what was found beside it: a mask. */
   readonly files: readonly SourceFile[];
-  readonly format: "GeoTIFF" | "NPY";
+  readonly format: "GeoTIFF" | "JPEG 2000" | "PNG" | "JPEG" | "NPY" | "NPZ";
   readonly width: number;
   readonly height: number;
-  /** Images in the file, all of one size: the batch of an NPY file, 1 otherwise. */
+  /** Sizes of the axes of an array, in the order of its file; `null` for images. */
+  readonly shape: readonly number[] | null;
+  /** Images in the file, all of one size: the batch of an array, 1 otherwise. */
   readonly samples: number;
   readonly bands: readonly Band[];
   /**
@@ -61,7 +63,7 @@ export interface Raster {
    * @param bands indices into `Raster.bands`, in any order; all bands by default
    * @param sample which image of the batch
    * @throws RangeError for a window, band or sample that the raster does not have
-   * @throws RasterError for a file that is truncated or corrupt there
+   * @throws RasterError for a file that is truncated or damaged there
    */
   readWindow(
     x: number,
@@ -84,7 +86,10 @@ export interface OpenOptions {
   readonly layout?: "chw" | "hwc";
   /** Whether an alpha band is a mask (0: missing), left out of `bands`, or a band like the others. Default `"mask"`. */
   readonly alpha?: "mask" | "data";
-  /** The page to read of a file that has several, from 0. Default: all, if they are of one size, otherwise the first. */
+  /**
+   * The page to read, from 0, of a file that has several; others do not mind it. Default: all, if they are of one size, otherwise the
+   * first.
+   */
   readonly page?: number;
   /** Memory for decoded blocks, in bytes. At least one block is kept. Default 32 MiB. */
   readonly cacheBytes?: number;

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { type ByteSource, checkRange } from "./ByteSource.ts";
+import { describeFolder } from "./kinds.ts";
 import type { SourceFile } from "./Raster.ts";
 
 /** A raster that cannot be read or written. The message is one line: the file, then what is wrong with it. */
@@ -33,7 +35,7 @@ function systemError(path: string, cause: unknown): RasterError {
 }
 
 /** A file that is read range by range. Every range is checked against the file's size before memory is taken for it. */
-export class RasterFile {
+export class RasterFile implements ByteSource {
   readonly path: string;
   readonly size: number;
   /** Time of the last modification, in milliseconds since 1970. */
@@ -51,7 +53,7 @@ export class RasterFile {
     try {
       // Looked at before it is opened: opening a FIFO would wait for a writer.
       const status = await stat(path);
-      if (status.isDirectory()) throw new RasterError(path, "is a directory");
+      if (status.isDirectory()) throw new RasterError(path, describeFolder(path));
       if (!status.isFile()) throw new RasterError(path, "is not a regular file");
       return new RasterFile(path, status, await open(path, "r"));
     } catch (cause) {
@@ -66,11 +68,7 @@ export class RasterFile {
 
   /** `length` bytes from `offset`, in a buffer of their own. */
   async read(offset: number, length: number): Promise<Uint8Array> {
-    if (!(offset >= 0 && length >= 0 && offset + length <= this.size)) {
-      throw this.error(
-        `bytes ${offset} to ${offset + length} lie outside the ${this.size} bytes of the file: truncated?`,
-      );
-    }
+    checkRange(this, offset, length);
     const bytes = new Uint8Array(length);
     for (let done = 0; done < length; ) {
       const { bytesRead } = await this.#read(bytes, done, length - done, offset + done);

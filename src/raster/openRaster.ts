@@ -1,21 +1,32 @@
 import { withMaskFile } from "./geotiff/maskFile.ts";
 import { openGeoTiff } from "./geotiff/openGeoTiff.ts";
+import { isJpeg, openJpeg } from "./images/openJpeg.ts";
+import { isPng, openPng } from "./images/openPng.ts";
+import { isJpeg2000, openJpeg2000 } from "./jpeg2000/openJpeg2000.ts";
+import { describeKind } from "./kinds.ts";
 import { magic as npyMagic } from "./npy/header.ts";
 import { openNpy } from "./npy/openNpy.ts";
+import { isZip, openNpz } from "./npy/openNpz.ts";
 import type { OpenOptions, Raster } from "./Raster.ts";
 import { RasterFile } from "./RasterFile.ts";
 
 const defaultCacheBytes = 32 * 2 ** 20;
+/** Enough to tell every kind of file. */
+const headBytes = 512;
 
 /**
- * Opens a GeoTIFF or an NPY file, told apart by their first bytes. Only the header is read; pixels come window by window.
+ * Opens a raster; its first bytes tell what it is. Only the header is read; pixels come window by window.
  *
- * GeoTIFF: both byte orders, BigTIFF, tiles and strips, bands together or apart, 1- to 32-bit integers and 16- to 64-bit
- * floats; uncompressed, deflate, LZW, PackBits, zstd and JPEG with their predictors; internal masks, alpha bands.
- * Overviews are passed over. NPY: versions 1 to 3, C and Fortran order, both byte orders, (H, W), (C, H, W) or (H, W, C) by
- * `layout`, and a batch of those.
+ * - GeoTIFF: both byte orders, BigTIFF, tiles and strips, bands together or apart, integers of 1 to 64 bits, floats of 16 to 64;
+ *   uncompressed, deflate, LZW, PackBits, zstd, JPEG, LERC and WebP with their predictors; internal masks, alpha bands, pages.
+ *   Overviews are passed over.
+ * - JPEG 2000 of one or three bands, tile by tile, with its georeference; PNG and JPEG images.
+ * - NPY, and NPZ of one array: versions 1 to 3, C and Fortran order, both byte orders, (H, W), (C, H, W) or (H, W, C) by `layout`, and
+ *   a batch of those.
  *
- * @throws RasterError for what cannot be read: no such file, a directory, a FIFO, another format, truncated or corrupt
+ * A GeoTIFF `.msk` beside the raster is its mask, as for GDAL.
+ *
+ * @throws RasterError for what cannot be read: no such file, a directory, a FIFO, another format, truncated or damaged
  * data, sizes that the file cannot hold, and whatever of the formats is not supported
  * @throws RangeError for an option that is none
  *
@@ -33,7 +44,7 @@ export async function openRaster(path: string, options: OpenOptions = {}): Promi
   const file = await RasterFile.open(path);
   try {
     if (file.size === 0) throw file.error("is empty");
-    const start = await file.read(0, Math.min(8, file.size));
+    const start = await file.read(0, Math.min(headBytes, file.size));
     return await withMaskFile(await openByKind(file, start, options, cacheBytes), cacheBytes);
   } catch (error) {
     await file.close();
@@ -49,7 +60,11 @@ async function openByKind(
 ): Promise<Raster> {
   if (isTiff(start)) return openGeoTiff(file, options, cacheBytes);
   if (npyMagic.every((byte, i) => start[i] === byte)) return openNpy(file, options, cacheBytes);
-  throw file.error("is neither a GeoTIFF nor an NPY file");
+  if (isZip(start)) return openNpz(file, start, options, cacheBytes);
+  if (isJpeg2000(start)) return openJpeg2000(file, start, cacheBytes);
+  if (isPng(start)) return openPng(file, options, cacheBytes);
+  if (isJpeg(start)) return openJpeg(file, cacheBytes);
+  throw file.error(describeKind(file.path, start));
 }
 
 function checkOptions({ layout = "chw", alpha = "mask", page = 0, cacheBytes = 0 }: OpenOptions): void {

@@ -1,4 +1,7 @@
-/** The types a raster's samples come in, and the arrays that hold them. */
+/**
+ * The types a raster's samples come in, and the arrays that hold them. Integers of 64 bits come as float64: those that float64 does not
+ * hold are refused where they are read.
+ */
 
 export const sampleArrays = {
   u8: Uint8Array,
@@ -9,6 +12,8 @@ export const sampleArrays = {
   i32: Int32Array,
   f32: Float32Array,
   f64: Float64Array,
+  i64: Float64Array,
+  u64: Float64Array,
 } as const;
 
 export type SampleType = keyof typeof sampleArrays;
@@ -23,7 +28,8 @@ export type SampleArray =
   | Float32Array
   | Float64Array;
 
-export const sampleTypes = Object.keys(sampleArrays) as SampleType[];
+/** The types that have an array of their own, which tells them. */
+export const sampleTypes = (Object.keys(sampleArrays) as SampleType[]).filter((type) => !/^[iu]64$/.test(type));
 
 export function sampleTypeOf(samples: SampleArray): SampleType {
   const type = sampleTypes.find((candidate) => samples instanceof sampleArrays[candidate]);
@@ -41,6 +47,26 @@ export function samplesFromBytes(type: SampleType, bytes: Uint8Array): SampleArr
 
 export function bytesOf(samples: SampleArray): Uint8Array {
   return new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
+}
+
+/**
+ * Integers of 64 bits, given by their bytes in the order of this machine, as float64.
+ *
+ * @throws RangeError for one that float64 does not hold
+ */
+export function narrowIntegers(type: "i64" | "u64", bytes: Uint8Array): Float64Array {
+  const { buffer, byteOffset, byteLength } = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  const integers = new (type === "i64" ? BigInt64Array : BigUint64Array)(
+    buffer as ArrayBuffer,
+    byteOffset,
+    byteLength / 8,
+  );
+  return Float64Array.from(integers, (integer) => {
+    const number = Number(integer);
+    if (BigInt(number) !== integer)
+      throw new RangeError(`holds ${integer}, which no float has a number of its own for`);
+    return number;
+  });
 }
 
 export const hostIsLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;

@@ -226,9 +226,10 @@ describe("compressions", () => {
 
   test("one that cannot be read is named", async () => {
     for (const [code, name] of [
-      [34887, /LERC/],
-      [50001, /WebP/],
-      [12345, /compression 12345/],
+      [4, /CCITT fax 4 compression cannot be read here; gdal_translate -co COMPRESS=DEFLATE \S+image\.tif image-conv/],
+      [34925, /LZMA/],
+      [50002, /JPEG XL/],
+      [12345, /compression 12345 is not known/],
     ] as const) {
       await expect(open([{ tags: { ...tags, 259: code }, blocks: [Uint8Array.of(1)] }])).rejects.toThrow(name);
     }
@@ -241,7 +242,7 @@ describe("compressions", () => {
     for (const [bytes, problem] of [
       [deflated(10_000_000), /46/],
       [deflated(45), /45 bytes/],
-      [damaged, /corrupt/],
+      [damaged, /strip 0 cannot be read: /],
     ] as const) {
       const raster = await open([{ tags: { ...tags, 259: 8 }, blocks: [bytes] }]);
       await expect(raster.readWindow(0, 0, 46, 1)).rejects.toThrow(RasterError);

@@ -60,11 +60,11 @@ describe("what is no raster", () => {
   test("empty, too short, other formats", async () => {
     const contents: [string, RegExp][] = [
       ["", /is empty/],
-      ["II*", /neither a GeoTIFF nor an NPY/],
+      ["II*", /no raster of a kind/],
       ["II*\0", /too short/],
       ["II*\0\0\0\0\0", /holds no image/],
-      ["\x89PNG\r\n\x1a\n", /neither/],
-      ["a line\nof text", /neither/],
+      ["\x89PNG\r\n\x1a\n", /a PNG image without a header/],
+      ["a line\nof text", /no raster of a kind that can be read: GeoTIFF, JPEG 2000, PNG, JPEG, NPY and NPZ are/],
     ];
     for (const [text, problem] of contents) {
       writeFileSync(file("other.tif"), text, "latin1");
@@ -86,7 +86,6 @@ describe("headers that lie", () => {
     ["tiles of no size", { 322: 0, 323: 0, 324: 8, 325: 16 }, /blocks of 0×0/],
     ["tiles of 16 GiB", { 322: 131072, 323: 131072, 324: 8, 325: 16 }, /MiB each/],
     ["no bits", { 258: 0 }, /0-bit/],
-    ["64-bit integers", { 258: 64 }, /64-bit unsigned integer samples are not supported/],
     ["complex numbers", { 258: 64, 339: 6 }, /complex/],
     ["bands of different types", { 258: [8, 16], 277: 2 }, /different bit depths/],
     ["reversed bits", { 266: 2 }, /reversed/],
@@ -148,7 +147,7 @@ describe("headers that lie", () => {
     const huge = Buffer.from("ffd8ffc0001108ffffffff03011100021101031101", "hex");
     for (const [compression, block, problem] of [
       [50000, frame, /zstd data for more/],
-      [7, huge, /JPEG of 65535×65535/],
+      [7, huge, /65535×65535×3 pixels in a block of 4×4×1/],
     ] as const) {
       writeFileSync(file("bomb.tif"), tiffBytes([{ tags: { ...good, 259: compression }, blocks: [block] }]));
       const raster = await openRaster(file("bomb.tif"));

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { crc32, deflateRawSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { NpyWriter, openRaster, RasterError, writeNpy } from "../../src/raster/index.ts";
 import { type SampleType, sampleArrays, sampleTypes } from "../../src/raster/samples.ts";
@@ -60,7 +61,7 @@ function expected(s: number, each: readonly number[], x0: number, y0: number, w:
 }
 
 describe("every type, order, byte order and axis order", () => {
-  const codes: Record<SampleType, string> = {
+  const codes: Partial<Record<SampleType, string>> = {
     u8: "u1",
     i8: "i1",
     u16: "u2",
@@ -148,7 +149,6 @@ describe("refused, in one line", () => {
   const cases: [string, () => string, RegExp][] = [
     ["pickled objects", () => npy(header("|O", [2, 2]), data), /dtype '\|O' cannot be read/],
     ["records", () => npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 2), }", data), /structured/],
-    ["64-bit integers", () => npy(header("<i8", [2, 2]), data), /dtype '<i8'/],
     ["complex numbers", () => npy(header("<c8", [2, 2]), data), /dtype '<c8'/],
     ["text", () => npy(header("<U3", [2, 2]), data), /dtype '<U3'/],
     ["one dimension", () => npy(header("<f4", [16]), data), /shape \(16\) is no image/],
@@ -237,5 +237,86 @@ describe("NpyWriter", () => {
     await expect(writer.finish()).rejects.toThrow('"numbers": expected 6 in all, got 3');
     await writer.discard();
     expect(readdirSync(dirname(file("x.npy"))).filter((name) => name.startsWith("x.npy"))).toEqual([]);
+  });
+});
+
+describe("integers of 64 bits", () => {
+  const integers = (...values: bigint[]) => Buffer.from(BigInt64Array.from(values).buffer);
+
+  test("are read as what they are", async () => {
+    const bytes = integers(-5n, 2n ** 53n, -(2n ** 63n), 7n);
+    for (const [dtype, stored] of [
+      ["<i8", bytes],
+      [">i8", Buffer.from(bytes).swap64()],
+    ] as const) {
+      const raster = await openRaster(npy(header(dtype, [2, 2]), stored));
+      expect(raster.type).toBe("i64");
+      expect(Array.from(await raster.readWindow(0, 0, 2, 2))).toEqual([-5, 2 ** 53, -(2 ** 63), 7]);
+      await raster.close();
+    }
+  });
+
+  test("that no float holds are an error that names them", async () => {
+    const raster = await openRaster(npy(header("<u8", [1, 2]), integers(1n, 2n ** 53n + 1n)));
+    expect(raster.type).toBe("u64");
+    await expect(raster.readWindow(0, 0, 2, 1)).rejects.toThrow(/array\.npy: holds 9007199254740993, which no float/);
+    await raster.close();
+  });
+});
+
+describe("NPZ", () => {
+  /** A ZIP archive of members, packed or not. */
+  function zip(members: Record<string, Buffer>, isPacked: boolean): Buffer {
+    const [local, central]: Buffer[][] = [[], []];
+    let offset = 0;
+    for (const [name, bytes] of Object.entries(members)) {
+      const packed = isPacked ? deflateRawSync(bytes) : bytes;
+      const head = Buffer.alloc(26);
+      head.writeUInt16LE(20, 0);
+      head.writeUInt16LE(isPacked ? 8 : 0, 4);
+      head.writeUInt32LE(crc32(bytes), 10);
+      head.writeUInt32LE(packed.length, 14);
+      head.writeUInt32LE(bytes.length, 18);
+      head.writeUInt16LE(name.length, 22);
+      const place = Buffer.alloc(14);
+      place.writeUInt32LE(offset, 10);
+      local?.push(Buffer.from("PK\x03\x04"), head, Buffer.from(name), packed);
+      central?.push(Buffer.from("PK\x01\x02\x14\0"), head, place, Buffer.from(name));
+      offset += 4 + head.length + name.length + packed.length;
+    }
+    const directory = Buffer.concat(central ?? []);
+    const end = Buffer.alloc(22);
+    end.write("PK\x05\x06");
+    end.writeUInt16LE(Object.keys(members).length, 10);
+    end.writeUInt32LE(directory.length, 12);
+    end.writeUInt32LE(offset, 16);
+    return Buffer.concat([...(local ?? []), directory, end]);
+  }
+  const array = readFileSync(npy(header("<u2", [2, 3]), Buffer.from(Uint16Array.of(1, 2, 3, 4, 5, 6).buffer)));
+
+  test("one array is read, packed or not; its check sum tells of damage", async () => {
+    for (const isPacked of [false, true]) {
+      const bytes = zip({ "scene.npy": array }, isPacked);
+      writeFileSync(file("a.npz"), bytes);
+      const raster = await openRaster(file("a.npz"));
+      expect([raster.format, raster.type, raster.width, raster.height]).toEqual(["NPZ", "u16", 3, 2]);
+      expect(Array.from(await raster.readWindow(0, 0, 3, 2))).toEqual([1, 2, 3, 4, 5, 6]);
+      await raster.close();
+      const damaged = Buffer.from(bytes);
+      const at = 39 + Math.floor(array.length / (isPacked ? 3 : 1)) - 2;
+      damaged.writeUInt8(damaged.readUInt8(at) ^ 4, at);
+      writeFileSync(file("a.npz"), damaged);
+      await expect(openRaster(file("a.npz"))).rejects.toThrow(/a\.npz: scene\.npy is damaged/);
+    }
+  });
+
+  test("several arrays, none, a cut archive", async () => {
+    writeFileSync(file("a.npz"), zip({ "pred.npy": array, "target.npy": array }, false));
+    await expect(openRaster(file("a.npz"))).rejects.toThrow(/holds the arrays pred, target, expected a single one/);
+    const other = zip({ "readme.txt": Buffer.from("x") }, false);
+    writeFileSync(file("a.npz"), other);
+    await expect(openRaster(file("a.npz"))).rejects.toThrow(/is a ZIP archive: unzip \S+a\.npz unpacks it/);
+    writeFileSync(file("a.npz"), other.subarray(0, -25));
+    await expect(openRaster(file("a.npz"))).rejects.toThrow(/without a directory/);
   });
 });

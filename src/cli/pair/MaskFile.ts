@@ -128,8 +128,8 @@ async function align(raster: Raster, image: Raster, isPlaced: boolean): Promise<
 }
 
 /** An array of several masks goes with a batch of images. */
-function checkBands({ path, format, bands, samples }: Raster, image: Raster): void {
-  const isBatch = format === "NPY" && bands.length === image.samples;
+function checkBands({ path, shape, bands, samples }: Raster, image: Raster): void {
+  const isBatch = shape !== null && bands.length === image.samples;
   if (bands.length !== 1 && !isBatch) throw new DataError(`${path}: expected a mask of one band, got ${bands.length}`);
   if (samples !== 1 && samples !== image.samples) {
     throw new DataError(`${path}: expected 1 or ${image.samples} images, got ${samples}`);

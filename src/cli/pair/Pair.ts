@@ -101,7 +101,7 @@ export class Pair {
     this.rule = whichPixelsCount(says, options, masks.length > 0);
     const bothBytes = [pred, target].every((side) => side.raster.type === "u8" && side.calibrations.every(isIdentity));
     this.dataRange = decideDataRange(options.dataRange, { bothBytes, isBeyondUnit: findings.isBeyondUnit });
-    this.layout = pred.raster.format === "NPY" ? (options.layout ?? "chw") : "chw";
+    this.layout = pred.raster.shape ? (options.layout ?? "chw") : "chw";
     this.notes = opened.notes;
     this.#opened = opened;
     this.#options = options;
@@ -176,7 +176,7 @@ export class Pair {
     const missing = missingOf(stored, pred.nodata, mask);
     const shape = [pred.bands.length, height, width];
     if (!this.#isByKernels(pred)) return { values: tensor(valuesOf(stored, pred.calibrations), shape), missing };
-    if (is32BitInteger(pred.raster)) checkExact(stored, [pred.nodata ?? []].flat(), pred.raster.path);
+    if (isWideInteger(pred.raster)) checkExact(stored, [pred.nodata ?? []].flat(), pred.raster.path);
     return { values: tensor(pixelsOf(stored), shape, kernelCalibration(pred)), missing };
   }
 
@@ -190,7 +190,7 @@ export class Pair {
     if (!this.#isByKernels(target)) {
       return { values: tensor(valuesOf(stored, target.calibrations, rule.valid), shape), found };
     }
-    if (is32BitInteger(target.raster)) checkExact(stored, this.#nodata, target.raster.path);
+    if (isWideInteger(target.raster)) checkExact(stored, this.#nodata, target.raster.path);
     return { values: tensor(pixelsOf(stored), shape, kernelCalibration(target)), found };
   }
 
@@ -233,7 +233,7 @@ function readSide({ raster, bands, sample = 0 }: Side, { x, y, width, height }: 
   return raster.readWindow(x, y, width, height, bands, sample + n);
 }
 
-const is32BitInteger = ({ type }: Raster) => /[ui]32/.test(type);
+const isWideInteger = ({ type }: Raster) => /[ui](32|64)/.test(type);
 
 function kernelCalibration({ calibrations: [first] }: Side) {
   return first && !isIdentity(first) ? first : {};

@@ -83,25 +83,25 @@ export async function openPair(job: Job, options: PairOptions, hasLabels: boolea
 }
 
 async function openSide(path: string, { layout, alpha, page }: PairOptions): Promise<Raster> {
-  const how = { layout: layout ?? "chw", cacheBytes, ...(alpha && { alpha }) };
-  const raster = await openRaster(path, how);
+  const raster = await openRaster(path, {
+    layout: layout ?? "chw",
+    cacheBytes,
+    ...(alpha && { alpha }),
+    ...(page !== undefined && { page: page - 1 }),
+  });
   try {
     if (layout === undefined) checkAxes(raster);
-    const { length } = raster.pages;
-    if (page === undefined || length === 1) return raster;
-    if (page > length) throw new DataError(`${path}: expected a page from 1 to ${length}, got ${page}`);
+    return raster;
   } catch (error) {
     await raster.close();
     throw error;
   }
-  await raster.close();
-  return openRaster(path, { ...how, page: page - 1 });
 }
 
 /** @throws DataError for an array whose axes may stand in the other order */
-function checkAxes({ path, format, bands, width, height }: Raster): void {
+function checkAxes({ path, shape, bands, width, height }: Raster): void {
   const axes = { first: bands.length, second: height, last: width };
-  if (format !== "NPY" || !looksChannelsLast(axes)) return;
+  if (shape === null || !looksChannelsLast(axes)) return;
   throw new DataError(
     `${path}: expected channels first, got axes (${bands.length}, ${height}, ${width}), whose last may be the channels: ` +
       "--layout hwc takes it so, --layout chw the first",

@@ -1,25 +1,27 @@
 /** TIFF's compressions: from the bytes of a block in the file to the bytes of its samples. */
 import { promisify } from "node:util";
 import { inflate } from "node:zlib";
-import { checkJpeg, checkZstd } from "./claims.ts";
+import { type ImageSize, jpegSize, webpSize } from "../codecs/declaredSize.ts";
 import type { Layout } from "./layout.ts";
 import { decodeLzw } from "./lzw.ts";
 
 interface Codec {
   /** Whether the compression knows predictors; the tag means nothing beside the others. */
   readonly predicts: boolean;
-  /** At most `maxBytes` bytes, the size of a whole block: what a corrupt block claims beyond that is an error. */
+  /** The most bytes that a byte of it can stand for: a file cannot hold blocks that are larger by more. */
+  readonly mostExpansion: number;
+  /** At most `maxBytes` bytes, the size of a whole block: what a damaged block states beyond that is an error. */
   decode(bytes: Uint8Array, maxBytes: number, layout: Layout): Uint8Array | Promise<Uint8Array>;
 }
 
 const inflateAsync = promisify(inflate);
 
-const deflate: Codec = {
-  predicts: true,
-  // One chunk of the right size, plus room that lets zlib see the end without asking for a second.
-  decode: (bytes, maxBytes) =>
-    inflateAsync(bytes, { chunkSize: Math.max(64, maxBytes + 8), maxOutputLength: maxBytes }),
-};
+/** One chunk of the right size, plus room that lets zlib see the end without asking for a second. */
+function decodeDeflate(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+  return inflateAsync(bytes, { chunkSize: Math.max(64, maxBytes + 8), maxOutputLength: maxBytes });
+}
+
+const deflate: Codec = { predicts: true, mostExpansion: 1032, decode: decodeDeflate };
 
 function decodePackBits(input: Uint8Array, maxBytes: number): Uint8Array {
   const output = new Uint8Array(maxBytes);
@@ -27,12 +29,14 @@ function decodePackBits(input: Uint8Array, maxBytes: number): Uint8Array {
   for (let i = 0; i < input.length && at < maxBytes; ) {
     const control = input[i++] as number;
     if (control < 128) {
-      const literal = input.subarray(i, i + Math.min(control + 1, maxBytes - at));
+      const literal = input.subarray(i, i + control + 1);
+      if (at + literal.length > maxBytes) throw new Error(`it holds more than ${maxBytes} bytes`);
       output.set(literal, at);
       at += literal.length;
       i += control + 1;
     } else if (control > 128 && i < input.length) {
-      const end = Math.min(at + 257 - control, maxBytes);
+      const end = at + 257 - control;
+      if (end > maxBytes) throw new Error(`it holds more than ${maxBytes} bytes`);
       output.fill(input[i++] as number, at, end);
       at = end;
     }
@@ -40,75 +44,83 @@ function decodePackBits(input: Uint8Array, maxBytes: number): Uint8Array {
   return output.subarray(0, at);
 }
 
-/** The decoders of the geotiff package, loaded when a file needs one. */
-async function decodeByLibrary(compression: number, bytes: Uint8Array, layout: Layout): Promise<Uint8Array> {
-  const { getDecoder } = await import("geotiff");
-  const decoder = await getDecoder(compression, {
-    tileWidth: layout.block.width,
-    tileHeight: layout.block.height,
-    planarConfiguration: layout.interleaved ? 1 : 2,
-    bitsPerSample: layout.bits,
-    predictor: 1, // undone here, where byte order and 64-bit samples are looked after
-    ...(layout.jpegTables && { JPEGTables: layout.jpegTables }),
-  });
-  return new Uint8Array(await decoder.decode(bytes.buffer as ArrayBuffer));
+async function decodeZstd(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+  const codec = await import("../codecs/zstd.ts");
+  return codec.decodeZstd(bytes, maxBytes);
 }
 
 /** PhotometricInterpretation of brightness and two colour differences. */
 export const ycbcr = 6;
 export const jpeg = 7;
 
-/** ITU-R BT.601 over the full range, as JFIF has it; in place. */
-function ycbcrToRgb(pixels: Uint8Array): Uint8Array {
-  const clamped = new Uint8ClampedArray(pixels.buffer, pixels.byteOffset, pixels.length);
-  for (let i = 0; i + 2 < pixels.length; i += 3) {
-    const y = pixels[i] as number;
-    const cb = (pixels[i + 1] as number) - 128;
-    const cr = (pixels[i + 2] as number) - 128;
-    clamped[i] = y + 1.402 * cr;
-    clamped[i + 1] = y - 0.344136 * cb - 0.714136 * cr;
-    clamped[i + 2] = y + 1.772 * cb;
+const channelsOf = ({ interleaved, samplesPerPixel }: Layout) => (interleaved ? samplesPerPixel : 1);
+
+/** @throws Error for an image that is not as wide as a block, or higher, or has other channels */
+function checkSize({ width, height, channels }: ImageSize, layout: Layout): void {
+  const { block } = layout;
+  const expected = channelsOf(layout);
+  if (width !== block.width || height > block.height || channels !== expected) {
+    throw new Error(`${width}×${height}×${channels} pixels in a block of ${block.width}×${block.height}×${expected}`);
   }
-  return pixels;
 }
 
-const jpegCodec: Codec = {
-  predicts: false,
-  decode: async (bytes, _, layout) => {
-    checkJpeg(bytes, layout.block.width, layout.block.height);
-    const pixels = await decodeByLibrary(jpeg, bytes, layout);
-    return layout.photometric === ycbcr ? ycbcrToRgb(pixels) : pixels;
-  },
-};
+async function decodeJpeg(bytes: Uint8Array, _: number, layout: Layout): Promise<Uint8Array> {
+  checkSize(jpegSize(bytes), layout);
+  const codec = await import("../codecs/jpeg.ts");
+  const { data } = await codec.decodeJpeg(codec.standaloneJpeg(layout.jpegTables, bytes, layout.photometric === ycbcr));
+  return data;
+}
 
-const zstd: Codec = {
-  predicts: true,
-  decode: (bytes, maxBytes, layout) => {
-    checkZstd(bytes, maxBytes);
-    return decodeByLibrary(50000, bytes, layout);
-  },
-};
+async function decodeWebp(bytes: Uint8Array, _: number, layout: Layout): Promise<Uint8Array> {
+  const size = webpSize(bytes);
+  const channels = channelsOf(layout);
+  // An image that is opaque may come without alpha.
+  checkSize({ ...size, channels: size.channels === 3 && channels === 4 ? 4 : size.channels }, layout);
+  const codec = await import("../codecs/webp.ts");
+  const pixels = await codec.decodeWebp(bytes);
+  if (channels === 4) return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.length);
+  return new Uint8Array(pixels.length * 0.75).map((_, i) => pixels[i + Math.floor(i / 3)] as number);
+}
+
+/** LercParameters: the version, and what was done to the result. */
+const [lercDeflate, lercZstd] = [1, 2];
+/** A LERC block that does not get smaller has some bytes of its own. */
+const lercOverhead = 2 ** 16;
+
+async function decodeLerc(bytes: Uint8Array, maxBytes: number, layout: Layout): Promise<Uint8Array> {
+  const limit = 2 * maxBytes + lercOverhead;
+  const [, wrapped] = layout.lercParameters;
+  let blob = bytes;
+  if (wrapped === lercDeflate) blob = await decodeDeflate(bytes, limit);
+  else if (wrapped === lercZstd) blob = await decodeZstd(bytes, limit);
+  else if (wrapped) throw new Error(`LERC data in the unknown compression ${wrapped}`);
+  const codec = await import("../codecs/lerc.ts");
+  return codec.decodeLerc(blob, { ...layout.block, type: layout.type, channels: channelsOf(layout) });
+}
 
 export const codecs: Record<number, Codec> = {
-  1: { predicts: false, decode: (bytes) => bytes },
-  5: { predicts: true, decode: decodeLzw },
-  [jpeg]: jpegCodec,
+  1: { predicts: false, mostExpansion: 1, decode: (bytes) => bytes },
+  // A code of 12 bits can stand for a string of 3837 bytes.
+  5: { predicts: true, mostExpansion: 2558, decode: decodeLzw },
+  // A bit per block of 8×8 pixels of progressive data, over colours that are shared by up to 16 pixels.
+  [jpeg]: { predicts: false, mostExpansion: 2048, decode: decodeJpeg },
   8: deflate,
   32946: deflate,
-  32773: { predicts: false, decode: decodePackBits },
-  50000: zstd,
+  32773: { predicts: false, mostExpansion: 64, decode: decodePackBits },
+  // A block of one value, of any size.
+  34887: { predicts: false, mostExpansion: Number.POSITIVE_INFINITY, decode: decodeLerc },
+  // Four bytes repeat a byte 2¹⁷ times.
+  50000: { predicts: true, mostExpansion: 2 ** 15, decode: decodeZstd },
+  50001: { predicts: false, mostExpansion: Number.POSITIVE_INFINITY, decode: decodeWebp },
 };
 
-/** Names for the message, of compressions that are seen in the wild and cannot be read. */
+/** Compressions that are seen in the wild and cannot be read, for the message. */
 export const unreadable: Record<number, string> = {
-  2: "CCITT compression",
-  3: "CCITT fax 3 compression",
-  4: "CCITT fax 4 compression",
-  6: "old-style JPEG compression",
-  34712: "JPEG 2000 compression",
-  // The decoder that comes with geotiff is wrong without a word: 8-bit tiles, and NaN becomes 0.
-  34887: "LERC compression",
-  34925: "LZMA compression",
-  50001: "WebP compression",
-  50002: "JPEG XL compression",
+  2: "CCITT",
+  3: "CCITT fax 3",
+  4: "CCITT fax 4",
+  6: "old-style JPEG",
+  34712: "JPEG 2000",
+  34925: "LZMA",
+  50002: "JPEG XL",
 };

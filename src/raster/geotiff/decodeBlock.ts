@@ -1,5 +1,6 @@
 import {
   hostIsLittleEndian,
+  narrowIntegers,
   type SampleArray,
   sampleArrays,
   samplesFromBytes,
@@ -9,6 +10,9 @@ import {
 import { codecs } from "./codecs.ts";
 import { bytesPerRow, type Layout } from "./layout.ts";
 import { undoBytePlanes, undoDifferences } from "./predictor.ts";
+
+/** Short data may stand for more than their share. */
+const expansionSlack = 4096;
 
 /**
  * The samples of a block, `rows × block.width × bands of the block`.
@@ -32,27 +36,31 @@ export async function decodeBlock(
   const byteCount = layout.byteCounts[index] as number;
   if (byteCount === 0) return new sampleArrays[type](rows * samplesPerRow).fill(absent);
 
-  const where = `${layout.tiled ? "tile" : "strip"} ${index}`;
   const compressed = await file.read(layout.offsets[index] as number, byteCount);
-  const codec = codecs[layout.compression] as (typeof codecs)[number];
-  const rowBytes = bytesPerRow(layout);
-  let decoded: Uint8Array;
   try {
-    decoded = await codec.decode(compressed, block.height * rowBytes, layout);
+    const bytes = await unpack(layout, compressed, rows * bytesPerRow(layout));
+    if (![8, 16, 32, 64].includes(bits)) return unpackBits(layout, bytes, rows, samplesPerRow);
+    const size = bits / 8;
+    if (predictor === 3) undoBytePlanes(bytes, block.width, bandsInBlock, size);
+    if (layout.littleEndian !== hostIsLittleEndian) swapByteOrder(bytes, size);
+    if (predictor === 2) undoDifferences(bytes, block.width, bandsInBlock, size);
+    if (type === "i64" || type === "u64") return narrowIntegers(type, bytes);
+    return layout.half ? widenHalves(samplesFromBytes("u16", bytes) as Uint16Array) : samplesFromBytes(type, bytes);
   } catch (cause) {
-    throw file.error(`${where} is corrupt: ${cause instanceof Error ? cause.message : cause}`, cause);
+    const where = layout.tiled ? "tile" : "strip";
+    throw file.error(`${where} ${index} cannot be read: ${cause instanceof Error ? cause.message : cause}`, cause);
   }
-  if (decoded.length < rows * rowBytes) {
-    throw file.error(`${where} is corrupt: it holds ${decoded.length} bytes where ${rows * rowBytes} are needed`);
-  }
-  const bytes = decoded.subarray(0, rows * rowBytes);
-  if (![8, 16, 32, 64].includes(bits)) return unpackBits(layout, bytes, rows, samplesPerRow);
+}
 
-  const size = bits / 8;
-  if (predictor === 3) undoBytePlanes(bytes, block.width, bandsInBlock, size);
-  if (layout.littleEndian !== hostIsLittleEndian) swapByteOrder(bytes, size);
-  if (predictor === 2) undoDifferences(bytes, block.width, bandsInBlock, size);
-  return layout.half ? widenHalves(samplesFromBytes("u16", bytes) as Uint16Array) : samplesFromBytes(type, bytes);
+/** @throws Error for data that cannot hold, or do not hold, `needed` bytes */
+async function unpack(layout: Layout, compressed: Uint8Array, needed: number): Promise<Uint8Array> {
+  const codec = codecs[layout.compression] as (typeof codecs)[number];
+  if (needed > codec.mostExpansion * compressed.length + expansionSlack) {
+    throw new Error(`${compressed.length} bytes cannot stand for ${needed}`);
+  }
+  const bytes = await codec.decode(compressed, layout.block.height * bytesPerRow(layout), layout);
+  if (bytes.length < needed) throw new Error(`it holds ${bytes.length} bytes where ${needed} are needed`);
+  return bytes.subarray(0, needed);
 }
 
 /** Integers of 1 to 24 bits, packed from the most significant bit on; each row starts on a byte. */

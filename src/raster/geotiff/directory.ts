@@ -2,7 +2,7 @@
  * TIFF 6.0 and BigTIFF directories. Read here and not by the library that decodes the blocks, because that one misreads
  * offset tables of big-endian files and takes memory for whatever size a header states.
  */
-import type { RasterFile } from "../RasterFile.ts";
+import type { ByteSource } from "../ByteSource.ts";
 
 export const Tag = {
   newSubfileType: 254,
@@ -33,6 +33,7 @@ export const Tag = {
   geoAsciiParams: 34737,
   gdalMetadata: 42112,
   gdalNodata: 42113,
+  lercParameters: 50674,
 } as const;
 
 /** Reads a number of one of TIFF's field types. Rationals are not among them: no tag here has one. */
@@ -67,11 +68,11 @@ const maxDirectories = 1024;
 
 /** One image of a file: its tags, read when asked for. */
 export class Directory {
-  readonly file: RasterFile;
+  readonly file: ByteSource;
   readonly littleEndian: boolean;
   readonly #entries: ReadonlyMap<number, Entry>;
 
-  constructor(file: RasterFile, littleEndian: boolean, entries: ReadonlyMap<number, Entry>) {
+  constructor(file: ByteSource, littleEndian: boolean, entries: ReadonlyMap<number, Entry>) {
     this.file = file;
     this.littleEndian = littleEndian;
     this.#entries = entries;
@@ -109,7 +110,7 @@ export class Directory {
 }
 
 /** Every directory of the file in its chain, the full image first. */
-export async function readDirectories(file: RasterFile): Promise<Directory[]> {
+export async function readDirectories(file: ByteSource): Promise<Directory[]> {
   if (file.size < 8) throw file.error("too short for a TIFF");
   const header = new DataView((await file.read(0, Math.min(16, file.size))).buffer);
   const little = header.getUint8(0) === 0x49;

@@ -1,11 +1,12 @@
 /** How the samples of a TIFF image are stored, checked before anything is allocated for them. */
-import type { RasterFile } from "../RasterFile.ts";
+import type { ByteSource } from "../ByteSource.ts";
 import { type SampleType, sampleArrays } from "../samples.ts";
+import { conversion } from "../kinds.ts";
 import { codecs, jpeg, unreadable, ycbcr } from "./codecs.ts";
 import { type Directory, Tag } from "./directory.ts";
 
 export interface Layout {
-  readonly file: RasterFile;
+  readonly file: ByteSource;
   readonly width: number;
   readonly height: number;
   readonly samplesPerPixel: number;
@@ -28,6 +29,7 @@ export interface Layout {
   readonly offsets: Float64Array;
   readonly byteCounts: Float64Array;
   readonly jpegTables: Uint8Array | undefined;
+  readonly lercParameters: readonly number[];
 }
 
 /** A block that decodes to more than this is refused: it has to be in memory as a whole. */
@@ -39,8 +41,9 @@ const formats = { 1: "unsigned integer", 2: "signed integer", 3: "floating-point
 
 function sampleTypeFor(format: number, bits: number): SampleType | undefined {
   // 25 to 31 bits would need arithmetic of their own and are not seen.
+  if (format === 1 && bits === 64) return "u64";
   if (format === 1) return bits <= 8 ? "u8" : bits <= 16 ? "u16" : bits <= 24 || bits === 32 ? "u32" : undefined;
-  if (format === 2) return ({ 8: "i8", 16: "i16", 32: "i32" } as const)[bits];
+  if (format === 2) return ({ 8: "i8", 16: "i16", 32: "i32", 64: "i64" } as const)[bits];
   if (format === 3) return ({ 16: "f32", 32: "f32", 64: "f64" } as const)[bits];
   return undefined;
 }
@@ -50,7 +53,7 @@ function isSize(value: number): boolean {
 }
 
 /** The one value that all bands share. */
-function shared(file: RasterFile, what: string, values: Float64Array | undefined, absent: number): number {
+function shared(file: ByteSource, what: string, values: Float64Array | undefined, absent: number): number {
   const first = values?.[0] ?? absent;
   if (values?.some((value) => value !== first)) throw file.error(`bands of different ${what} are not supported`);
   return first;
@@ -78,7 +81,9 @@ export async function readLayout(directory: Directory): Promise<Layout> {
   const compression = await directory.number(Tag.compression, 1);
   const codec = codecs[compression];
   if (codec === undefined) {
-    throw file.error(`${unreadable[compression] ?? `compression ${compression}`} cannot be decoded here`);
+    const name = unreadable[compression];
+    const problem = name ? `${name} compression cannot be read here` : `compression ${compression} is not known`;
+    throw file.error(`${problem}; ${conversion(file.path, "-co COMPRESS=DEFLATE")} writes one that can`);
   }
   if ((await directory.number(Tag.fillOrder, 1)) !== 1) throw file.error("bits in reversed order are not supported");
   const predictor = codec.predicts ? await directory.number(Tag.predictor, 1) : 1;
@@ -121,6 +126,7 @@ export async function readLayout(directory: Directory): Promise<Layout> {
     interleaved,
     tiled,
     jpegTables: jpegTables && Uint8Array.from(jpegTables),
+    lercParameters: Array.from((await directory.numbers(Tag.lercParameters)) ?? []),
   };
   const blocksAcross = Math.ceil(width / block.width);
   const blocksDown = Math.ceil(height / block.height);

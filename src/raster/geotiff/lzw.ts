@@ -1,8 +1,9 @@
 /**
  * LZW as TIFF 6.0 section 13 has it: codes of 9 to 12 bits, most significant bit first, widened one code early.
- * Decoding ends with the data, the end code, or a full output, so a corrupt block costs no more than a good one.
+ * Decoding ends with the data, the end code, or a full output, so a damaged block costs no more than a good one.
  *
  * @returns the bytes decoded, at most `maxBytes`
+ * @throws Error for a code that is not defined, and for a string that ends beyond the output
  */
 export function decodeLzw(input: Uint8Array, maxBytes: number): Uint8Array {
   const clear = 256;
@@ -40,7 +41,8 @@ export function decodeLzw(input: Uint8Array, maxBytes: number): Uint8Array {
       const own = code === next && previous >= 0;
       if (code >= next && !own) throw new Error(`LZW code ${code} before its definition`);
       const from = own ? previous : (starts[code] as number);
-      const stop = Math.min(start + (own ? start - previous + 1 : (lengths[code] as number)), maxBytes);
+      const stop = start + (own ? start - previous + 1 : (lengths[code] as number));
+      if (stop > maxBytes) throw new Error(`it holds more than ${maxBytes} bytes`);
       for (let source = from; at < stop; ) output[at++] = output[source++] as number;
     }
     if (previous >= 0 && next < 4096) {

@@ -1,9 +1,10 @@
 import { stat } from "node:fs/promises";
+import { bothValid, isValid } from "../gridRaster.ts";
 import type { Raster } from "../Raster.ts";
 import { RasterFile } from "../RasterFile.ts";
 import { readDirectories } from "./directory.ts";
 import { readMetadata } from "./metadata.ts";
-import { bothValid, isValid, openPage } from "./openPage.ts";
+import { openPage } from "./openPage.ts";
 import { findPages, type TiffPage } from "./pages.ts";
 
 /** Of INTERNAL_MASK_FLAGS_1: one mask for all bands. */

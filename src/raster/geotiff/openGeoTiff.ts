@@ -11,7 +11,7 @@ const maxBands = 4096;
 
 export async function openGeoTiff(file: RasterFile, options: OpenOptions, cacheBytes: number): Promise<Raster> {
   const pages = await findPages(await readDirectories(file));
-  const { page: wanted } = options;
+  const wanted = pages.length > 1 ? options.page : undefined;
   if (wanted !== undefined && wanted >= pages.length) {
     throw file.error(`expected a page from 1 to ${pages.length}, got ${wanted + 1}`);
   }
@@ -30,7 +30,7 @@ export async function openGeoTiff(file: RasterFile, options: OpenOptions, cacheB
     path,
     files: [source],
     format: "GeoTIFF",
-    samples: 1,
+    shape: null,
     pages: pages.map((page) => ({ width: page.width, height: page.height, isRead: chosen.includes(page) })),
     close: () => file.close(),
   };

@@ -1,5 +1,5 @@
 /** The header of NumPy's array files: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
-import type { RasterFile } from "../RasterFile.ts";
+import type { ByteSource } from "../ByteSource.ts";
 import type { SampleType } from "../samples.ts";
 
 export const magic = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59); // "\x93NUMPY"
@@ -26,6 +26,8 @@ export const npyTypes: Record<string, SampleType> = {
   i2: "i16",
   u4: "u32",
   i4: "i32",
+  i8: "i64",
+  u8: "u64",
   f2: "f32",
   f4: "f32",
   f8: "f64",
@@ -33,7 +35,7 @@ export const npyTypes: Record<string, SampleType> = {
 
 const maxHeaderBytes = 65536;
 
-export async function readNpyHeader(file: RasterFile): Promise<NpyHeader> {
+export async function readNpyHeader(file: ByteSource): Promise<NpyHeader> {
   const start = await file.read(0, Math.min(12, file.size));
   const view = new DataView(start.buffer);
   const major = start[6] ?? 0;
@@ -54,7 +56,7 @@ export async function readNpyHeader(file: RasterFile): Promise<NpyHeader> {
   const type = dtype?.[2] && npyTypes[dtype[2]];
   if (!dtype?.[2] || !type) {
     const name = descr === "[" ? "structured records" : `dtype ${descr}`;
-    throw file.error(`NPY ${name} cannot be read: booleans, integers to 32 bits and floats can`);
+    throw file.error(`NPY ${name} cannot be read: booleans, integers and floats can`);
   }
   return {
     type,

@@ -1,8 +1,11 @@
-import { type BlockGrid, BlockReader } from "../BlockReader.ts";
-import type { Band, OpenOptions, Raster } from "../Raster.ts";
+import type { BlockGrid } from "../BlockReader.ts";
+import type { ByteSource } from "../ByteSource.ts";
+import { gridRaster } from "../gridRaster.ts";
+import type { OpenOptions, Raster } from "../Raster.ts";
 import type { RasterFile } from "../RasterFile.ts";
 import {
   hostIsLittleEndian,
+  narrowIntegers,
   type SampleArray,
   sampleArrays,
   samplesFromBytes,
@@ -22,35 +25,32 @@ type Axes = Record<"sample" | "band" | "row" | "column", Axis>;
 const blockBytes = 2 ** 20;
 const maxRowBytes = 2 ** 28;
 
-export async function openNpy(file: RasterFile, options: OpenOptions, cacheBytes: number): Promise<Raster> {
-  const header = await readNpyHeader(file);
-  const axes = readAxes(file, header, options.layout ?? "chw");
-  const grid = npyGrid(file, header, axes);
-  const reader = new BlockReader(grid, cacheBytes);
-  const all = Array.from({ length: grid.bandCount }, (_, band) => band);
+/**
+ * @param array the array's own bytes, where it is a part of the file
+ */
+export async function openNpy(
+  file: RasterFile,
+  options: OpenOptions,
+  cacheBytes: number,
+  array: ByteSource = file,
+): Promise<Raster> {
+  const header = await readNpyHeader(array);
+  const grid = npyGrid(array, header, readAxes(array, header, options.layout ?? "chw"));
   return {
+    ...gridRaster(grid, cacheBytes),
     path: file.path,
     files: [file.source],
-    format: "NPY",
-    width: grid.width,
-    height: grid.height,
-    samples: grid.samples,
-    bands: all.map((): Band => ({ name: null, nodata: null })),
+    format: array === file ? "NPY" : "NPZ",
+    shape: header.shape,
     pages: [{ width: grid.width, height: grid.height, isRead: true }],
-    alphaBand: null,
-    type: header.type,
     georeference: null,
-    tile: grid.block,
-    maskSource: null,
-    readWindow: (x, y, width, height, bands = all, sample = 0) => reader.read(x, y, width, height, bands, sample),
-    readMask: async () => null,
     close: () => file.close(),
   };
 }
 
 /** Sizes and strides by the meaning of the axes: (H, W), (C, H, W) or (H, W, C), each with a batch in front of it. */
 function readAxes(
-  file: RasterFile,
+  file: ByteSource,
   { shape, fortranOrder, itemSize, dataOffset }: NpyHeader,
   layout: "chw" | "hwc",
 ): Axes {
@@ -88,7 +88,7 @@ function readAxes(
  * C order is rows of pixels as they are needed: a block is a group of whole rows. Fortran order runs down columns: a
  * block is a square that is gathered from a piece of each column.
  */
-function npyGrid(file: RasterFile, header: NpyHeader, axes: Axes): BlockGrid {
+function npyGrid(file: ByteSource, header: NpyHeader, axes: Axes): BlockGrid {
   const { row, column, band } = axes;
   const width = column.size;
   const height = row.size;
@@ -126,7 +126,7 @@ function npyGrid(file: RasterFile, header: NpyHeader, axes: Axes): BlockGrid {
 }
 
 async function gatherColumns(
-  file: RasterFile,
+  file: ByteSource,
   header: NpyHeader,
   { row, column, band }: Axes,
   first: number,
@@ -148,9 +148,18 @@ async function gatherColumns(
 }
 
 /** `count` consecutive numbers of the file. */
-async function readNumbers(file: RasterFile, header: NpyHeader, first: number, count: number): Promise<SampleArray> {
+async function readNumbers(file: ByteSource, header: NpyHeader, first: number, count: number): Promise<SampleArray> {
   const { itemSize, dataOffset, littleEndian, half, type } = header;
   const bytes = await file.read(dataOffset + first * itemSize, count * itemSize);
   if (littleEndian !== hostIsLittleEndian) swapByteOrder(bytes, itemSize);
+  if (type === "i64" || type === "u64") return narrowed(file, type, bytes);
   return half ? widenHalves(samplesFromBytes("u16", bytes) as Uint16Array) : samplesFromBytes(type, bytes);
+}
+
+function narrowed(file: ByteSource, type: "i64" | "u64", bytes: Uint8Array): SampleArray {
+  try {
+    return narrowIntegers(type, bytes);
+  } catch (cause) {
+    throw file.error((cause as Error).message, cause);
+  }
 }

@@ -1,5 +1,5 @@
 import { crc32, deflateSync } from "node:zlib";
-import { writeAtomically } from "./RasterFile.ts";
+import { writeAtomically } from "../RasterFile.ts";
 
 /** Pixels of 8 bits a channel, row by row: one array, under the name of what it holds. */
 export type PngImage = { readonly width: number; readonly height: number } & (
