@@ -101,7 +101,7 @@ describe("data: exit code 1, naming the file", () => {
     ["a FIFO", ["pipe.tif", "a.tif"], /pipe\.tif: is not a regular file/],
     ["a mask that is a FIFO", ["a.tif", "a.tif", "--mask", "pipe.tif"], /pipe\.tif: is not a regular file/],
     ["an empty file", ["empty.tif", "a.tif"], /empty\.tif: is empty/],
-    ["another format", ["text.tif", "a.tif"], /text\.tif: is neither a GeoTIFF nor an NPY file/],
+    ["another format", ["text.tif", "a.tif"], /text\.tif: is no raster of a kind that can be read/],
     ["a truncated file", ["one.tif", "broken.npy"], /broken\.npy: shape \(6, 8\) needs 192 bytes/],
     ["pickled objects", ["pickled.npy", "a.tif"], /pickled\.npy: .*cannot be (read|understood)/],
     ["another size", ["one.tif", "wide.tif"], /one\.tif and wide\.tif: size differs: 8×6 and 12×4/],
