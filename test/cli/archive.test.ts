@@ -192,7 +192,7 @@ describe("broken pairs", () => {
     expect(pairs.map(({ error }) => error)).toEqual([
       undefined,
       expect.stringMatching(/other\.npy: do not go with the pairs before: .*bands/),
-      expect.stringMatching(/^pred2\/text\.tif: is neither a GeoTIFF nor an NPY file$/),
+      expect.stringMatching(/^pred2\/text\.tif: is no raster of a kind that can be read: /),
     ]);
     expect(failed).toBe(2);
     expect(got.stderr.split("\n").filter((line) => line.startsWith("warning: "))).toHaveLength(3);
