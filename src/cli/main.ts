@@ -1,39 +1,20 @@
 #!/usr/bin/env node
-// The command line; see errors.ts for its exit codes.
+// The command line's process; see errors.ts for its exit codes.
 
-import { Command, CommanderError } from "commander";
-import { exitCodeOf, GateError, UsageError } from "./errors.ts";
-import { evaluateCommand } from "./evaluate.ts";
-import { lossCommand } from "./loss.ts";
-import { mergeCommand } from "./merge.ts";
-import { version } from "./version.ts";
+import { removeUnfinished } from "../raster/RasterFile.ts";
+import { fail, runProgram } from "./program.ts";
 
 // A reader of the output may stop early, as `head` does: nothing is left to do then.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") fail(error);
-  process.exit();
+  process.exit(error.code === "EPIPE" ? undefined : fail(error));
 });
 
-function fail(error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
-  const lines = error instanceof GateError ? error.lines.map((line) => `failed: ${line}`) : [`error: ${message}`];
-  for (const line of lines) process.stderr.write(`${line.replace(/\s+/g, " ")}\n`);
-  process.exitCode = exitCodeOf(error);
+// An interrupted run leaves no half-written file behind, and then ends as it would have.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => {
+    removeUnfinished();
+    process.kill(process.pid, signal);
+  });
 }
 
-const program = new Command("valid-pixel-loss")
-  .description("Losses and quality metrics over the valid pixels of images.")
-  .version(version);
-for (const command of [evaluateCommand(), lossCommand(), mergeCommand()]) program.addCommand(command);
-for (const command of [program, ...program.commands]) {
-  command.exitOverride().configureOutput({ writeErr: () => {} });
-}
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  // Commander throws when it has shown the help or the version, too.
-  if (!(error instanceof CommanderError)) fail(error);
-  else if (error.code === "commander.help") fail(new UsageError("expected a command (--help lists them)"));
-  else if (error.exitCode !== 0) fail(new UsageError(error.message.replace(/^error: /, "")));
-}
+process.exitCode = await runProgram(process.argv.slice(2));

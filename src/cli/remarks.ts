@@ -26,8 +26,8 @@ export function remarksOn({ pair, tally, found }: Omit<Measured, "metrics">, has
   if (pair.rule.isDefault && found.negatives > 0) {
     remarks.push(
       warning(
-        `${job.target}: ${counted(found.negatives, "value")} below 0 left out, since nothing says what is missing ` +
-          "(target ≥ 0; --min -inf counts them)",
+        `${job.target}: ${found.negatives} ${found.negatives === 1 ? "value" : "values"} below 0 left out, since nothing says ` +
+          "what is missing (target ≥ 0; --min -inf counts them)",
       ),
     );
   }
@@ -35,11 +35,8 @@ export function remarksOn({ pair, tally, found }: Omit<Measured, "metrics">, has
   if (missing > 0) {
     const share = Number(((100 * missing) / valid).toPrecision(3));
     const become = predNodata === "count" ? "counted as stored" : "left out";
-    remarks.push(
-      warning(
-        `${job.pred}: ${counted(missing, "valid value")} of the target (${share} %) nodata or NaN there, ${become}`,
-      ),
-    );
+    const text = `${missing} of the target's ${valid} valid values (${share} %) are nodata or NaN there, and ${become}`;
+    remarks.push(warning(`${job.pred}: ${text} (--pred-nodata)`));
   }
   const apart = hasLabels ? [] : bandsApart(bands, tally);
   if (apart.length > 0) {
@@ -73,5 +70,4 @@ function bandsApart(bands: readonly string[], tally: Tally): string[] {
   });
 }
 
-const counted = (count: number, what: string) => (count === 1 ? `1 ${what} is` : `${count} ${what}s are`);
 const short = (value: number) => String(Number(value.toPrecision(3)));

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Stats } from "node:fs";
+import { rmSync, type Stats } from "node:fs";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { type ByteSource, checkRange } from "./ByteSource.ts";
 import { describeFolder } from "./kinds.ts";
@@ -95,6 +95,14 @@ export class RasterFile implements ByteSource {
   }
 }
 
+/** Files that are being written, beside the names that they will have. */
+const unfinished = new Set<string>();
+
+/** Removes what an interrupted process would leave behind. At once, for it is about to end. */
+export function removeUnfinished(): void {
+  for (const path of unfinished) rmSync(path, { force: true });
+}
+
 /**
  * A file that appears under its name only when it is complete: written beside it, then renamed, so that a reader never
  * sees half of it and a run that dies leaves the old file as it was.
@@ -116,9 +124,11 @@ export class AtomicFile {
     // Renaming over a device or a pipe would put a file in its place.
     const there = await stat(path).catch(() => undefined);
     if (there && !there.isFile()) throw new RasterError(path, "is not a regular file");
+    unfinished.add(temporary);
     try {
       return new AtomicFile(path, temporary, await open(temporary, "wx"));
     } catch (cause) {
+      unfinished.delete(temporary);
       throw systemError(path, cause);
     }
   }
@@ -140,15 +150,21 @@ export class AtomicFile {
     try {
       await this.#handle.close();
       await rename(this.#temporary, this.path);
+      unfinished.delete(this.#temporary);
     } catch (cause) {
-      await rm(this.#temporary, { force: true });
+      await this.#remove();
       throw systemError(this.path, cause);
     }
   }
 
   async discard(): Promise<void> {
     await this.#handle.close().catch(() => {});
+    await this.#remove();
+  }
+
+  async #remove(): Promise<void> {
     await rm(this.#temporary, { force: true });
+    unfinished.delete(this.#temporary);
   }
 }
 

@@ -5,7 +5,7 @@ import { evaluate, tensor } from "../../src/index.ts";
 import { writeGeoTiff, writeNpy } from "../../src/raster/index.ts";
 import { temporaryFolder } from "../raster/folder.ts";
 import { seeded } from "../support/data.ts";
-import { main, peakOf, run, runJson } from "./run.ts";
+import { call, main, peakOf, runJson } from "./run.ts";
 
 const file = temporaryFolder();
 const bands = ["red", "nir"];
@@ -135,18 +135,18 @@ describe("many pairs", () => {
   test("options that decide on the figures may not change between runs", async () => {
     await archived("pred", "target", "--resume", "options.json");
     const other = ["--resume", "options.json", "--min", "0.5", "--target-bands", "nir,red"];
-    const got = await run(["evaluate", "pred", "target", ...other], file(""));
+    const got = await call(["evaluate", "pred", "target", ...other], file(""));
     expect(got).toMatchObject({ code: 1, stdout: "" });
     expect(got.stderr).toBe(
       "error: options.json: was begun with other options: --data-range not given (before: 1); " +
         "--min 0.5 (before: not given); --target-bands nir,red (before: not given)\n",
     );
     const nodata = ["evaluate", "pred", "target", "--resume", "nodata.json"];
-    expect((await run([...nodata, "--nodata", "nan,7"], file(""))).code).toBe(0);
-    expect((await run([...nodata, "--nodata", "nan,7"], file(""))).code).toBe(0);
-    const infinite = await run([...nodata, "--nodata=Infinity,7"], file(""));
+    expect((await call([...nodata, "--nodata", "nan,7"], file(""))).code).toBe(0);
+    expect((await call([...nodata, "--nodata", "nan,7"], file(""))).code).toBe(0);
+    const infinite = await call([...nodata, "--nodata=Infinity,7"], file(""));
     expect(infinite.stderr).toMatch(/other options: --nodata Infinity,7 \(before: NaN,7\)\n$/);
-    const masked = await run([...nodata, "--nodata", "nan,7", "--mask", "pred/scene0.tif"], file(""));
+    const masked = await call([...nodata, "--nodata", "nan,7", "--mask", "pred/scene0.tif"], file(""));
     expect(masked.stderr).toMatch(/other options: --mask pred\/scene0\.tif \(≠ 0\) \(before: not given\)\n$/);
   });
 
@@ -158,7 +158,7 @@ describe("many pairs", () => {
     const path = file("pred/scene1.tif");
     const kept = readFileSync(path);
     await writeGeoTiff(path, { width, height, bands: planes });
-    const got = await run(["evaluate", "pred", "target", ...state, "--data-range", "1", "--json"], file(""));
+    const got = await call(["evaluate", "pred", "target", ...state, "--data-range", "1", "--json"], file(""));
     expect(got.stderr).toContain(
       "warning: pred/scene1.tif: has changed since it was measured, and is measured again\n",
     );
@@ -186,7 +186,7 @@ describe("broken pairs", () => {
 
   test.each([["1"], ["2"]])("are named and counted, and stop no other, with %s workers", async (workers) => {
     const words = ["evaluate", "pred2", "target2", "--workers", workers, "--json", "--data-range", "1", "--min", "0"];
-    const got = await run(words, file(""));
+    const got = await call(words, file(""));
     expect(got.code).toBe(1);
     const { pairs, failed } = JSON.parse(got.stdout) as Archive;
     expect(pairs.map(({ error }) => error)).toEqual([
@@ -198,13 +198,13 @@ describe("broken pairs", () => {
     expect(got.stderr.split("\n").filter((line) => line.startsWith("warning: "))).toHaveLength(3);
     expect(got.stderr).toContain("warning: pred2/alone.npy: has no counterpart\n");
     expect(got.stderr).toMatch(/\nerror: 3 of 4 pairs could not be evaluated\n$/);
-    const kept = await run([...words, "--keep-going"], file(""));
+    const kept = await call([...words, "--keep-going"], file(""));
     expect([kept.code, kept.stdout]).toEqual([0, got.stdout]);
     expect(kept.stderr).toMatch(/\nwarning: 3 of 4 pairs could not be evaluated\n$/);
   });
 
   test("fail the run, which still prints the rest, and lists them last", async () => {
-    const got = await run(["evaluate", "pred2", "target2", "--quiet"], file(""));
+    const got = await call(["evaluate", "pred2", "target2", "--quiet"], file(""));
     expect(got.code).toBe(1);
     expect(got.stdout).toContain("3 pairs, 2 of them could not be evaluated");
     expect(got.stdout).toMatch(/\nNot evaluated\n\n.*other\.npy: do not go(.|\n)*\npred2\/text\.tif: is neither.*\n$/);
@@ -213,7 +213,7 @@ describe("broken pairs", () => {
 
   test("are an error where they are all there is", async () => {
     writeFileSync(file("broken.csv"), "pred2/text.tif,target2/text.tif\n");
-    const got = await run(["evaluate", "--pairs", "broken.csv"], file(""));
+    const got = await call(["evaluate", "--pairs", "broken.csv"], file(""));
     expect([got.code, got.stdout]).toEqual([1, ""]);
     expect(got.stderr).toMatch(/^error: none of 1 pairs could be evaluated: pred2\/text\.tif.*\n$/);
   });
@@ -232,7 +232,7 @@ describe("broken pairs", () => {
     ["a state file that is none", ["merge", "pairs.csv"], 1, /pairs\.csv: is no state file/],
     ["a state file that is not there", ["merge", "no.json"], 1, /no\.json: no such file/],
   ])("%s", async (_, words, code, message) => {
-    const got = await run(words, file(""));
+    const got = await call(words, file(""));
     expect(got.stderr).toMatch(message);
     expect(got.stderr).toMatch(/^error: [^\n]+\n$/);
     expect([got.code, got.stdout]).toEqual([code, ""]);
@@ -281,7 +281,7 @@ describe("an image larger than a part", () => {
     };
     for (const [name, stats] of Object.entries(want.bands)) close(got.bands[name] as Stats, stats);
     close(got.scene, want.scene);
-  });
+  }, 180_000);
 
   test("takes memory that does not grow with its width", async () => {
     // 16 rows: more of the small tiles are kept than parts of them should be wide.

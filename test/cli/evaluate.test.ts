@@ -5,7 +5,7 @@ import { temporaryFolder } from "../raster/folder.ts";
 import { valueError } from "../support/compare.ts";
 import { seeded } from "../support/data.ts";
 import { type BandFigures, bandFigures } from "./bandStats.ts";
-import { run, runJson } from "./run.ts";
+import { call, runJson } from "./run.ts";
 
 const file = temporaryFolder();
 const [width, height] = [24, 18];
@@ -102,7 +102,7 @@ describe("valid pixels", () => {
     const got = await evaluated("pred.tif", "target.tif", "--mask", "float.tif");
     expect(counts(got)[0]).toBe(pixels - width);
     // Of a batch, such a stack would be taken for the bands of one image.
-    const stack = await run(["evaluate", "pred.npy", "target.npy", "--mask", "target.npy"], file(""));
+    const stack = await call(["evaluate", "pred.npy", "target.npy", "--mask", "target.npy"], file(""));
     expect(stack).toMatchObject({ code: 1, stderr: "error: target.npy: expected a mask of one band, got 2\n" });
   });
 
@@ -117,7 +117,7 @@ describe("valid pixels", () => {
       [16777216, 16777217],
     ] as const) {
       await writeGeoTiff(file("rounded.tif"), { width, height, nodata, bands: [ids(value)] });
-      const got = await run(["evaluate", "ids.tif", "rounded.tif"], file(""));
+      const got = await call(["evaluate", "ids.tif", "rounded.tif"], file(""));
       expect(got).toMatchObject({
         code: 1,
         stderr: expect.stringMatching(`^error: rounded.tif: holds ${value}, .*\n$`),
@@ -130,8 +130,8 @@ describe("valid pixels", () => {
     const words = ["evaluate", "pred.tif", "half.tif"];
     const got = await evaluated(...words.slice(1));
     expect(got.bands.B02).toMatchObject({ rmse: null, psnr: null, sam: null, validCount: 0, validRatio: 0 });
-    expect((await run([...words, "--csv"], file(""))).stdout).toContain("\nB02,,,,,");
-    expect((await run(words, file(""))).stdout).toMatch(/\nB02( +–){5} /);
+    expect((await call([...words, "--csv"], file(""))).stdout).toContain("\nB02,,,,,");
+    expect((await call(words, file(""))).stdout).toMatch(/\nB02( +–){5} /);
   });
 });
 
@@ -180,7 +180,7 @@ describe("what is read", () => {
 
   test("CSV and --output", async () => {
     const words = ["evaluate", "pred.tif", "target.tif", "--csv", "--output", "out.csv", "--quiet"];
-    expect(await run(words, file(""))).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    expect(await call(words, file(""))).toMatchObject({ code: 0, stdout: "", stderr: "" });
     const [heading = "", ...lines] = readFileSync(file("out.csv"), "utf8").trimEnd().split("\n");
     expect(heading).toMatch(/^band,psnr,rmse,ssim,sam,mae,bias,r2,cpsnr,validCount,validRatio,coverage,ergas,uqi,/);
     const { bands, scene } = await evaluated("pred.tif", "target.tif");

@@ -20,7 +20,7 @@ import { gradError, valueError } from "../support/compare.ts";
 import { problemOf, seeded } from "../support/data.ts";
 import { type Base, reference, type Settings } from "../../reference/losses.ts";
 import { readNpy } from "./files.ts";
-import { peakOf, run, runJson } from "./run.ts";
+import { peakOf, call, runJson } from "./run.ts";
 
 const file = temporaryFolder();
 const shape = [2, 3, 11, 13] as const;
@@ -86,7 +86,7 @@ test("ssim takes the data range of the command, or its own", async () => {
   const ofCommand = await lost(...whole, "--loss", "ssim", "--data-range", "2");
   const own = await lost(...whole, "--loss", "ssim(dataRange=2)");
   expect(own.value).toBe(ofCommand.value);
-  const unknown = await run(["loss", ...whole, "--loss", "ssim"], file(""));
+  const unknown = await call(["loss", ...whole, "--loss", "ssim"], file(""));
   expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringMatching(/ssim needs --data-range/)]);
 });
 
@@ -100,7 +100,7 @@ test("groups are named by image and band", async () => {
 });
 
 test("a group without a valid pixel is a dash in the table and weighs nothing", async () => {
-  const { stdout } = await run(["loss", "pred.npy", "target.npy", ...byDefault], file(""));
+  const { stdout } = await call(["loss", "pred.npy", "target.npy", ...byDefault], file(""));
   expect(stdout).toMatch(/\n +2 {2}3 +– +0 +0 +143\n/);
 });
 
@@ -226,7 +226,7 @@ describe("an image larger than a part", () => {
 
 test("ssim says what size it asks for", async () => {
   await writeNpy(file("small.npy"), new Float32Array(80), [8, 10]);
-  expect(await run(["loss", "small.npy", "small.npy", "--loss", "ssim"], file(""))).toMatchObject({
+  expect(await call(["loss", "small.npy", "small.npy", "--loss", "ssim"], file(""))).toMatchObject({
     code: 1,
     stdout: "",
     stderr: "error: small.npy: ssim is of images of at least 11×11 pixels, got 10×8\n",

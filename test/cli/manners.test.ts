@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, 
 import { beforeAll, describe, expect, test } from "vitest";
 import { epsgGeoreference, writeGeoTiff, writeNpy } from "../../src/raster/index.ts";
 import { temporaryFolder } from "../raster/folder.ts";
-import { main, run } from "./run.ts";
+import { call, main, run } from "./run.ts";
 
 const file = temporaryFolder();
 const [width, height] = [8, 6];
@@ -32,11 +32,11 @@ beforeAll(async () => {
 
 /** One line on standard error, nothing on standard output, and no trace of the code. */
 async function expectError(words: string[], code: number, message: RegExp): Promise<void> {
-  const got = await run(words, file(""));
+  const got = await call(words, file(""));
   expect(got.stderr).toMatch(message);
   expect(got.stderr).toMatch(/^error: [^\n]+\n$/);
   expect(got.stderr).not.toMatch(/\bat .*:\d+|Error:|node:/);
-  expect(got).toMatchObject({ code, signal: null, stdout: "" });
+  expect(got).toMatchObject({ code, stdout: "" });
 }
 
 describe("usage: exit code 2, before any file is read", () => {

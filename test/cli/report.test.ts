@@ -5,7 +5,7 @@ import { epsgGeoreference, openRaster, type Raster, writeGeoTiff } from "../../s
 import { temporaryFolder } from "../raster/folder.ts";
 import { seeded } from "../support/data.ts";
 import { reference } from "../../reference/losses.ts";
-import { peakOf, run } from "./run.ts";
+import { call, peakOf } from "./run.ts";
 
 const file = temporaryFolder();
 const [width, height] = [60, 40];
@@ -34,7 +34,7 @@ beforeAll(async () => {
     "--maps-abs",
     "--quiet",
   ];
-  expect(await run(words, file(""))).toMatchObject({ code: 0, stderr: "" });
+  expect(await call(words, file(""))).toMatchObject({ code: 0, stderr: "" });
   page = readFileSync(file("out.html"), "utf8");
 });
 
@@ -149,7 +149,7 @@ describe("maps of an image wider than a part", () => {
     await writeGeoTiff(file("wide_target.tif"), { ...image, bands: [plane, plane] });
     await writeGeoTiff(file("wide_pred.tif"), { ...image, bands: [shifted, plane] });
     const words = ["evaluate", "wide_pred.tif", "wide_target.tif", "--maps", "wide", "--quiet"];
-    expect(await run(words, file(""))).toMatchObject({ code: 0, stderr: "" });
+    expect(await call(words, file(""))).toMatchObject({ code: 0, stderr: "" });
     const error = await openRaster(file("wide/error.tif"));
     const angle = await openRaster(file("wide/angle.tif"));
     const errors = await error.readWindow(0, 0, width, height, [0]);
@@ -174,7 +174,7 @@ test("a report of a band that is valid nowhere is still a report", async () => {
   const bands = [new Float32Array(pixels).fill(-9999), target[1] as Float32Array];
   await writeGeoTiff(file("half.tif"), { width, height, bands, nodata: -9999 });
   const words = ["evaluate", "pred.tif", "half.tif", "--report", "none.html", "--quiet"];
-  expect(await run(words, file(""))).toMatchObject({ code: 0, stderr: "" });
+  expect(await call(words, file(""))).toMatchObject({ code: 0, stderr: "" });
   expect(readFileSync(file("none.html"), "utf8")).toMatch(/<td>–<\/td>/);
   expect(readFileSync(file("none.html"), "utf8")).not.toMatch(/NaN[^.]/);
 });
@@ -184,7 +184,7 @@ test("names of bands are not cut off at the left of their bars, and a prediction
   await writeGeoTiff(file("bright.tif"), { width, height, bands: bright });
   const long = ["B05 vegetation red edge", "W".repeat(60)];
   const words = ["evaluate", "bright.tif", "target.tif", "--bands", long.join(), "--report", "bright.html", "--quiet"];
-  expect(await run(words, file(""))).toMatchObject({ code: 0, stderr: "" });
+  expect(await call(words, file(""))).toMatchObject({ code: 0, stderr: "" });
   const html = readFileSync(file("bright.html"), "utf8");
   const labels = [...html.matchAll(/<text x="(\d+)" y="[^"]*" text-anchor="end">([^<]*)<\/text><rect class="ink"/g)];
   expect(labels.map(([, , name]) => name)).toContain(long[0]);
@@ -195,7 +195,7 @@ test("names of bands are not cut off at the left of their bars, and a prediction
 
 test("maps of bands whose names are one as names of files", async () => {
   const words = ["evaluate", "pred.tif", "target.tif", "--bands", "nir/red,NIR red", "--maps", "alike", "--quiet"];
-  expect(await run(words, file(""))).toMatchObject({ code: 0, stderr: "" });
+  expect(await call(words, file(""))).toMatchObject({ code: 0, stderr: "" });
   const pictures = ["angle.png", "error_NIR_red-2.png", "error_nir_red.png"];
   expect(
     readdirSync(file("alike"))

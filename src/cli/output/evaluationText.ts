@@ -69,7 +69,8 @@ export const failuresOf = ({ outcomes }: Archive): string[] =>
 
 function jsonOf(outcome: Outcome): object {
   if (!isDone(outcome)) return outcome;
-  return { ...jobOf(outcome), ...outcome.about, ...figuresJson(figuresOf(outcome)) };
+  const remarks = outcome.remarks.map(({ text }) => text);
+  return { ...jobOf(outcome), ...outcome.about, remarks, ...figuresJson(figuresOf(outcome)) };
 }
 
 const figuresJson = ({ bands, scene }: Figures) => ({ bands: Object.fromEntries(bands), scene });
