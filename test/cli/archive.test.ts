@@ -245,43 +245,47 @@ describe("an image larger than a part", () => {
     ["rows", [33_000, 70], 16],
     // A row of tiles as large as these is too much to keep: a last column of 3.
     ["columns and rows", [4_099, 300], 1024],
-  ] as const)("has the figures of the whole: every sum, SSIM and UQI across edges of %s", async (_, size, tile) => {
-    const [width, height] = size;
-    const random = seeded(9);
-    const stored = Uint16Array.from({ length: 2 * width * height }, (_, i) => {
-      const row = Math.floor(i / width) % height;
-      return random() < 0.1 ? 0 : 1000 + 20 * row + Math.floor(500 * random());
-    });
-    const predicted = stored.map((value) => value + Math.floor(60 * random()));
-    const image = { width, height, nodata: 0 };
-    const planes = (data: Uint16Array) => [data.subarray(0, width * height), data.subarray(width * height)];
-    await writeGeoTiff(file("large_pred.tif"), { ...image, bands: planes(predicted) });
-    await writeGeoTiff(file("large.tif"), { ...image, bands: planes(stored), tile });
-    const measured = (...more: string[]) =>
-      runJson<Archive["total"]>(
-        ["evaluate", "large_pred.tif", "large.tif", "--data-range", "10000", ...more],
-        file(""),
-      );
-    const got = await measured();
-    expect(await measured("--workers", "3")).toEqual(got);
-    const fewer = await measured("--without", "uqi,ssim");
-    const unlike = (stats: Stats) => ({ ...stats, ssim: null });
-    expect(fewer.bands).toEqual(Object.fromEntries(Object.entries(got.bands).map(([name, b]) => [name, unlike(b)])));
-    expect(fewer.scene).toEqual({ ...got.scene, uqi: null });
-    const shape = [2, height, width];
-    const want = evaluate(tensor(predicted, shape), tensor(stored, shape), {
-      bands: ["1", "2"],
-      dataRange: 10000,
-      valid: { nodata: 0 },
-    });
-    const close = (a: Stats, b: object) => {
-      for (const [name, value] of Object.entries(b)) {
-        expect(Math.abs((a[name] as number) - value), name).toBeLessThanOrEqual(1e-12 * Math.abs(value));
-      }
-    };
-    for (const [name, stats] of Object.entries(want.bands)) close(got.bands[name] as Stats, stats);
-    close(got.scene, want.scene);
-  }, 180_000);
+  ] as const)(
+    "has the figures of the whole: every sum, SSIM and UQI across edges of %s",
+    async (_, size, tile) => {
+      const [width, height] = size;
+      const random = seeded(9);
+      const stored = Uint16Array.from({ length: 2 * width * height }, (_, i) => {
+        const row = Math.floor(i / width) % height;
+        return random() < 0.1 ? 0 : 1000 + 20 * row + Math.floor(500 * random());
+      });
+      const predicted = stored.map((value) => value + Math.floor(60 * random()));
+      const image = { width, height, nodata: 0 };
+      const planes = (data: Uint16Array) => [data.subarray(0, width * height), data.subarray(width * height)];
+      await writeGeoTiff(file("large_pred.tif"), { ...image, bands: planes(predicted) });
+      await writeGeoTiff(file("large.tif"), { ...image, bands: planes(stored), tile });
+      const measured = (...more: string[]) =>
+        runJson<Archive["total"]>(
+          ["evaluate", "large_pred.tif", "large.tif", "--data-range", "10000", ...more],
+          file(""),
+        );
+      const got = await measured();
+      expect(await measured("--workers", "3")).toEqual(got);
+      const fewer = await measured("--without", "uqi,ssim");
+      const unlike = (stats: Stats) => ({ ...stats, ssim: null });
+      expect(fewer.bands).toEqual(Object.fromEntries(Object.entries(got.bands).map(([name, b]) => [name, unlike(b)])));
+      expect(fewer.scene).toEqual({ ...got.scene, uqi: null });
+      const shape = [2, height, width];
+      const want = evaluate(tensor(predicted, shape), tensor(stored, shape), {
+        bands: ["1", "2"],
+        dataRange: 10000,
+        valid: { nodata: 0 },
+      });
+      const close = (a: Stats, b: object) => {
+        for (const [name, value] of Object.entries(b)) {
+          expect(Math.abs((a[name] as number) - value), name).toBeLessThanOrEqual(1e-12 * Math.abs(value));
+        }
+      };
+      for (const [name, stats] of Object.entries(want.bands)) close(got.bands[name] as Stats, stats);
+      close(got.scene, want.scene);
+    },
+    180_000,
+  );
 
   test("takes memory that does not grow with its width", async () => {
     // 16 rows: more of the small tiles are kept than parts of them should be wide.

@@ -33,7 +33,7 @@ export const sceneFigures: readonly Figure<keyof SceneFigures>[] = [
   { key: "coverage", heading: "coverage", worse: "lower" },
 ];
 
-const all = new Map<string, Figure>([...bandFigures, ...sceneFigures].map((figure) => [figure.key, figure]));
+const all = new Map<string, Figure>([...sceneFigures, ...bandFigures].map((figure) => [figure.key, figure]));
 
 export const figureNames: readonly string[] = [...all.keys()];
 
