@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
 
 /** The built command line, as it is installed. */
@@ -44,12 +44,15 @@ export async function peakOf(words: readonly string[], cwd?: string): Promise<nu
   return Number(/peak (\d+)$/.exec(stderr)?.[1]) / 1000;
 }
 
+/** Its modules as they are before they are bundled. */
+const program = new URL("../../build/modules/cli/program.js", import.meta.url).href;
+
 /**
  * The same in this process, which takes a tenth of the time: what is not about processes is tested so. Loaded from what is built, for
  * its threads are scripts.
  */
 export async function call(words: readonly string[], cwd: string): Promise<Omit<Outcome, "signal">> {
-  const { runProgram } = (await import(new URL("program.js", pathToFileURL(main)).href)) as {
+  const { runProgram } = (await import(program)) as {
     runProgram(words: readonly string[]): Promise<number>;
   };
   const written = { stdout: "", stderr: "" };
