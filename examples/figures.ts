@@ -21,7 +21,13 @@ export const missing: Colour = [214, 218, 222];
 /** A plot as the text of an SVG file, on white, so that it can be read in any theme. */
 export function plot(title: string, options: Plot.PlotOptions): string {
   const { document } = parseHTML("<html></html>");
-  const heading = Plot.text([title], { frameAnchor: "top-left", dy: -32, fontSize: 14, fontWeight: 600 });
+  const heading = Plot.text([title], {
+    facet: "super",
+    frameAnchor: "top-left",
+    dy: -32,
+    fontSize: 14,
+    fontWeight: 600,
+  });
   const svg = Plot.plot({
     document,
     marginTop: 44,
