@@ -48,13 +48,6 @@ const between = (
   text: string,
 ): Claim => ({ text, cells: [`training/#/${course}/${first}`, `training/#/${course}/${second}`], error, expected });
 
-const undivided = (course: string, text: string): Claim => ({
-  text,
-  cells: [`undivided/#/${course}/0.5`, `training/#/${course}/0.5`],
-  error: "overall",
-  expected: "near",
-});
-
 const hard = "hard-hidden/sgd";
 
 export const claims: readonly Claim[] = [
@@ -86,14 +79,6 @@ export const claims: readonly Claim[] = [
     "Hard hidden: equal weights raise the error of those with the most valid further",
   ),
   between(
-    "hard-hidden/adam",
-    "0.5",
-    "1",
-    "quartile 1",
-    "below",
-    "Hard hidden, Adam: √r lowers the error of those with the least valid",
-  ),
-  between(
     "extreme/sgd",
     "0.5",
     "1",
@@ -109,7 +94,6 @@ export const claims: readonly Claim[] = [
     "above",
     "Extreme ratios: equal weights raise the error of the worst tenth, against √r",
   ),
-  between("extreme/adam", "0.5", "1", "overall", "below", "Extreme ratios, Adam: √r lowers the error over all patches"),
   between(
     "skewed/sgd",
     "0.5",
@@ -136,7 +120,4 @@ export const claims: readonly Claim[] = [
     "near",
     "Hard hidden: random effects are within 10 % of equal weights",
   ),
-  undivided("skewed/sgd", "Skewed ratios: without the division by Σ w the error is within 10 %"),
-  undivided("extreme/sgd", "Extreme ratios: without the division by Σ w the error is within 10 %"),
-  undivided("extreme/adam", "Extreme ratios, Adam: without the division by Σ w the error is within 10 %"),
 ];

@@ -219,4 +219,6 @@ function show({ mean, low, high, count }: Estimate): string {
 }
 
 const table = (header: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
-  [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  rows.length === 0
+    ? "Not computed yet."
+    : [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
