@@ -210,7 +210,8 @@ describe("the same bits", () => {
 
   test("of each sample of poissonNLL, whether or not the terms of another one cancel", () => {
     const base: Base = { name: "poissonNLL" };
-    for (const seed of [2171, 1, 2, 3]) {
+    // In 5, 18 and 30 it is the groups that cancel one another in Σ w·L: all are summed once more, and keep the losses they had.
+    for (const seed of [2171, 1, 5, 18, 30]) {
       const { shape, pred, target } = problemOf(base, [2, 3, 2, 1], seed, 0.5);
       const whole = run(base, { shape, pred, target });
       for (const b of [0, 1]) {
