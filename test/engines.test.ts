@@ -2,7 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 
-test("every bit of every loss is the one that bits.json keeps, in Node and in Chromium's pages", { timeout: 600_000 }, () => {
+test("every bit of every loss is the one that bits.json keeps, in Node and in Chromium's pages", {
+  timeout: 600_000,
+}, () => {
   const { status, stdout, stderr } = spawnSync(process.execPath, ["test/engines/run.mjs", "Node", "Chromium"], {
     encoding: "utf8",
   });

@@ -128,14 +128,17 @@ function versionOf(path) {
 
 /** Whether a page found what is expected; a page that may fail has nothing to report. */
 function judged({ threads, warning, fails }, { report, error }, name) {
-  if (fails) return { errors: fails.test(error ?? "") ? [] : [`expected an error, got ${error}`], notes: "no WebAssembly" };
+  if (fails)
+    return { errors: fails.test(error ?? "") ? [] : [`expected an error, got ${error}`], notes: "no WebAssembly" };
   if (error) return { errors: [error] };
   const errors = [];
   // WebKitGTK does not hand a shared memory over to workers.
   const possible = name === "WebKitGTK" ? 1 : threads;
-  if (report.threads !== possible) errors.push(`expected ${possible} threads, got ${report.threads}: ${report.warnings}`);
+  if (report.threads !== possible)
+    errors.push(`expected ${possible} threads, got ${report.threads}: ${report.warnings}`);
   if (report.threads < 3 && report.warnings.length !== 1) errors.push(`expected one warning, got ${report.warnings}`);
-  if (warning && possible === threads && !warning.test(report.warnings[0])) errors.push(`unexpected: ${report.warnings}`);
+  if (warning && possible === threads && !warning.test(report.warnings[0]))
+    errors.push(`unexpected: ${report.warnings}`);
   return { report, errors };
 }
 

@@ -8,7 +8,10 @@ const golden = `${here}/../golden`;
 /** Writes it to `outfile`. The package is imported from `from`; `options` are esbuild's. */
 export async function bundleConformance(outfile, { from = "valid-pixel-loss", entry, ...options } = {}) {
   await build({
-    stdin: { contents: entry ?? `export * from "./conformance.ts"; export { readme } from "readme";`, resolveDir: here },
+    stdin: {
+      contents: entry ?? `export * from "./conformance.ts"; export { readme } from "readme";`,
+      resolveDir: here,
+    },
     outfile,
     bundle: true,
     format: "esm",
@@ -36,7 +39,11 @@ export async function bundleConformance(outfile, { from = "valid-pixel-loss", en
 function readme() {
   const text = readFileSync(`${here}/../../README.md`, "utf8");
   const programs = [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, program]) => program);
-  const names = new Set(programs.flatMap((p) => [...p.matchAll(/^import \{(.*)\}/gm)].flatMap(([, list]) => list.split(",").map((n) => n.trim()))));
+  const names = new Set(
+    programs.flatMap((p) =>
+      [...p.matchAll(/^import \{(.*)\}/gm)].flatMap(([, list]) => list.split(",").map((n) => n.trim())),
+    ),
+  );
   const bodies = programs.map((p) => `await (async () => {\n${p.replaceAll(/^import .*$/gm, "")}\n})();`);
   return `import { ${[...names].join(", ")} } from "valid-pixel-loss";
     export async function readme() {\n${bodies.join("\n")}\n}`;
@@ -47,6 +54,11 @@ function withoutFiles(path) {
   return readFileSync(path, "utf8")
     .replace('import { readFileSync } from "node:fs";\n', "")
     .replace(/^const folder = .*$/m, "")
-    .replace('JSON.parse(readFileSync(new URL("cases.json", folder), "utf8"))', () => readFileSync(`${golden}/cases.json`, "utf8").trimEnd())
-    .replace('new Uint8Array(readFileSync(new URL("arrays.bin", folder)))', () => `Uint8Array.from(atob("${readFileSync(`${golden}/arrays.bin`, "base64")}"), (c) => c.charCodeAt(0))`);
+    .replace('JSON.parse(readFileSync(new URL("cases.json", folder), "utf8"))', () =>
+      readFileSync(`${golden}/cases.json`, "utf8").trimEnd(),
+    )
+    .replace(
+      'new Uint8Array(readFileSync(new URL("arrays.bin", folder)))',
+      () => `Uint8Array.from(atob("${readFileSync(`${golden}/arrays.bin`, "base64")}"), (c) => c.charCodeAt(0))`,
+    );
 }

@@ -1,6 +1,6 @@
 // Bundlers: each makes an app of the conformance set and the installed package, which then runs in Chromium.
 import { execFile, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -25,13 +25,22 @@ export function bundlers(project) {
   const known = {
     esbuild: async (folder) => {
       const { build } = await import("esbuild");
-      await build({ entryPoints: [`${folder}/app.js`], bundle: true, format: "esm", target: "es2022", outfile: `${folder}/out/app.js` });
+      await build({
+        entryPoints: [`${folder}/app.js`],
+        bundle: true,
+        format: "esm",
+        target: "es2022",
+        outfile: `${folder}/out/app.js`,
+      });
       writeFileSync(`${folder}/out/index.html`, PAGE);
     },
-    Vite: async (folder) => {
+    vite: async (folder) => {
       writeFileSync(`${folder}/app.js`, app("worker", `import worker from "valid-pixel-loss/worker?url&no-inline";`));
       writeFileSync(`${folder}/index.html`, PAGE);
-      writeFileSync(`${folder}/vite.config.js`, `export default { base: "./", build: { outDir: "out", target: "es2022" } };`);
+      writeFileSync(
+        `${folder}/vite.config.js`,
+        `export default { base: "./", build: { outDir: "out", target: "es2022" } };`,
+      );
       await run(bin("vite"), ["build"], { cwd: folder });
     },
     webpack: async (folder) => {
@@ -46,20 +55,33 @@ export function bundlers(project) {
         performance: { hints: false },
       });
       const { errors, warnings } = stats.toJson({ all: false, errors: true, warnings: true });
-      if (errors.length + warnings.length) throw new Error(JSON.stringify([...errors, ...warnings].map(({ message }) => message)));
+      if (errors.length + warnings.length)
+        throw new Error(JSON.stringify([...errors, ...warnings].map(({ message }) => message)));
       writeFileSync(`${folder}/out/index.html`, PAGE.replace('type="module"', "defer"));
     },
-    Rollup: async (folder) => {
+    rollup: async (folder) => {
       const { rollup } = await import("rollup");
       const { nodeResolve } = await import("@rollup/plugin-node-resolve");
       const bundle = await rollup({ input: `${folder}/app.js`, plugins: [nodeResolve({ browser: true })] });
       await bundle.write({ file: `${folder}/out/app.js`, format: "es" });
       writeFileSync(`${folder}/out/index.html`, PAGE);
     },
-    Parcel: async (folder) => {
+    parcel: async (folder) => {
       writeFileSync(`${folder}/index.html`, PAGE);
-      writeFileSync(`${folder}/package.json`, JSON.stringify({ private: true, browserslist: "last 2 Chrome versions" }));
-      const words = ["build", "index.html", "--dist-dir", "out", "--public-url", "./", "--no-cache", "--no-source-maps"];
+      writeFileSync(
+        `${folder}/package.json`,
+        JSON.stringify({ private: true, browserslist: "last 2 Chrome versions" }),
+      );
+      const words = [
+        "build",
+        "index.html",
+        "--dist-dir",
+        "out",
+        "--public-url",
+        "./",
+        "--no-cache",
+        "--no-source-maps",
+      ];
       await run(bin("parcel"), words, { cwd: folder });
     },
   };
@@ -67,11 +89,17 @@ export function bundlers(project) {
     name,
     missing,
     async run() {
-      const folder = join(project, name.toLowerCase());
+      const folder = join(project, name);
       mkdirSync(`${folder}/out`, { recursive: true });
       writeFileSync(`${folder}/app.js`, app());
       await bundle(folder);
-      return [{ version: versionOf(name.toLowerCase()), where: "app in Chromium, isolated", ...(await resultOf(`${folder}/out`)) }];
+      return [
+        {
+          version: versionOf(name),
+          where: "app in Chromium, isolated",
+          ...(await resultOf(`${folder}/out`)),
+        },
+      ];
     },
   }));
   return [...inPage, { name: "Next.js", missing, run: () => next(join(project, "next")) }];
@@ -88,7 +116,10 @@ const versionOf = (name) =>
 async function resultOf(folder, worker = 3) {
   const { report, error } = await openPage("Chromium", folder, {});
   if (error) return { errors: [error] };
-  return { report, errors: report.threads === worker ? [] : [`expected 3 threads, got ${report.threads}: ${report.warnings}`] };
+  return {
+    report,
+    errors: report.threads === worker ? [] : [`expected 3 threads, got ${report.threads}: ${report.warnings}`],
+  };
 }
 
 /** A page on the client, a route in Node, and one in the edge runtime, which compiles no WebAssembly at run time. */
@@ -112,8 +143,16 @@ async function next(folder) {
     `${folder}/next.config.mjs`,
     `export default { experimental: { cpus: 1 }, webpack: (config) => ({ ...config, experiments: { ...config.experiments, asyncWebAssembly: true } }) };`,
   );
-  await run(bin("next"), ["build", "--webpack"], { cwd: folder, env: { ...process.env, NEXT_TELEMETRY_DISABLED: "1" }, maxBuffer: 1e8 });
-  const server = spawn(bin("next"), ["start", "-p", "0"], { cwd: folder, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  await run(bin("next"), ["build", "--webpack"], {
+    cwd: folder,
+    env: { ...process.env, NEXT_TELEMETRY_DISABLED: "1" },
+    maxBuffer: 1e8,
+  });
+  const server = spawn(bin("next"), ["start", "-p", "0"], {
+    cwd: folder,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   try {
     const url = await new Promise((resolve, reject) => {
       server.stdout.on("data", (data) => {
@@ -128,7 +167,8 @@ async function next(folder) {
       const where = `route, ${route} runtime`;
       const version = versionOf("next");
       if (response.ok) runs.push({ version, where, report: await response.json() });
-      else runs.push({ version, where, errors: [`status ${response.status}: ${(await response.text()).slice(0, 300)}`] });
+      else
+        runs.push({ version, where, errors: [`status ${response.status}: ${(await response.text()).slice(0, 300)}`] });
     }
     return runs;
   } finally {

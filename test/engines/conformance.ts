@@ -36,10 +36,7 @@ export interface Report {
 }
 
 /** Runs the set, or what is about threads alone. `worker`: the address that `setThreads` is given. */
-export async function conformance(
-  worker?: string | { toString(): string },
-  threadsAlone = false,
-): Promise<Report> {
+export async function conformance(worker?: string | { toString(): string }, threadsAlone = false): Promise<Report> {
   const digests: Record<string, Digest> = {};
   const failures: string[] = [];
   const into = (part: string) => {
@@ -57,7 +54,8 @@ export async function conformance(
       const digest = new Digest();
       digest.add(result.value);
       digest.add(result.grad.data);
-      for (const { loss, weight, validCount } of termsOf(result)) for (const x of [loss, weight, validCount]) digest.add(x);
+      for (const { loss, weight, validCount } of termsOf(result))
+        for (const x of [loss, weight, validCount]) digest.add(x);
       for (const owned of [pred, target]) owned.dispose();
       return { result, digest };
     });
@@ -77,7 +75,9 @@ export async function conformance(
           weight,
           loss: criterionOf(base, { ...settings, layout }),
         }));
-        const loss = golden.combined ? (new CombinedLoss(parts) as unknown as Criterion) : (parts[0]?.loss as Criterion);
+        const loss = golden.combined
+          ? (new CombinedLoss(parts) as unknown as Criterion)
+          : (parts[0]?.loss as Criterion);
         const { value, grad } = call("golden losses", golden.title, loss, problem, { layout });
         expectNoError(golden.title, valueError(value, golden.value));
         if (golden.grad) {
@@ -125,7 +125,12 @@ export async function conformance(
     }));
     const random = seeded(3);
     const shape = [1, 3, 40, 50];
-    const stored = () => tensor(Uint16Array.from({ length: 6000 }, () => 4000 * random()), shape, { scale: 1e-4, offset: -0.1 });
+    const stored = () =>
+      tensor(
+        Uint16Array.from({ length: 6000 }, () => 4000 * random()),
+        shape,
+        { scale: 1e-4, offset: -0.1 },
+      );
     const [pred, target] = [stored(), stored()];
     for (const loss of [own, mse()]) {
       const { value, grad } = new FlexibleWeightedLoss(loss, { valid: { above: 900 } }).valueAndGrad(pred, target);
@@ -148,7 +153,8 @@ export async function conformance(
   for (const count of [threads, 1]) {
     await setThreads(count, worker === undefined || count === 1 ? {} : { worker });
     for (const [i, base] of everyBase.entries()) {
-      if (!["mse", "logCosh", "vectorAngle", "sam", "crossEntropy", "ssim"].includes(base.name) || base.params?.invalid) continue;
+      if (!["mse", "logCosh", "vectorAngle", "sam", "crossEntropy", "ssim"].includes(base.name) || base.params?.invalid)
+        continue;
       const extent = base.name === "ssim" ? [1, 2, 150, 170] : [1, 3, 256, 256];
       const problem = problemOf(base, extent as unknown as Problem["shape"], 5);
       const { pred, target } = tensorsOf(problem, "NCHW", "in place");
@@ -172,12 +178,14 @@ export async function conformance(
     failures,
     threads,
     warnings,
-    using: typeof zeros([1])[dispose] === "function",
+    using: typeof (zeros([1]) as unknown as Record<symbol, unknown>)[dispose] === "function",
   };
 }
 
 /** The groups of a loss, or of each term of a combined one. */
-function termsOf(result: object): { loss: ArrayLike<number>; weight: ArrayLike<number>; validCount: ArrayLike<number> }[] {
+function termsOf(
+  result: object,
+): { loss: ArrayLike<number>; weight: ArrayLike<number>; validCount: ArrayLike<number> }[] {
   if ("terms" in result) return (result.terms as object[]).flatMap(termsOf);
   return [(result as { groups: ReturnType<typeof termsOf>[0] }).groups];
 }
@@ -189,7 +197,8 @@ class Digest {
   #b = 0x2f0b4a27;
 
   add(numbers: number | ArrayLike<number>): void {
-    const data = numbers instanceof Float32Array ? numbers : Float64Array.from(typeof numbers === "number" ? [numbers] : numbers);
+    const data =
+      numbers instanceof Float32Array ? numbers : Float64Array.from(typeof numbers === "number" ? [numbers] : numbers);
     // The payload of NaN is the engine's business.
     const plain = data.map((x) => (Number.isNaN(x) ? Number.NaN : x));
     this.#mix(new Uint8Array(plain.buffer, plain.byteOffset, plain.byteLength));

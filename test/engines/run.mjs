@@ -39,14 +39,20 @@ for (const engine of [...runtimes(project), ...browsers(project), ...bundlers(pr
     }
     const errors = [...row.errors, ...(row.report ? wrongBits(row.report) : [])];
     if (errors.length > 0) failed++;
-    const said = row.report ? `${row.report.threads} thread${row.report.threads > 1 ? "s" : ""}, ${(row.report.bytes / 1e6).toFixed(1)} MB of results` : "";
-    console.log(`${errors.length ? "FAILED  " : "passed  "} ${[row.name, row.version, row.where].filter(Boolean).join(", ")}: ${said}`);
+    const said = row.report
+      ? `${row.report.threads} thread${row.report.threads > 1 ? "s" : ""}, ${(row.report.bytes / 1e6).toFixed(1)} MB of results`
+      : "";
+    console.log(
+      `${errors.length ? "FAILED  " : "passed  "} ${[row.name, row.version, row.where].filter(Boolean).join(", ")}: ${said}`,
+    );
     for (const error of errors) console.log(`           ${error}`);
     rows.push({ ...row, errors });
   }
 }
 if (values.write && wanted.length === 0) writeTable(`${here}/../../docs/engines.md`, rows);
-console.log(`${rows.filter(({ errors }) => errors?.length === 0).length} passed, ${failed} failed, ${rows.filter(({ skipped }) => skipped).length} skipped`);
+console.log(
+  `${rows.filter(({ errors }) => errors?.length === 0).length} passed, ${failed} failed, ${rows.filter(({ skipped }) => skipped).length} skipped`,
+);
 // Engines that were left running must not keep this process.
 process.exit(failed > 0 ? 1 : 0);
 
@@ -54,8 +60,11 @@ process.exit(failed > 0 ? 1 : 0);
 function prepare() {
   rmSync(project, { recursive: true, force: true });
   mkdirSync(project, { recursive: true });
-  const npm = (args, cwd) => execFileSync("npm", [...args, "--silent", "--no-audit", "--no-fund"], { cwd, encoding: "utf8" });
-  const [{ filename }] = JSON.parse(npm(["pack", "--json", "--ignore-scripts", "--pack-destination", project], `${here}/../..`));
+  const npm = (args, cwd) =>
+    execFileSync("npm", [...args, "--silent", "--no-audit", "--no-fund"], { cwd, encoding: "utf8" });
+  const [{ filename }] = JSON.parse(
+    npm(["pack", "--json", "--ignore-scripts", "--pack-destination", project], `${here}/../..`),
+  );
   writeFileSync(`${project}/package.json`, JSON.stringify({ name: "fresh", private: true, type: "module" }));
   npm(["install", `./${filename}`], project);
 }

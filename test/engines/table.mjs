@@ -40,7 +40,11 @@ import section: 0x02, then the flag) is 1 for a memory with a maximum, and 3 for
 export function writeTable(file, rows) {
   const lines = rows.map(({ name, skipped, version, where, report, errors, notes }) => {
     if (skipped) return `| ${name} | | | | not tried: not installed |`;
-    const said = [errors.length > 0 ? `FAILS: ${errors[0].split("\n")[0]}` : "", notes ?? "", ...(report?.warnings ?? [])];
+    const said = [
+      errors.length > 0 ? `FAILS: ${errors[0].split("\n")[0]}` : "",
+      notes ?? "",
+      ...(report?.warnings ?? []),
+    ];
     const cells = [name, version ?? "", where ?? "", report?.threads ?? "", said.filter(Boolean).join("; ")];
     return `| ${cells.map((cell) => String(cell).replaceAll("|", "\\|")).join(" | ")} |`;
   });
