@@ -18,8 +18,8 @@ import { type Criterion, criterionOf, givenOf, memories, tensorsOf } from "../su
 import { gradError, valueError } from "../support/compare.ts";
 import { everyBase, groupingsOf, inLayout, invalidOf, layouts, problemOf, seeded, titleOf } from "../support/data.ts";
 import { lossCases, metricsCases } from "../support/golden.ts";
-import { relayout } from "../support/layout.ts";
-import type { Base, Problem, Settings } from "../support/reference.ts";
+import { relayout } from "../../reference/layout.ts";
+import type { Base, Problem, Settings } from "../../reference/losses.ts";
 
 export interface Report {
   /** By part of the set: the digest of its results' bits. */
