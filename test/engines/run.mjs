@@ -1,7 +1,7 @@
 // npm run test:engines [-- NAME …] [--write]
 //
 // Packs the package, installs it into an empty project, and runs the conformance set and the README's programs in every engine
-// that is installed, and through every bundler. Their bits must be those of bits.json. Without a NAME all run; with --write Node's bits
+// that is installed. Their bits must be those of bits.json. Without a NAME all run; with --write Node's bits
 // become bits.json, and the table docs/engines.md. test/engines/install.sh installs the engines.
 
 import { execFileSync } from "node:child_process";
@@ -9,7 +9,6 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { parseArgs } from "node:util";
 import { bundleConformance } from "./bundle.mjs";
 import { browsers } from "./browsers.mjs";
-import { bundlers } from "./bundlers.mjs";
 import { runtimes } from "./runtimes.mjs";
 import { writeTable } from "./table.mjs";
 
@@ -24,7 +23,7 @@ await bundleConformance(`${project}/conformance.js`);
 let bits = existsSync(BITS) ? JSON.parse(readFileSync(BITS, "utf8")) : {};
 const rows = [];
 let failed = 0;
-for (const engine of [...runtimes(project), ...browsers(project), ...bundlers(project)]) {
+for (const engine of [...runtimes(project), ...browsers(project)]) {
   if (wanted.length > 0 && !wanted.some((name) => engine.name.toLowerCase().includes(name.toLowerCase()))) continue;
   const missing = engine.missing?.();
   if (missing) {

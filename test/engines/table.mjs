@@ -33,8 +33,7 @@ const TAIL = `
 ## The kernels as a file
 
 \`valid-pixel-loss/kernels.wasm\` is the module that the JavaScript carries. It imports one memory, \`env.memory\`, that is not shared. The same
-module serves a shared memory with one flag changed: byte \`memoryFlagOffset\` (as \`kernels.ts\` has it, right behind the name \`memory\` of the
-import section: 0x02, then the flag) is 1 for a memory with a maximum, and 3 for one that is shared, too. docs/abi.md says what it exports.
+module serves a shared memory with one flag changed: the second byte behind the name \`memory\` in the import section is 1 for a memory with a maximum, and 3 for one that is shared, too.
 `;
 
 export function writeTable(file, rows) {
