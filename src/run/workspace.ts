@@ -236,7 +236,7 @@ function around({ role }: Operand, { reach }: Units): number {
 }
 
 /** First pixel, first element and pixels of a unit whose planes are staged apart; its unit plane is a sample. */
-function unitOf(operand: Operand, { pixels, tile, tilesPerPlane }: Geometry, units: Units) {
+export function unitOf(operand: Operand, { pixels, tile, tilesPerPlane }: Geometry, units: Units) {
   const { strides } = operand;
   const more = around(operand, units);
   const first = (units.from % tilesPerPlane) * tile;
@@ -246,7 +246,7 @@ function unitOf(operand: Operand, { pixels, tile, tilesPerPlane }: Geometry, uni
 }
 
 /** The range of an operand's elements that units [from, to) touch; inputs are read for some pixels to either side, too. */
-function span(operand: Operand, geometry: Geometry, units: Units) {
+export function span(operand: Operand, geometry: Geometry, units: Units) {
   const { strides, consecutive, linear, extent } = operand;
   const { from, to } = units;
   const { pixels, tile, tilesPerPlane, planes, channels } = geometry;
