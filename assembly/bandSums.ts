@@ -1,6 +1,6 @@
 // What the metrics of a band are made of, as a record keeps it, and how two records become one. d = pred − target.
 
-import { Record } from "./job";
+import { Job, Record } from "./job";
 import { low, lowMask, sumLanes } from "./lanes";
 import { joinedSpread, round24, spreadOf } from "./spread";
 
@@ -30,12 +30,13 @@ export enum Sum {
 }
 
 /**
- * Over the n > 0 pixels of a row with target ≥ `min`, at `to`, with e = d − d0, u = t − t0, r = t − α·p:
+ * Over the n > 0 pixels of a row that are valid, at `to`, in the unit of digital numbers, with e = d − d0, u = t − t0, r = t − α·p:
  *
  *     how many   Σ|d|   Σp²   Σe   Σe²   Σu   Σu²   Σpr   Σr²
  */
-function rowSums(pred: usize, target: usize, n: i32, min: f32, d0: f64, t0: f64, alpha: f64, to: usize): void {
-  const lo = f32x4.splat(min);
+function rowSums(job: Job, pred: usize, target: usize, n: i32, d0: f64, t0: f64, alpha: f64, to: usize): void {
+  const lo = f32x4.splat(job.tileMin);
+  const zero = f64x2.splat(job.zero);
   const errorMean = f64x2.splat(d0);
   const targetMean = f64x2.splat(t0);
   const slope = f64x2.splat(alpha);
@@ -54,9 +55,9 @@ function rowSums(pred: usize, target: usize, n: i32, min: f32, d0: f64, t0: f64,
     let valid = f32x4.ge(stored, lo);
     if (i + 1 == n) valid = i32x4.replace_lane(valid, 1, 0);
     // Selected before anything is made of them: what is not valid counts as zero.
-    const p = low(v128.and(v128.load64_zero(pred + (i << 2)), valid));
-    const t = low(v128.and(stored, valid));
     const mask = lowMask(valid);
+    const p = v128.and(f64x2.add(low(v128.load64_zero(pred + (i << 2))), zero), mask);
+    const t = v128.and(f64x2.add(low(stored), zero), mask);
     const d = f64x2.sub(p, t);
     const e = v128.and(f64x2.sub(d, errorMean), mask);
     const u = v128.and(f64x2.sub(t, targetMean), mask);
@@ -84,12 +85,12 @@ function rowSums(pred: usize, target: usize, n: i32, min: f32, d0: f64, t0: f64,
 }
 
 /**
- * Adds the pixels of a row of `n` with target ≥ `min` to `record`. Means come first, deviations from them second: the corrected
+ * Adds the pixels of a row of `n` that are valid to `record`. Means come first, deviations from them second: the corrected
  * two-pass algorithm (Chan, Golub & LeVeque 1983), whose squares have nothing left to cancel. Works in nine f64 of scratch.
  */
-export function addRow(pred: usize, target: usize, n: i32, min: f32, scratch: usize, record: Record): void {
+export function addRow(job: Job, pred: usize, target: usize, n: i32, scratch: usize, record: Record): void {
   if (n <= 0) return;
-  rowSums(pred, target, n, min, 0, 0, 0, scratch);
+  rowSums(job, pred, target, n, 0, 0, 0, scratch);
   const count = load<f64>(scratch);
   if (count == 0) return;
   const squares = load<f64>(scratch, 16);
@@ -97,12 +98,15 @@ export function addRow(pred: usize, target: usize, n: i32, min: f32, scratch: us
   const level = load<f64>(scratch, 40);
   const products = load<f64>(scratch, 56);
   const slope = squares == 0 ? 0 : round24(products / squares);
-  rowSums(pred, target, n, min, round24(error / count), round24(level / count), slope, scratch);
-  join(record, Sum.Error, record.count, count, error, spreadAt(count, scratch + 24));
-  join(record, Sum.Target, record.count, count, level, spreadAt(count, scratch + 40));
-  join(record, Sum.Products, record.sum(Sum.Squares), squares, products, spreadAt(squares, scratch + 56));
-  record.add(Sum.Squares, squares);
-  record.add(Sum.AbsError, load<f64>(scratch, 8));
+  rowSums(job, pred, target, n, round24(error / count), round24(level / count), slope, scratch);
+  const unit = job.unit;
+  const area = unit * unit;
+  join(record, Sum.Error, record.count, count, unit * error, area * spreadAt(count, scratch + 24));
+  join(record, Sum.Target, record.count, count, unit * level, area * spreadAt(count, scratch + 40));
+  const residual = area * spreadAt(squares, scratch + 56);
+  join(record, Sum.Products, record.sum(Sum.Squares), area * squares, area * products, residual);
+  record.add(Sum.Squares, area * squares);
+  record.add(Sum.AbsError, Math.abs(unit) * load<f64>(scratch, 8));
   record.count += count;
 }
 

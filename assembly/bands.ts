@@ -7,7 +7,7 @@ import { Job, RECORD, Record } from "./job";
 import { spectralAngles } from "./pixel/sam";
 import { Invalid, setShifts, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue } from "./ssim";
 import { loadPred, loadTarget, padded, planar } from "./stage";
-import { Tile, TILE_BYTES } from "./tile";
+import { Reading, Tile, TILE_BYTES } from "./tile";
 import { ANCHOR, SIDE, uqi, UQI_SCRATCH } from "./uqi";
 import { RADIUS } from "./window";
 
@@ -72,7 +72,6 @@ export function runStrip(job: Job, scratch: usize, unit: u32): void {
     targetStride = plane;
   }
 
-  const min0 = job.tileMin;
   const first = max(row0, job.coreTop);
   const last = min(row1, job.coreBottom);
   const columns = job.coreRight - job.coreLeft;
@@ -82,7 +81,7 @@ export function runStrip(job: Job, scratch: usize, unit: u32): void {
     const p = pred + <usize>c * predStride;
     const t = target + <usize>c * targetStride;
     for (let row = first, at = core; row < last; row++, at += stride)
-      addRow(p + at, t + at, columns, min0, scratch, record);
+      addRow(job, p + at, t + at, columns, scratch, record);
     if (<u32>job.b & (Figures.Ssim | Figures.Uqi)) {
       const plane = survey(job, scratch, p, t, row0, row1);
       if (<u32>job.b & Figures.Ssim) addSsim(plane, row0, row1, record);
@@ -111,7 +110,8 @@ function survey(job: Job, scratch: usize, pred: usize, target: usize, row0: u32,
   plane.width = job.width;
   plane.height = job.pixels / job.width;
   plane.lo = job.tileMin;
-  plane.dataRange = job.a;
+  plane.dataRange = job.a / Math.abs(job.unit);
+  plane.zero = job.zero;
   plane.invalid = Invalid.Normalize;
   ssimSurvey(plane, row0, row1);
   setShifts(plane);
@@ -159,8 +159,9 @@ function addAngles(
   tile.targetStride = targetStride;
   tile.n = whole;
   tile.least = job.tileMin;
+  tile.reading = job.isCalibrated ? Reading.Numbers : Reading.Values;
   tile.sums = angles;
-  if (whole > 0) spectralAngles(tile, channels, channels, 0);
+  if (whole > 0) spectralAngles(tile, channels, channels, job.zero);
   if (whole < n) {
     const preds = scratch + TILE_BYTES + RECORD;
     const targets = preds + channels * 16;
@@ -175,7 +176,7 @@ function addAngles(
     tile.predStride = 16;
     tile.targetStride = 16;
     tile.n = 4;
-    spectralAngles(tile, channels, channels, 0);
+    spectralAngles(tile, channels, channels, job.zero);
   }
   record.add(Sum.Angle, angles.sum(0));
   record.add(Sum.Spectra, angles.count);

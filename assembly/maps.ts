@@ -96,6 +96,7 @@ export function ssimMap(
   plane.height = height;
   plane.lo = -Infinity;
   plane.dataRange = dataRange;
+  plane.zero = -0.0;
   // What counts is of no interest here, so erosion needs no rows around.
   plane.invalid = Invalid.Normalize;
   ssimSurvey(plane, top, bottom);

@@ -85,7 +85,8 @@ function band(
   plane.width = width;
   plane.height = height;
   plane.invalid = <Invalid>(<i32>job.b);
-  plane.dataRange = job.a;
+  plane.dataRange = job.a / Math.abs(job.unit);
+  plane.zero = job.zero;
   plane.lo = job.tileMin;
   plane.map = 0;
   plane.predStride = rowBytes;
@@ -132,7 +133,7 @@ function band(
   if (pass == Pass.Gradient) {
     const area = staged + 2 * stagedPixels(width) * 4;
     plane.grad = gradInPlace ? job.grad.at(b, c, 0) : area - <usize>row0 * rowBytes;
-    ssimValueAndGrad(plane, row0, row1, job.coefficient(group, 0));
+    ssimValueAndGrad(plane, row0, row1, job.coefficient(group, 0) / job.unit);
     if (!gradInPlace) storeGrad(job, b, c, row0 * width, (row1 - row0) * width, area);
   } else ssimValue(plane, row0, row1);
   for (let row = row0; row < row1; row++) slotOf(job, unitPlane, channel, row).add(0, load<f64>(plane.sums + row * 8));

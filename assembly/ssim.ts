@@ -76,6 +76,8 @@ export class SsimPlane {
   /** A pixel is valid where target ≥ lo. */
   lo: f32;
   dataRange: f64;
+  /** What is added to pixels to make values of them, in their own unit; see `Job.zero`. `dataRange` is in that unit, too. */
+  zero: f64;
   /** The ranges of the valid pixels of both images; of `ssimSurvey`, those of its rows. */
   predLeast: f64;
   predMost: f64;
@@ -190,8 +192,8 @@ function centreRow(
 ): f64 {
   const c1 = f64x2.splat(0.01 * 0.01 * plane.dataRange * plane.dataRange);
   const c2 = f64x2.splat(0.03 * 0.03 * plane.dataRange * plane.dataRange);
-  const predShift = f64x2.splat(plane.predShift);
-  const targetShift = f64x2.splat(plane.targetShift);
+  const predShift = f64x2.splat(plane.predShift + plane.zero);
+  const targetShift = f64x2.splat(plane.targetShift + plane.zero);
   const apart = f64x2.splat(plane.predShift - plane.targetShift);
   const far = plane.far;
   const saturated = plane.saturated;

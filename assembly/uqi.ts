@@ -180,8 +180,8 @@ export function uqi(plane: SsimPlane, row0: i32, row1: i32, column0: i32, column
   const flat = scratch + FLAT;
   const exact = scratch + EXACT;
   const lo = f32x4.splat(plane.lo);
-  const predShift = f64x2.splat(plane.predShift);
-  const targetShift = f64x2.splat(plane.targetShift);
+  const predShift = f64x2.splat(plane.predShift + plane.zero);
+  const targetShift = f64x2.splat(plane.targetShift + plane.zero);
   const drowned = f64x2.splat(DROWNED);
   const zero = f64x2.splat(0);
   const one = f64x2.splat(1);

@@ -1,7 +1,8 @@
 // Images of integers that differ by a few steps: float32 would round away what tells them apart. Every loss has to compute from
 // scale · v + offset, however the arrays lie and whatever else is asked.
 import { describe, expect, test } from "vitest";
-import { custom, FlexibleWeightedLoss, prepareTarget, tensor } from "../src/index.ts";
+import { custom, evaluate, FlexibleWeightedLoss, prepareTarget, ssim, tensor } from "../src/index.ts";
+import { ssim as exactSsim } from "../reference/ssim.ts";
 import { criterionOf } from "./support/api.ts";
 import { bitsError, bitsOf, gradError, valueError } from "./support/compare.ts";
 import { everyBase, groupingsOf, layouts, seeded, titleOf } from "./support/data.ts";
@@ -147,5 +148,48 @@ describe.each(cases)("$name, scale $scale, offset $offset", (kind) => {
           expect(bitsError(got.grad.data, want.grad.data)).toBe("");
         }
     }
+  });
+});
+
+describe.each(calibrations)("figures and SSIM at scale $scale, offset $offset", ({ scale, offset }) => {
+  const of: Shape = [1, 1, 24, 27];
+  const random = seeded(7);
+  const t = Float64Array.from({ length: sizeOf(of) }, () => 10000 + Math.round(4 * random()));
+  const p = t.map((v) => v + Math.floor(7 * random()) - 3);
+  const dataRange = 1000 * Math.abs(scale);
+  const images = [p, t].map((data) => tensor(Uint16Array.from(data), of, { scale, offset }));
+  const [pred, target] = images as [(typeof images)[0], (typeof images)[0]];
+
+  test("the figures of a band are those of the exact differences", () => {
+    const { B } = evaluate(pred, target, { bands: ["B"], dataRange, valid: {} }).bands;
+    const d = Array.from(p, (v, i) => scale * (v - (t[i] as number)));
+    const mean = (of: readonly number[]) => of.reduce((sum, x) => sum + x, 0) / of.length;
+    const bias = mean(d);
+    expect(valueError(B?.rmse ?? Number.NaN, Math.sqrt(mean(d.map((x) => x * x))))).toBe("");
+    expect(valueError(B?.mae ?? Number.NaN, mean(d.map(Math.abs)))).toBe("");
+    expect(valueError(B?.bias ?? Number.NaN, bias)).toBe("");
+    expect(
+      valueError(B?.cpsnr ?? Number.NaN, 20 * Math.log10(dataRange / Math.sqrt(mean(d.map((x) => (x - bias) ** 2))))),
+    ).toBe("");
+  });
+
+  test("SSIM and its gradient are those of the exact values", () => {
+    const criterion = new FlexibleWeightedLoss(ssim({ dataRange }), { valid: {} });
+    const values = {
+      width: 27,
+      height: 24,
+      pred: p.map((v) => scale * v + offset),
+      target: t.map((v) => scale * v + offset),
+    };
+    const want = exactSsim(values, { lo: Number.NEGATIVE_INFINITY, invalid: "normalize", dataRange });
+    const centres = want.counted.reduce((sum, n) => sum + n, 0);
+    const { value, grad } = criterion.valueAndGrad(pred, target);
+    expect(valueError(value, want.sums.reduce((sum, x) => sum + x, 0) / centres)).toBe("");
+    expect(
+      gradError(
+        grad.data,
+        want.grad.map((g) => g / centres),
+      ),
+    ).toBe("");
   });
 });

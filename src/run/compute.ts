@@ -470,7 +470,9 @@ function areDigitalNumbers({ loss, pred, target }: Call): boolean {
   const size = Math.abs(pred.scale);
   const alike =
     pred.scale === target.scale && pred.offset === target.offset && size >= LEAST_SCALE && size <= GREATEST_SCALE;
-  return alike && !isFloat(pred) && !["labels", "window", "bands"].includes(loss.kind);
+  // Pixels that "zero" puts in place of invalid ones are values.
+  const putsZeros = loss.kind === "window" && loss.b === 2;
+  return alike && !isFloat(pred) && loss.kind !== "labels" && !putsZeros;
 }
 
 /**
