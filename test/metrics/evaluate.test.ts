@@ -4,6 +4,7 @@ import { memories, place, tensorsOf } from "../support/api.ts";
 import { inLayout, layouts, problemOf, seeded } from "../support/data.ts";
 import type { Shape } from "../../reference/layout.ts";
 import type { Problem } from "../../reference/losses.ts";
+import { valueError } from "../support/compare.ts";
 import { evaluationError, figuresError } from "./compare.ts";
 import { evaluation } from "../../reference/metrics.ts";
 
@@ -233,7 +234,14 @@ test("integers and prepared targets are taken as they are", () => {
   ];
   const want = evaluate(...floats, { dataRange: 1, valid: { max: 0.25 } });
   expect(want.bands.B1?.validCount).toBeLessThan(144);
-  expect(evaluate(pred, target, { dataRange: 1, valid: { max: 3500 } })).toEqual(want);
+  const got = evaluate(pred, target, { dataRange: 1, valid: { max: 3500 } });
+  for (const [of, like] of [
+    [got.scene, want.scene],
+    [got.bands.B1, want.bands.B1],
+  ] as [object, object][]) {
+    expect(Object.keys(of)).toEqual(Object.keys(like));
+    expect(valueError(Object.values(of), Object.values(like))).toBe("");
+  }
   using ready = prepareTarget(floats[1], { valid: { max: 0.25 } });
   expect(evaluate(floats[0], ready, { dataRange: 1 })).toEqual(want);
 });
