@@ -1,5 +1,3 @@
-import type { RasterError } from "./RasterFile.ts";
-
 /** Bytes that are read range by range: of a file, of a part of one, or of what was unpacked from one. */
 export interface ByteSource {
   readonly path: string;
@@ -7,7 +5,7 @@ export interface ByteSource {
   /** `length` bytes from `offset`, in a buffer of their own. @throws RasterError for what lies outside */
   read(offset: number, length: number): Promise<Uint8Array>;
   /** An error that names the file. */
-  error(problem: string, cause?: unknown): RasterError;
+  error(problem: string, cause?: unknown): Error;
 }
 
 /** `size` bytes of a source from `start` on, as a source of their own. */

@@ -2,7 +2,7 @@
 import { promisify } from "node:util";
 import { inflate } from "node:zlib";
 import { type ImageSize, jpegSize, webpSize } from "../codecs/declaredSize.ts";
-import type { Layout } from "./layout.ts";
+import type { Layout } from "./storage.ts";
 import { decodeLzw } from "./lzw.ts";
 
 interface Codec {

@@ -8,7 +8,8 @@ import {
   widenHalves,
 } from "../samples.ts";
 import { codecs } from "./codecs.ts";
-import { bytesPerRow, type Layout } from "./layout.ts";
+import { bytesPerRow } from "./layout.ts";
+import type { Layout } from "./storage.ts";
 import { undoBytePlanes, undoDifferences } from "./predictor.ts";
 
 /** Short data may stand for more than their share. */

@@ -1,36 +1,10 @@
-/** How the samples of a TIFF image are stored, checked before anything is allocated for them. */
+/** Reads how the samples of a TIFF image are stored, and checks it before anything is allocated for them. */
 import type { ByteSource } from "../ByteSource.ts";
 import { type SampleType, sampleArrays } from "../samples.ts";
 import { conversion } from "../kinds.ts";
 import { codecs, jpeg, unreadable, ycbcr } from "./codecs.ts";
 import { type Directory, Tag } from "./directory.ts";
-
-export interface Layout {
-  readonly file: ByteSource;
-  readonly width: number;
-  readonly height: number;
-  readonly samplesPerPixel: number;
-  readonly bits: number;
-  /** What the samples become in memory. */
-  readonly type: SampleType;
-  /** Stored as 16-bit floats, which become float32. */
-  readonly half: boolean;
-  readonly littleEndian: boolean;
-  readonly compression: number;
-  readonly predictor: number;
-  readonly photometric: number;
-  readonly extraSamples: readonly number[];
-  /** A block holds all samples of its pixels; otherwise one. */
-  readonly interleaved: boolean;
-  readonly tiled: boolean;
-  readonly block: { readonly width: number; readonly height: number };
-  readonly blocksAcross: number;
-  readonly blocksDown: number;
-  readonly offsets: Float64Array;
-  readonly byteCounts: Float64Array;
-  readonly jpegTables: Uint8Array | undefined;
-  readonly lercParameters: readonly number[];
-}
+import type { Layout } from "./storage.ts";
 
 /** A block that decodes to more than this is refused: it has to be in memory as a whole. */
 const maxBlockBytes = 2 ** 28;
