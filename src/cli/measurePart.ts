@@ -1,7 +1,7 @@
 // How a part of an image is measured. Threads that do nothing else load this alone, without the readers of files.
 
 import { BandMetrics, type MetricsOptions } from "../index.ts";
-import type { PredNodata } from "./pair/Pair.ts";
+import type { PredNodata } from "./pair/PairOptions.ts";
 import type { Part } from "./pair/parts.ts";
 import { maskOf, type Tally, tallyOf } from "./pair/tally.ts";
 

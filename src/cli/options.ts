@@ -25,7 +25,7 @@ import type { Format, GivenOptions, TextOptions } from "./output/evaluationText.
 import { type Bound, type Gate, readBaseline } from "./output/gate.ts";
 import { checkOutputFile, writeText } from "./output/outputFile.ts";
 import type { MaskRequest } from "./pair/MaskFile.ts";
-import type { PairOptions } from "./pair/Pair.ts";
+import type { PairOptions } from "./pair/PairOptions.ts";
 import type { Remark } from "./remarks.ts";
 
 interface OptionRow {

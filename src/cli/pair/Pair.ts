@@ -1,12 +1,12 @@
 import { type PixelData, type Tensor, tensor, type ValidRule } from "../../index.ts";
 import type { Raster } from "../../raster/index.ts";
-import { type CalibrationOptions, calibrationText, isIdentity, type SideName } from "../decide/calibration.ts";
-import type { BandOptions } from "../decide/bands.ts";
+import { calibrationText, isIdentity, type SideName } from "../decide/calibration.ts";
 import { decideDataRange } from "../decide/dataRange.ts";
-import { type PixelRule, type RuleOptions, whichPixelsCount } from "../decide/validPixels.ts";
+import { type PixelRule, whichPixelsCount } from "../decide/validPixels.ts";
 import { type PartGrid, partGrid, type Window, windowsOf } from "./grid.ts";
 import type { MaskFile } from "./MaskFile.ts";
 import { type OpenedPair, openPair, type Side } from "./openPair.ts";
+import type { PairOptions, PredNodata } from "./PairOptions.ts";
 import type { Job } from "./Job.ts";
 import {
   checkExact,
@@ -18,27 +18,6 @@ import {
   pixelsOf,
   valuesOf,
 } from "./samples.ts";
-
-/** What becomes of pixels that count in the target and that the prediction has not. */
-export type PredNodata = "skip" | "count" | "fail";
-
-/** How a prediction and its target are to be read, in commander's names of the options. */
-export interface PairOptions extends RuleOptions, CalibrationOptions, BandOptions {
-  /** Default: skip. */
-  readonly predNodata?: PredNodata;
-  /** Whether an alpha band is a mask or a band like the others. */
-  readonly alpha?: "mask" | "data";
-  /** Of files that have several, from 1. */
-  readonly page?: number;
-  /** What results call the bands. */
-  readonly bands?: readonly string[];
-  /** From 1. */
-  readonly predSample?: number;
-  readonly targetSample?: number;
-  readonly layout?: "chw" | "hwc";
-  readonly dataRange?: number;
-  readonly ignoreGeoreference?: boolean;
-}
 
 /** The pixels of a window. */
 export interface Pixels {

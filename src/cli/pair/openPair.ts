@@ -9,7 +9,7 @@ import { DataError } from "../errors.ts";
 import { cacheBytes } from "./grid.ts";
 import type { Job } from "./Job.ts";
 import { MaskFile } from "./MaskFile.ts";
-import type { PairOptions } from "./Pair.ts";
+import type { PairOptions } from "./PairOptions.ts";
 
 /** A side of the pair: its file, the bands of it, and which image of a batch. */
 export interface Side {

@@ -3,7 +3,8 @@
 import { type Tensor, tensor, type ValidRule } from "../../index.ts";
 import { compileRule } from "../../plan/rule.ts";
 import { type Extent, joinExtents, NO_EXTENT } from "../decide/dataRange.ts";
-import type { Pixels, PredNodata } from "./Pair.ts";
+import type { Pixels } from "./Pair.ts";
+import type { PredNodata } from "./PairOptions.ts";
 import type { Sides } from "./parts.ts";
 
 /** Of a band; values in the units of the images. */
