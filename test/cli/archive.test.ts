@@ -207,7 +207,9 @@ describe("broken pairs", () => {
     const got = await call(["evaluate", "pred2", "target2", "--quiet"], file(""));
     expect(got.code).toBe(1);
     expect(got.stdout).toContain("3 pairs, 2 of them could not be evaluated");
-    expect(got.stdout).toMatch(/\nNot evaluated\n\n.*other\.npy: do not go(.|\n)*\npred2\/text\.tif: is neither.*\n$/);
+    expect(got.stdout).toMatch(
+      /\nNot evaluated\n\n.*other\.npy: do not go(.|\n)*\npred2\/text\.tif: is no raster of a kind(.|\n)*\n$/,
+    );
     expect(got.stderr).toBe("error: 3 of 4 pairs could not be evaluated\n");
   });
 
