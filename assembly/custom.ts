@@ -4,9 +4,9 @@
 import { Job } from "./job";
 import { Pass } from "./pass";
 import { Reading, Tile } from "./tile";
-import { Trait } from "./traits";
+import { COST, Shape } from "./traits";
 
-export const CUSTOM: u32 = Trait.Custom;
+export const CUSTOM: u32 = Shape.Custom | COST;
 
 /** Appends the valid pixels of a tile as T: values as float32, digital numbers as the float64 scale · v + offset. */
 function gather<T extends number>(job: Job, tile: Tile, channel: u32): void {

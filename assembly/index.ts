@@ -1,12 +1,12 @@
 // The exported surface: a job is described through the setters, then its passes are run over ranges of units.
 
-import { COEFFICIENTS, Job, JOB_BYTES, Operand, RANGES, RECORD, Type } from "./job";
+import { COEFFICIENTS, Job, JOB_BYTES, RANGES, RECORD, Role, Type } from "./job";
 import { Loss, traits } from "./losses";
 import { Pass } from "./pass";
-import { Trait } from "./traits";
+import { Shape, Trait } from "./traits";
 import { Reduction } from "./weights";
 
-export { Loss, Pass, Reduction, Trait, traits, Type };
+export { Loss, Pass, Reduction, Role, Shape, Trait, traits, Type };
 export { angleMap, angleMapScratchBytes, errorMap, ssimMap, ssimMapScratchBytes } from "./maps";
 export { bandAngle, decibels } from "./metrics";
 export { needsResidual } from "./moments/vectorAngle";
@@ -164,8 +164,10 @@ export function setFirstUnit(job: Job, unit: u32): void {
   job.firstUnit = unit;
 }
 
-function setOperand(
-  operand: Operand,
+/** Where an array lies: strides in bytes; of integers that are no masks or labels, what they stand for. */
+export function setOperand(
+  job: Job,
+  role: Role,
   base: usize,
   sampleStride: usize,
   channelStride: usize,
@@ -174,6 +176,7 @@ function setOperand(
   scale: f64,
   offset: f64,
 ): void {
+  const operand = job.operand(role);
   operand.base = base;
   operand.sampleStride = sampleStride;
   operand.channelStride = channelStride;
@@ -181,40 +184,6 @@ function setOperand(
   operand.type = type;
   operand.scale = scale;
   operand.offset = offset;
-}
-
-export function setPred(
-  job: Job,
-  base: usize,
-  sampleStride: usize,
-  channelStride: usize,
-  pixelStride: usize,
-  type: Type,
-  scale: f64,
-  offset: f64,
-): void {
-  setOperand(job.pred, base, sampleStride, channelStride, pixelStride, type, scale, offset);
-}
-
-export function setTarget(
-  job: Job,
-  base: usize,
-  sampleStride: usize,
-  channelStride: usize,
-  pixelStride: usize,
-  type: Type,
-  scale: f64,
-  offset: f64,
-): void {
-  setOperand(job.target, base, sampleStride, channelStride, pixelStride, type, scale, offset);
-}
-
-export function setMask(job: Job, base: usize, sampleStride: usize, channelStride: usize, pixelStride: usize): void {
-  setOperand(job.mask, base, sampleStride, channelStride, pixelStride, Type.U8, 1, 0);
-}
-
-export function setGrad(job: Job, base: usize, sampleStride: usize, channelStride: usize, pixelStride: usize): void {
-  setOperand(job.grad, base, sampleStride, channelStride, pixelStride, Type.F32, 1, 0);
 }
 
 export function numerator(job: Job): f64 {

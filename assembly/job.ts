@@ -10,7 +10,7 @@
 // So neither threads nor staging nor alignment can change a bit of a result.
 
 import { Pass } from "./pass";
-import { Trait } from "./traits";
+import { Shape, shapeOf, Trait } from "./traits";
 
 /** Storage type of an operand's elements. */
 export enum Type {
@@ -19,6 +19,14 @@ export enum Type {
   I16,
   U16,
   I32,
+}
+
+/** What an operand is to the loss. */
+export enum Role {
+  Pred,
+  Target,
+  Mask,
+  Grad,
 }
 
 /** Sums that a slot or a group holds besides its count. */
@@ -135,23 +143,33 @@ export class Job {
   gatheredTarget: usize;
 
   @inline
+  operand(role: Role): Operand {
+    return changetype<Operand>(changetype<usize>(this) + offsetof<Job>() + <usize>role * offsetof<Operand>());
+  }
+
+  @inline
   get pred(): Operand {
-    return changetype<Operand>(changetype<usize>(this) + offsetof<Job>());
+    return this.operand(Role.Pred);
   }
 
   @inline
   get target(): Operand {
-    return changetype<Operand>(changetype<usize>(this) + offsetof<Job>() + offsetof<Operand>());
+    return this.operand(Role.Target);
   }
 
   @inline
   get mask(): Operand {
-    return changetype<Operand>(changetype<usize>(this) + offsetof<Job>() + 2 * offsetof<Operand>());
+    return this.operand(Role.Mask);
   }
 
   @inline
   get grad(): Operand {
-    return changetype<Operand>(changetype<usize>(this) + offsetof<Job>() + 3 * offsetof<Operand>());
+    return this.operand(Role.Grad);
+  }
+
+  @inline
+  get shape(): Shape {
+    return shapeOf(this.traits);
   }
 
   @inline

@@ -17,7 +17,7 @@ import { VECTOR_ANGLE, vectorAngle, vectorAngleCoefficients, vectorAngleLoss } f
 import { CROSS_ENTROPY, crossEntropy } from "./pixel/crossEntropy";
 import { SAM, sam } from "./pixel/sam";
 import { Tile } from "./tile";
-import { COST, Trait } from "./traits";
+import { COST, Shape, Trait } from "./traits";
 
 export enum Loss {
   Mse,
@@ -40,7 +40,7 @@ export enum Loss {
   Bands,
 }
 
-/** The traits of a loss, and its cost. */
+/** Shape, traits and cost of a loss. */
 export function traits(loss: Loss): u32 {
   switch (loss) {
     case Loss.Mse:
@@ -74,11 +74,11 @@ export function traits(loss: Loss): u32 {
     case Loss.CrossEntropy:
       return CROSS_ENTROPY;
     case Loss.Ssim:
-      return Trait.Window | (16 * COST);
+      return Shape.Window | (16 * COST);
     case Loss.Custom:
       return CUSTOM;
     default:
-      return Trait.Bands | (32 * COST);
+      return Shape.Bands | (32 * COST);
   }
 }
 

@@ -1,35 +1,52 @@
-// What is known of a loss before it sees a pixel. Each loss's file says it in one word; all that depends on it asks that word.
+// What is known of a loss before it sees a pixel. Each loss's file says it in one word: its shape, the traits it has, and its cost. All
+// that depends on it asks that word; the build writes it into src/memory/kernelApi.ts.
+
+/** What a loss looks at, which decides on its loop, its groups and its targets. */
+export enum Shape {
+  /** Single elements. */
+  Elementwise,
+  /** A few sums over a group; the gradient is linear in p and t. */
+  Moments,
+  /** All channels of a pixel. */
+  Pixel,
+  /** The same, of a target that holds class labels. */
+  Labels,
+  /** The pixels around each: units are rows. */
+  Window,
+  /** All valid pixels of a group, in the host. */
+  Custom,
+  /** No loss: the sums that metrics of bands are made of. Units are strips of rows. */
+  Bands,
+}
+
+const SHAPE: u32 = 7;
 
 export enum Trait {
   /** A function of p − t alone: digital numbers of one calibration are subtracted before they are scaled. */
-  Difference = 1 << 0,
-  /** A function of a few sums over a group, whose gradient is linear in p and t. */
-  Moments = 1 << 1,
-  /** All channels of a pixel are looked at together. */
-  AcrossChannels = 1 << 2,
-  /** The target holds class labels, one per pixel. */
-  Labels = 1 << 3,
-  /** The pixels around each are looked at: units are rows. */
-  Window = 1 << 4,
-  /** The host computes the loss of a group from its valid pixels. */
-  Custom = 1 << 5,
-  /** No loss: the sums that metrics of bands are made of. Units are strips of rows. */
-  Bands = 1 << 6,
+  Difference = 1 << 3,
   /** The gradient depends on sums over the group, which come first. */
-  SumsFirst = 1 << 7,
+  SumsFirst = 1 << 4,
+  /** The sums may be needed once more, of what is left of t without its part along p. */
+  Residual = 1 << 5,
+  /** No pixel can make it negative. */
+  NeverNegative = 1 << 6,
   /** `slope` is half of ρ′: the coefficient brings the other half. */
-  HalfSlope = 1 << 8,
+  HalfSlope = 1 << 7,
   /** Its loop has registers for two vectors at a time, not four. */
-  TwoVectors = 1 << 9,
+  TwoVectors = 1 << 8,
   /** The fast ρ and ρ′ hold for some arguments alone: a block with others takes `value` and `slope`. */
-  NeedsFallback = 1 << 10,
+  NeedsFallback = 1 << 9,
   /** log(1 + e), 0 ≤ e ≤ 1, is a summand of ρ: the logarithm of a block's product is taken once. */
-  Log1p = 1 << 11,
+  Log1p = 1 << 10,
   /** ρ is a difference that can lose its digits. */
-  ValueCancels = 1 << 12,
+  ValueCancels = 1 << 11,
   /** ρ′ is one. */
-  SlopeCancels = 1 << 13,
+  SlopeCancels = 1 << 12,
 }
 
-/** From this bit on stands the time that an element takes, in those of an elementwise loss. */
+/** From this bit on stands the time that an element takes beside that of an elementwise loss. */
 export const COST: u32 = 1 << 16;
+
+export function shapeOf(traits: u32): Shape {
+  return <Shape>(traits & SHAPE);
+}

@@ -11,15 +11,15 @@ import { mergeRanges, rowsScratchBytes, runRows } from "./rows";
 import { loadPred, loadTarget, padded, planar, storedPlanar, storeGrad } from "./stage";
 import { countTile, differences } from "./stored";
 import { Reading, Tile, TILE_BYTES } from "./tile";
-import { Trait } from "./traits";
+import { Shape, Trait } from "./traits";
 
 /**
  * Bytes of scratch that `run` needs for tiles, pred, target, grad and mask of each plane; for SSIM a tile is a row, of which `units`
  * may be run at once.
  */
 export function scratchBytes(job: Job, units: u32): u32 {
-  if (job.has(Trait.Window)) return rowsScratchBytes(job.tile, units);
-  if (job.has(Trait.Bands)) return bandsScratchBytes(job);
+  if (job.shape == Shape.Window) return rowsScratchBytes(job.tile, units);
+  if (job.shape == Shape.Bands) return bandsScratchBytes(job);
   return TILE_BYTES + padded(job.tile) * (job.channels * 12 + 1);
 }
 
@@ -54,7 +54,7 @@ function stretch(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usi
   if (!inPlace && (isTail || !job.simpleRule || !planar(job.target))) {
     tile.target = area + room;
     tile.targetStride = stride;
-    const targetChannels: u32 = job.has(Trait.Labels) ? 1 : channels;
+    const targetChannels: u32 = job.shape == Shape.Labels ? 1 : channels;
     for (let k: u32 = 0; k < targetChannels; k++) {
       loadTarget(job, b, c + k, i, n, tile.target + <usize>k * stride, maskArea);
     }
@@ -89,7 +89,7 @@ function stretch(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usi
   tile.grad = grad;
   tile.gradStride = !writes ? 0 : gradStaged ? stride : job.grad.channelStride;
 
-  if (job.has(Trait.AcrossChannels)) {
+  if (job.shape == Shape.Pixel || job.shape == Shape.Labels) {
     tile.coefficients = job.coefficientsOf((plane * channels) / job.planesPerGroup);
     tile.sums = changetype<Record>(slot);
     runTile(job, tile, 0);
@@ -122,8 +122,8 @@ function runUnit(job: Job, scratch: usize, unit: u32): void {
   const slot = job.slots + (unit - job.firstUnit) * slotBytes;
   memory.fill(slot, 0, slotBytes);
   if (whole > 0) {
-    const takesUint16 = job.dn && job.simpleRule && job.has(Trait.Difference | Trait.Moments);
-    const inPlace = takesUint16 && storedPlanar(job.pred) && storedPlanar(job.target);
+    const takesUint16 = job.has(Trait.Difference) || job.shape == Shape.Moments;
+    const inPlace = takesUint16 && job.dn && job.simpleRule && storedPlanar(job.pred) && storedPlanar(job.target);
     if (!stretch(job, scratch, plane, start, whole, slot, inPlace)) {
       memory.fill(slot, 0, slotBytes);
       stretch(job, scratch, plane, start, whole, slot, false);
@@ -134,12 +134,12 @@ function runUnit(job: Job, scratch: usize, unit: u32): void {
 
 /** Runs the passes of a job and of those after it, which share its arrays and tiles, over units [first, last). */
 export function run(job: Job, scratch: usize, first: u32, last: u32): void {
-  if (job.has(Trait.Window) && job.pass != Pass.Prepare) {
+  if (job.shape == Shape.Window && job.pass != Pass.Prepare) {
     const slotBytes = job.channels * RECORD;
     memory.fill(job.slots + (first - job.firstUnit) * slotBytes, 0, (last - first) * slotBytes);
     return runRows(job, scratch, first, last);
   }
-  if (job.has(Trait.Bands)) {
+  if (job.shape == Shape.Bands) {
     for (let unit = first; unit < last; unit++) runStrip(job, scratch, unit);
     return;
   }
@@ -164,8 +164,8 @@ export function collect(job: Job, first: u32, last: u32): void {
     for (let k: u32 = 0; k < job.channels; k++) {
       const channelPlane = plane * job.channels + k;
       const record = job.records + (channelPlane / job.planesPerGroup) * RECORD;
-      if (job.has(Trait.Window)) mergeRanges(job, channelPlane, changetype<Record>(slot));
-      if (job.has(Trait.Bands)) addRecord(changetype<Record>(record), changetype<Record>(slot));
+      if (job.shape == Shape.Window) mergeRanges(job, channelPlane, changetype<Record>(slot));
+      if (job.shape == Shape.Bands) addRecord(changetype<Record>(record), changetype<Record>(slot));
       else addSums(record, slot);
       slot += RECORD;
     }

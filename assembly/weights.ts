@@ -11,7 +11,7 @@ import { pow } from "./approx";
 import { COEFFICIENTS, Job, RECORD, Record } from "./job";
 import { MIN_CANCELLATION_RATIO } from "./lanes";
 import { groupCoefficients, groupLoss } from "./losses";
-import { Trait } from "./traits";
+import { Shape } from "./traits";
 
 export enum Reduction {
   Mean,
@@ -32,7 +32,7 @@ export function clearRecords(job: Job): void {
 
 /** Whether a group has a loss: a valid pixel, and for SSIM a centre that counts. */
 function counts(job: Job, record: Record): bool {
-  return record.count > 0 && (!job.has(Trait.Window) || record.sum(1) > 0);
+  return record.count > 0 && (job.shape != Shape.Window || record.sum(1) > 0);
 }
 
 /** Weights of all groups from their counts, and their sum. */

@@ -68,7 +68,8 @@ export function ownOptions<Options extends object>(name: string, options: Option
   }
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) {
-      throw new TypeError(`"${name}": expected options among ${known.join(", ")}, got ${JSON.stringify(key)}`);
+      const expected = known.length > 0 ? `options among ${known.join(", ")}` : "none";
+      throw new TypeError(`"${name}": expected ${expected}, got ${JSON.stringify(key)}`);
     }
   }
   return own(options);

@@ -24,22 +24,7 @@ export type {
 export { validPixelWeightedLoss } from "./criteria/validPixelWeightedLoss.ts";
 export type { BaseLoss, CustomFunction, Kind } from "./losses/BaseLoss.ts";
 export { custom } from "./losses/custom.ts";
-export {
-  bce,
-  bceWithLogits,
-  charbonnier,
-  huber,
-  logCosh,
-  mae,
-  mse,
-  pinball,
-  poissonNLL,
-  rmse,
-  smoothL1,
-} from "./losses/elementwise.ts";
-export { dice, vectorAngle } from "./losses/moments.ts";
-export { crossEntropy, sam } from "./losses/pixel.ts";
-export { type SsimOptions, ssim } from "./losses/ssim.ts";
+export * from "./losses/index.ts";
 export { angleMap, errorMap, type MapOptions, ssimMap } from "./maps/maps.ts";
 export type { Float16Data } from "./memory/arrayTypes.ts";
 export {

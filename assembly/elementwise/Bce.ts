@@ -1,5 +1,5 @@
 import { log, log1p, log1pPlain, logPlain } from "../approx";
-import { Trait } from "../traits";
+import { COST, Trait } from "../traits";
 import { Elementary } from "./Elementary";
 
 // ρ  = −[t·log p + (1 − t)·log(1 − p)], each log held at ≥ −100
@@ -11,7 +11,7 @@ import { Elementary } from "./Elementary";
 export class Bce<T extends number> extends Elementary {
   @inline
   traits(): u32 {
-    return Trait.NeedsFallback;
+    return COST | Trait.NeedsFallback;
   }
 
   @inline

@@ -1,5 +1,5 @@
 import { exp, expBelow, log1pUnit, minusSize, size } from "../approx";
-import { Trait } from "../traits";
+import { COST, Trait } from "../traits";
 import { Elementary } from "./Elementary";
 
 // ρ  = p·y + log(1 + e)       e = exp(−|p|),  y = (1 where p ≥ 0, 0 where p < 0) − t
@@ -13,7 +13,7 @@ import { Elementary } from "./Elementary";
 export class BceWithLogits<T extends number> extends Elementary {
   @inline
   traits(): u32 {
-    return Trait.Log1p | Trait.ValueCancels | Trait.SlopeCancels;
+    return COST | Trait.Log1p | Trait.ValueCancels | Trait.SlopeCancels;
   }
 
   @inline

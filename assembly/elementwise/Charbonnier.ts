@@ -1,4 +1,4 @@
-import { Trait } from "../traits";
+import { COST, Trait } from "../traits";
 import { Elementwise } from "./Elementwise";
 
 // ρ  = √(d² + ε²)       d = p − t,  a = ε²,  b = ε
@@ -11,7 +11,7 @@ import { Elementwise } from "./Elementwise";
 export class Charbonnier<T extends number> extends Elementwise {
   @inline
   traits(): u32 {
-    return Trait.Difference | Trait.TwoVectors;
+    return COST | Trait.Difference | Trait.NeverNegative | Trait.TwoVectors;
   }
 
   @inline

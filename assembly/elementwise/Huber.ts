@@ -1,4 +1,4 @@
-import { Trait } from "../traits";
+import { COST, Trait } from "../traits";
 import { Elementwise } from "./Elementwise";
 
 // ρ  = 2·(½d² if |d| ≤ δ, else δ(|d| − ½δ))  =  q(d + (d − q))       d = p − t,  q = d clamped to [−δ, δ],  a = δ,  b = −δ
@@ -10,7 +10,7 @@ import { Elementwise } from "./Elementwise";
 export class Huber<T extends number> extends Elementwise {
   @inline
   traits(): u32 {
-    return Trait.Difference | Trait.HalfSlope | Trait.TwoVectors;
+    return COST | Trait.Difference | Trait.NeverNegative | Trait.HalfSlope | Trait.TwoVectors;
   }
 
   @inline

@@ -1,5 +1,5 @@
 import { logCosh, nearLogCosh, nearTanh, size, tanh } from "../approx";
-import { Trait } from "../traits";
+import { COST, Trait } from "../traits";
 import { Elementary } from "./Elementary";
 
 // ρ  = log cosh d       d = p − t
@@ -9,7 +9,7 @@ import { Elementary } from "./Elementary";
 export class LogCosh<T extends number> extends Elementary {
   @inline
   traits(): u32 {
-    return Trait.Difference | Trait.NeedsFallback;
+    return COST | Trait.Difference | Trait.NeverNegative | Trait.NeedsFallback;
   }
 
   @inline

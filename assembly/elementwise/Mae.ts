@@ -1,4 +1,4 @@
-import { Trait } from "../traits";
+import { COST, Trait } from "../traits";
 import { Elementwise } from "./Elementwise";
 
 // ρ  = |d|       d = p − t
@@ -8,7 +8,7 @@ import { Elementwise } from "./Elementwise";
 export class Mae<T extends number> extends Elementwise {
   @inline
   traits(): u32 {
-    return Trait.Difference;
+    return COST | Trait.Difference | Trait.NeverNegative;
   }
 
   @inline

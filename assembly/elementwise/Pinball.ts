@@ -1,4 +1,4 @@
-import { Trait } from "../traits";
+import { COST, Trait } from "../traits";
 import { Elementwise } from "./Elementwise";
 
 // ρ  = max(q·e, (q − 1)·e)       e = t − p,  a = q,  b = q − 1
@@ -8,7 +8,7 @@ import { Elementwise } from "./Elementwise";
 export class Pinball<T extends number> extends Elementwise {
   @inline
   traits(): u32 {
-    return Trait.Difference | Trait.TwoVectors;
+    return COST | Trait.Difference | Trait.NeverNegative | Trait.TwoVectors;
   }
 
   @inline

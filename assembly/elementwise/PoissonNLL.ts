@@ -1,5 +1,5 @@
 import { exp, log, logPlain, size } from "../approx";
-import { Trait } from "../traits";
+import { COST, Trait } from "../traits";
 import { Elementary } from "./Elementary";
 
 // ρ  = eᵖ − t·p       (pred is the logarithm of the rate)
@@ -9,7 +9,7 @@ import { Elementary } from "./Elementary";
 export class PoissonNLLLog<T extends number> extends Elementary {
   @inline
   traits(): u32 {
-    return Trait.ValueCancels | Trait.SlopeCancels;
+    return COST | Trait.ValueCancels | Trait.SlopeCancels;
   }
 
   @inline
@@ -57,7 +57,7 @@ export class PoissonNLLLog<T extends number> extends Elementary {
 export class PoissonNLL<T extends number> extends Elementary {
   @inline
   traits(): u32 {
-    return Trait.ValueCancels | Trait.SlopeCancels;
+    return COST | Trait.ValueCancels | Trait.SlopeCancels;
   }
 
   @inline

@@ -6,10 +6,10 @@
 import { Job, Record } from "../job";
 import { Pass } from "../pass";
 import { Tile } from "../tile";
-import { Trait } from "../traits";
+import { COST, Shape, Trait } from "../traits";
 import { momentGradient, Moments, momentSums, setLinear } from "./loops";
 
-export const DICE: u32 = Trait.Moments | Trait.SumsFirst;
+export const DICE: u32 = Shape.Moments | Trait.SumsFirst | COST;
 
 // Σ(p + t), the overlap Σpt, and what is left beside it: Σ(p + t − 2pt) = Σ(p(1 − t) + t(1 − p)). Of numbers from 0 to 1 no part of
 // that is below 0, so that little is not lost where all else overlaps. x is 1, in the unit of p and t.

@@ -11,10 +11,10 @@ import { Job, Record } from "../job";
 import { HALF_EPSILON } from "../lanes";
 import { Pass } from "../pass";
 import { Tile } from "../tile";
-import { Trait } from "../traits";
+import { COST, Shape, Trait } from "../traits";
 import { momentGradient, Moments, momentSums, setLinear } from "./loops";
 
-export const VECTOR_ANGLE: u32 = Trait.Moments | Trait.SumsFirst;
+export const VECTOR_ANGLE: u32 = Shape.Moments | Trait.SumsFirst | Trait.Residual | Trait.NeverNegative | COST;
 
 /** N² below this share of Σp²·Σt² has lost too many digits to cancellation. */
 const SMALL_ANGLE: f64 = 1e-6;

@@ -12,9 +12,9 @@ import { Job } from "../job";
 import { countLanes, inF32Range, sumIsReliable, sumLanes, widen } from "../lanes";
 import { Pass } from "../pass";
 import { Tile } from "../tile";
-import { COST, Trait } from "../traits";
+import { COST, Shape, Trait } from "../traits";
 
-export const CROSS_ENTROPY: u32 = Trait.AcrossChannels | Trait.Labels | (4 * COST);
+export const CROSS_ENTROPY: u32 = Shape.Labels | Trait.NeverNegative | (4 * COST);
 
 /** e^−16: a mean loss below is that of gaps so wide that the rounding of x_k − m shows in its power. */
 const MIN_RELIABLE_MEAN: f64 = 1.1253517e-7;

@@ -16,9 +16,9 @@ import { countLanes, high, highMask, low, lowMask, narrow, sumLanes } from "../l
 import { parallelShare } from "../moments/vectorAngle";
 import { Pass } from "../pass";
 import { Reading, Tile } from "../tile";
-import { COST, Trait } from "../traits";
+import { COST, Shape, Trait } from "../traits";
 
-export const SAM: u32 = Trait.AcrossChannels | (4 * COST);
+export const SAM: u32 = Shape.Pixel | Trait.NeverNegative | (4 * COST);
 
 /** Σp² between these, and α between these, leave room for N² in float32, down to angles of 1e-10. */
 const LEAST_SQUARE: f32 = 1e-7;

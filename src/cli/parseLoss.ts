@@ -1,41 +1,12 @@
 // The loss as it is written on the command line: a sum of base losses, each with a weight in front and parameters behind.
 
-import {
-  type BaseLoss,
-  bce,
-  bceWithLogits,
-  charbonnier,
-  crossEntropy,
-  dice,
-  huber,
-  logCosh,
-  mae,
-  mse,
-  pinball,
-  poissonNLL,
-  rmse,
-  sam,
-  smoothL1,
-  ssim,
-  vectorAngle,
-} from "../index.ts";
+import type { BaseLoss } from "../index.ts";
+import * as losses from "../losses/index.ts";
 import { checkingUsage, UsageError } from "./errors.ts";
 
-const plain: Record<string, () => BaseLoss> = { mse, mae, rmse, logCosh, bce, bceWithLogits, vectorAngle };
+const makers = { ...losses } as unknown as Record<string, (parameters: object) => BaseLoss>;
 
-const parametric: Record<string, (parameters: never) => BaseLoss> = {
-  huber,
-  smoothL1,
-  charbonnier,
-  pinball,
-  poissonNLL,
-  dice,
-  sam,
-  crossEntropy,
-  ssim,
-};
-
-export const lossNames: readonly string[] = [...Object.keys(plain), ...Object.keys(parametric)];
+export const lossNames: readonly string[] = Object.keys(makers);
 
 /** A summand: `weight * loss`, and its text without the weight. */
 export interface LossTerm {
@@ -99,12 +70,7 @@ function parseValue(word: string): unknown {
 }
 
 function makeLoss(name: string, parameters: Record<string, unknown>): BaseLoss {
-  const make = Object.hasOwn(plain, name) ? plain[name] : undefined;
-  if (make) {
-    if (Object.keys(parameters).length > 0) throw new UsageError(`--loss: ${name} has no parameters`);
-    return make();
-  }
-  const makeFrom = Object.hasOwn(parametric, name) ? parametric[name] : undefined;
-  if (!makeFrom) throw new UsageError(`--loss: expected one of ${lossNames.join(", ")}, got "${name}"`);
-  return checkingUsage(() => makeFrom(parameters as never));
+  const make = Object.hasOwn(makers, name) ? makers[name] : undefined;
+  if (!make) throw new UsageError(`--loss: expected one of ${lossNames.join(", ")}, got "${name}"`);
+  return checkingUsage(() => make(parameters));
 }

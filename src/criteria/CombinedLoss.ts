@@ -124,9 +124,9 @@ export class CombinedLoss<R extends Reduction = "mean"> {
     const fallible = prepared.some(({ call }) => call.loss.kind === "labels" || call.loss.kind === "custom");
     const into = out && fallible ? new Tensor(new Float32Array(out.data.length), grad.shape) : grad;
     // The first term writes the gradient, the others add to it.
-    const terms = prepared.map(({ kernels, call }, k) => {
+    const terms = prepared.map(({ call }, k) => {
       const { upstream, normalizer } = upstreams[k] as (typeof upstreams)[0];
-      return { call, gradient: { grad: gradOperand(kernels, call, into), upstream, normalizer, keep: k > 0 } };
+      return { call, gradient: { grad: gradOperand(call, into), upstream, normalizer, keep: k > 0 } };
     });
     const results = computeTogether(first.kernels, terms);
     if (into !== grad) grad.data.set(into.data);

@@ -68,7 +68,7 @@ export class FlexibleWeightedLoss<R extends Reduction = "mean", K extends Kind =
     const normalizer = checkNormalizer("normalizer", given.normalizer, reduction);
     const grad = gradTensor(given.out, out, prepared.pred);
     const { kernels } = prepared;
-    const gradient = { grad: gradOperand(kernels, prepared.call, grad), upstream, normalizer, keep: false };
+    const gradient = { grad: gradOperand(prepared.call, grad), upstream, normalizer, keep: false };
     const { value, numerator, weightSum, groups } = compute(kernels, prepared.call, gradient);
     return { value, numerator, weightSum, groups, grad } as GradientResult<R>;
   }

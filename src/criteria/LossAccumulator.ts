@@ -1,7 +1,8 @@
 import { kindOf, ownOptions, show } from "../check.ts";
-import type { BaseLoss } from "../losses/BaseLoss.ts";
+import { type BaseLoss, hasTrait } from "../losses/BaseLoss.ts";
 import { mae } from "../losses/elementwise.ts";
-import { type LossName, staging } from "../memory/kernels.ts";
+import { Loss } from "../memory/kernelApi.ts";
+import { staging } from "../memory/kernels.ts";
 import type { ImageLike, MaskLike } from "../memory/tensor.ts";
 import { checkHalo, coreOf, HALO, type Halo, NO_HALO } from "../metrics/halo.ts";
 import { encode, Reader } from "../metrics/json.ts";
@@ -288,23 +289,9 @@ function checkReductions(terms: readonly Term[]): readonly Term[] {
   return terms;
 }
 
-/** Losses that no pixel can make negative: their sums are not, either. */
-const NEVER_NEGATIVE: readonly LossName[] = [
-  "Mse",
-  "Rmse",
-  "Mae",
-  "Huber",
-  "Charbonnier",
-  "LogCosh",
-  "Pinball",
-  "VectorAngle",
-  "Sam",
-  "CrossEntropy",
-];
-
-/** A sum of losses. */
-function sumAt(at: Reader, { kernel }: BaseLoss): number {
-  return NEVER_NEGATIVE.includes(kernel) ? at.amount() : at.number();
+/** A sum of losses, which may be one of numbers that are never negative. */
+function sumAt(at: Reader, base: BaseLoss): number {
+  return hasTrait(base, "NeverNegative") ? at.amount() : at.number();
 }
 
 function groupAt(at: Reader, base: BaseLoss): Group {
@@ -399,13 +386,13 @@ function joinGroups(isAngle: boolean, a: Group, b: Group): Group {
 function settle({ base, power }: Settings, { valid, total, sums }: Group): { loss: number; weight: number } {
   const kernels = staging();
   return Workspace.use(kernels, (workspace) => {
-    const { exports, ids } = kernels;
+    const { exports } = kernels;
     const { job } = workspace;
     const record = workspace.area("settled", exports.recordBytes() + 2 * 8 + exports.coefficientBytes());
     const loss = record + exports.recordBytes();
     const weight = loss + 8;
     const coefficients = weight + 8;
-    exports.setLoss(job, ids.Loss[base.kernel], base.scale, base.a, base.b);
+    exports.setLoss(job, Loss[base.kernel], base.scale, base.a, base.b);
     exports.setGeometry(job, 0, 1, 1, 1, 1, 1, total);
     exports.setWeights(job, power, Number.NaN);
     exports.setMemory(job, 0, record, loss, weight, 0, coefficients);

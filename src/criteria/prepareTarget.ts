@@ -23,7 +23,7 @@ export type PrepareOptions = RuleOptions & {
   ignoreIndex?: number;
 };
 
-const copy = baseLoss("prepareTarget", "elementwise", "Mse");
+const copy = baseLoss("prepareTarget", "Mse");
 
 /**
  * Does once what calls with the same target would do each time: applies the rule and the mask, and counts. The result is accepted
@@ -63,7 +63,7 @@ export function prepareTarget(target: ImageLike | LabelsLike, options: PrepareOp
   try {
     const out = { data: tensor.data, shape: tensor.shape, scale: 1, offset: 0 };
     const { call } = prepare(size, image, image, mask, out);
-    writePrepared(heap(), call, dense("setGrad", heap(), out, call.pred.strides));
+    writePrepared(heap(), call, dense("Grad", out, call.pred.strides));
   } catch (error) {
     tensor.dispose();
     throw error;

@@ -1,4 +1,4 @@
-import type { LossName } from "../memory/kernels.ts";
+import { LOSSES, type LossName, type TraitName } from "../memory/kernelApi.ts";
 
 /**
  * What a loss looks at: single elements, a few sums of them, the channels of a pixel, the pixels around it. `"bands"` is no loss, but
@@ -36,18 +36,20 @@ export type CustomFunction = (
   target: Float32Array,
 ) => number | { value: number; grad?: ArrayLike<number> };
 
+/** Options of a loss that has none. */
+export type NoOptions = Readonly<Record<string, never>>;
+
 const made = new WeakSet<BaseLoss>();
 
 /** @internal */
-export function baseLoss<K extends Kind>(
+export function baseLoss<Name extends LossName>(
   name: string,
-  kind: K,
-  kernel: LossName,
+  kernel: Name,
   rest: Partial<Pick<BaseLoss, "scale" | "a" | "b" | "fn" | "ignoreIndex">> = {},
-): BaseLoss<K> {
+): BaseLoss<(typeof LOSSES)[Name]["kind"]> {
   const loss = Object.freeze({
     name,
-    kind,
+    kind: LOSSES[kernel].kind,
     kernel,
     scale: 1,
     a: 0,
@@ -58,6 +60,11 @@ export function baseLoss<K extends Kind>(
   });
   made.add(loss);
   return loss;
+}
+
+/** @internal Whether the kernel says so of a loss. */
+export function hasTrait({ kernel }: BaseLoss, trait: TraitName): boolean {
+  return (LOSSES[kernel].traits as readonly TraitName[]).includes(trait);
 }
 
 /** @internal */

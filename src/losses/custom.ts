@@ -18,5 +18,5 @@ import { type BaseLoss, baseLoss, type CustomFunction } from "./BaseLoss.ts";
  */
 export function custom(fn: CustomFunction): BaseLoss<"custom"> {
   if (typeof fn !== "function") throw new TypeError(`"fn": expected a function, got ${kindOf(fn)}`);
-  return baseLoss("custom", "custom", "Custom", { fn });
+  return baseLoss("custom", "Custom", { fn });
 }

@@ -2,7 +2,7 @@
 // and t (target), d = p − t. The kernels are in assembly/elementwise/, formula and gradient together.
 
 import { checkNumber, ownOptions } from "../check.ts";
-import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
+import { type BaseLoss, baseLoss, type NoOptions } from "./BaseLoss.ts";
 
 /**
  * Mean squared error: mean d².
@@ -12,8 +12,9 @@ import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
  * new FlexibleWeightedLoss(mse()).forward(pred, target).value;
  * ```
  */
-export function mse(): BaseLoss<"elementwise"> {
-  return baseLoss("mse", "elementwise", "Mse");
+export function mse(options: NoOptions = {}): BaseLoss<"elementwise"> {
+  ownOptions("mse options", options, []);
+  return baseLoss("mse", "Mse");
 }
 
 /**
@@ -24,8 +25,9 @@ export function mse(): BaseLoss<"elementwise"> {
  * new FlexibleWeightedLoss(mae(), { threshold: 0 }).forward(pred, target).value;
  * ```
  */
-export function mae(): BaseLoss<"elementwise"> {
-  return baseLoss("mae", "elementwise", "Mae");
+export function mae(options: NoOptions = {}): BaseLoss<"elementwise"> {
+  ownOptions("mae options", options, []);
+  return baseLoss("mae", "Mae");
 }
 
 /**
@@ -36,8 +38,9 @@ export function mae(): BaseLoss<"elementwise"> {
  * new FlexibleWeightedLoss(rmse()).forward(pred, target).groups.loss; // a root per group
  * ```
  */
-export function rmse(): BaseLoss<"elementwise"> {
-  return baseLoss("rmse", "elementwise", "Rmse");
+export function rmse(options: NoOptions = {}): BaseLoss<"elementwise"> {
+  ownOptions("rmse options", options, []);
+  return baseLoss("rmse", "Rmse");
 }
 
 /**
@@ -52,7 +55,7 @@ export function rmse(): BaseLoss<"elementwise"> {
  */
 export function huber(options: { delta?: number } = {}): BaseLoss<"elementwise"> {
   const { delta } = ownOptions("huber options", options, ["delta"]);
-  return baseLoss("huber", "elementwise", "Huber", huberOf(checkNumber("delta", delta ?? 1, { above: 0 }), 1));
+  return baseLoss("huber", "Huber", huberOf(checkNumber("delta", delta ?? 1, { above: 0 }), 1));
 }
 
 /** The kernel computes twice the loss; see assembly/elementwise/Huber.ts. */
@@ -73,7 +76,7 @@ function huberOf(delta: number, scale: number) {
 export function smoothL1(options: { beta?: number } = {}): BaseLoss<"elementwise"> {
   const given = ownOptions("smoothL1 options", options, ["beta"]);
   const beta = checkNumber("beta", given.beta ?? 1, { min: 1e-300 });
-  return baseLoss("smoothL1", "elementwise", "Huber", huberOf(beta, 1 / beta));
+  return baseLoss("smoothL1", "Huber", huberOf(beta, 1 / beta));
 }
 
 /**
@@ -90,8 +93,8 @@ export function charbonnier(options: { eps?: number } = {}): BaseLoss<"elementwi
   const given = ownOptions("charbonnier options", options, ["eps"]);
   const eps = checkNumber("eps", given.eps ?? 1e-3, { min: 0, max: 1e150 });
   // Without ε there is nothing that the square of a small d could vanish beside: the root is |d|.
-  if (eps === 0) return baseLoss("charbonnier", "elementwise", "Mae");
-  return baseLoss("charbonnier", "elementwise", "Charbonnier", { a: eps ** 2, b: eps });
+  if (eps === 0) return baseLoss("charbonnier", "Mae");
+  return baseLoss("charbonnier", "Charbonnier", { a: eps ** 2, b: eps });
 }
 
 /**
@@ -102,8 +105,9 @@ export function charbonnier(options: { eps?: number } = {}): BaseLoss<"elementwi
  * new FlexibleWeightedLoss(logCosh()).forward(pred, target).value;
  * ```
  */
-export function logCosh(): BaseLoss<"elementwise"> {
-  return baseLoss("logCosh", "elementwise", "LogCosh");
+export function logCosh(options: NoOptions = {}): BaseLoss<"elementwise"> {
+  ownOptions("logCosh options", options, []);
+  return baseLoss("logCosh", "LogCosh");
 }
 
 /**
@@ -119,7 +123,7 @@ export function logCosh(): BaseLoss<"elementwise"> {
 export function pinball(options: { q?: number } = {}): BaseLoss<"elementwise"> {
   const given = ownOptions("pinball options", options, ["q"]);
   const q = checkNumber("q", given.q ?? 0.5, { min: 0, max: 1 });
-  return baseLoss("pinball", "elementwise", "Pinball", { a: q, b: q - 1 });
+  return baseLoss("pinball", "Pinball", { a: q, b: q - 1 });
 }
 
 /**
@@ -132,8 +136,9 @@ export function pinball(options: { q?: number } = {}): BaseLoss<"elementwise"> {
  * new FlexibleWeightedLoss(bce()).forward(probabilities, labels).value;
  * ```
  */
-export function bce(): BaseLoss<"elementwise"> {
-  return baseLoss("bce", "elementwise", "Bce");
+export function bce(options: NoOptions = {}): BaseLoss<"elementwise"> {
+  ownOptions("bce options", options, []);
+  return baseLoss("bce", "Bce");
 }
 
 /**
@@ -144,8 +149,9 @@ export function bce(): BaseLoss<"elementwise"> {
  * new FlexibleWeightedLoss(bceWithLogits()).valueAndGrad(logits, labels).grad;
  * ```
  */
-export function bceWithLogits(): BaseLoss<"elementwise"> {
-  return baseLoss("bceWithLogits", "elementwise", "BceWithLogits");
+export function bceWithLogits(options: NoOptions = {}): BaseLoss<"elementwise"> {
+  ownOptions("bceWithLogits options", options, []);
+  return baseLoss("bceWithLogits", "BceWithLogits");
 }
 
 /**
@@ -166,5 +172,5 @@ export function poissonNLL(options: { logInput?: boolean; eps?: number } = {}): 
   const { logInput = true } = given;
   if (typeof logInput !== "boolean") throw new TypeError(`"logInput": expected a boolean, got ${typeof logInput}`);
   const eps = checkNumber("eps", given.eps ?? 1e-8, { min: 0 });
-  return baseLoss("poissonNLL", "elementwise", logInput ? "PoissonNLLLog" : "PoissonNLL", { a: eps });
+  return baseLoss("poissonNLL", logInput ? "PoissonNLLLog" : "PoissonNLL", { a: eps });
 }

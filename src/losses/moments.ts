@@ -2,7 +2,7 @@
 // loss and gradient in assembly/weights.ts.
 
 import { checkNumber, ownOptions } from "../check.ts";
-import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
+import { type BaseLoss, baseLoss, type NoOptions } from "./BaseLoss.ts";
 
 /**
  * Vector angle: the angle between prediction and target of a group, taken as two vectors of its n valid pixels, in radians from
@@ -17,8 +17,9 @@ import { type BaseLoss, baseLoss } from "./BaseLoss.ts";
  * new FlexibleWeightedLoss(vectorAngle()).forward(pred, target).groups.loss; // radians, per band of each sample
  * ```
  */
-export function vectorAngle(): BaseLoss<"moments"> {
-  return baseLoss("vectorAngle", "moments", "VectorAngle");
+export function vectorAngle(options: NoOptions = {}): BaseLoss<"moments"> {
+  ownOptions("vectorAngle options", options, []);
+  return baseLoss("vectorAngle", "VectorAngle");
 }
 
 /**
@@ -33,5 +34,5 @@ export function vectorAngle(): BaseLoss<"moments"> {
  */
 export function dice(options: { smooth?: number } = {}): BaseLoss<"moments"> {
   const { smooth } = ownOptions("dice options", options, ["smooth"]);
-  return baseLoss("dice", "moments", "Dice", { a: checkNumber("smooth", smooth ?? 1, { min: 0 }) });
+  return baseLoss("dice", "Dice", { a: checkNumber("smooth", smooth ?? 1, { min: 0 }) });
 }

@@ -21,7 +21,7 @@ export function sam(options: { pixels?: "all" | "any" } = {}): BaseLoss<"pixel">
   const given = ownOptions("sam options", options, ["pixels"]);
   const pixels = checkChoice("pixels", given.pixels ?? "all", ["all", "any"]);
   // How many channels a pixel needs; "all" is known when the shape is.
-  return baseLoss("sam", "pixel", "Sam", { a: pixels === "all" ? Number.POSITIVE_INFINITY : 2 });
+  return baseLoss("sam", "Sam", { a: pixels === "all" ? Number.POSITIVE_INFINITY : 2 });
 }
 
 /**
@@ -41,7 +41,6 @@ export function crossEntropy(options: { ignoreIndex?: number } = {}): BaseLoss<"
   const { ignoreIndex: ignore } = ownOptions("crossEntropy options", options, ["ignoreIndex"]);
   return baseLoss(
     "crossEntropy",
-    "labels",
     "CrossEntropy",
     ignore === undefined || ignore === null ? {} : { ignoreIndex: checkInteger("ignoreIndex", ignore) },
   );

@@ -43,5 +43,5 @@ export function ssim(options: SsimOptions): BaseLoss<"window"> {
   const given = ownOptions("ssim options", options, ["dataRange", "invalid"]);
   const dataRange = checkDataRange(given.dataRange);
   const invalid = checkChoice("invalid", given.invalid ?? "normalize", INVALID);
-  return baseLoss("ssim", "window", "Ssim", { a: dataRange, b: INVALID.indexOf(invalid) });
+  return baseLoss("ssim", "Ssim", { a: dataRange, b: INVALID.indexOf(invalid) });
 }

@@ -1,6 +1,7 @@
 // For maps: the planes of a call, in strips of whole rows, as planar float32 in the kernels' memory, whatever the layout, the element
 // type, the rule and the mask are.
 
+import { Role } from "../memory/kernelApi.ts";
 import type { Prepared } from "../plan/arrays.ts";
 import type { Operand } from "../plan/call.ts";
 import type { Strides } from "../plan/geometry.ts";
@@ -49,7 +50,7 @@ export class Strips {
     const { rule, mask } = prepared.call;
     const nodata = workspace.area("nodata", rule.nodata.length * 4);
     kernels.f32.set(rule.nodata, nodata / 4);
-    kernels.exports.setRule(job, 0, rule.min, rule.max, nodata, rule.nodata.length);
+    kernels.exports.setRule(job, false, rule.min, rule.max, nodata, rule.nodata.length);
     if (mask) kernels.exports.setMaskRows(job, prepared.size.width, mask.row);
   }
 
@@ -127,8 +128,8 @@ export class Strips {
       kernels.u8.set(new Uint8Array(array.buffer, array.byteOffset + start * bytes, length * bytes), area);
       base = area - start * bytes;
     }
-    const place = kernels.exports[role];
-    place(job, base, strides.sample * bytes, strides.channel * bytes, strides.pixel * bytes, type, scale, offset);
+    const [sample, channel, pixel] = [strides.sample * bytes, strides.channel * bytes, strides.pixel * bytes];
+    kernels.exports.setOperand(job, Role[role], base, sample, channel, pixel, type, scale, offset);
   }
 }
 

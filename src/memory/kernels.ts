@@ -1,4 +1,5 @@
 import { Allocator } from "./allocator.ts";
+import type { Exports } from "./kernelApi.ts";
 import { kernelModule } from "./kernelModule.ts";
 
 const PAGE = 65536;
@@ -9,153 +10,11 @@ const SLACK = 64;
 /** The kernels' loops compare addresses with the end of their range, which therefore must not be 2³². */
 const LAST_ADDRESS = 2 ** 32 - SLACK;
 
-/** What assembly/index.ts exports. Pointers, counts and sizes are u32: read back through `>>> 0`. */
-export interface Exports {
-  heapStart(): number;
-  jobBytes(): number;
-  recordBytes(): number;
-  coefficientBytes(): number;
-  rangesBytes(): number;
-  scratchBytes(job: number, units: number): number;
-  setLoss(job: number, loss: number, scale: number, a: number, b: number): void;
-  setGeometry(
-    job: number,
-    pixels: number,
-    channels: number,
-    planes: number,
-    tile: number,
-    planesPerGroup: number,
-    groups: number,
-    total: number,
-  ): void;
-  setRule(job: number, simple: number, min: number, max: number, nodata: number, nodataCount: number): void;
-  setDigitalNumbers(job: number, scale: number, offset: number): void;
-  setCore(job: number, width: number, left: number, right: number, top: number, bottom: number): void;
-  setMaskRows(job: number, width: number, rowStride: number): void;
-  setWeights(job: number, power: number, normalizer: number): void;
-  setMemory(
-    job: number,
-    slots: number,
-    records: number,
-    losses: number,
-    weights: number,
-    gradOutputs: number,
-    coefficients: number,
-  ): void;
-  setRanges(job: number, ranges: number): void;
-  setGathered(job: number, pred: number, target: number): void;
-  setPass(job: number, pass: number, keep: number, next: number): void;
-  setFirstUnit(job: number, unit: number): void;
-  setPred: SetOperand;
-  setTarget: SetOperand;
-  setMask: SetOperand;
-  setGrad: SetOperand;
-  run(job: number, scratch: number, first: number, last: number): void;
-  collect(job: number, first: number, last: number): void;
-  clearGroups(job: number): void;
-  clearRecords(job: number): void;
-  weigh(job: number): void;
-  setWide(job: number): void;
-  cancelled(job: number): number;
-  numeratorCancelled(job: number): number;
-  needsResidual(job: number): number;
-  finish(job: number): void;
-  coefficients(job: number, reduction: number): void;
-  value(job: number, reduction: number): number;
-  weightedLosses(job: number, to: number): void;
-  numerator(job: number): number;
-  weightSum(job: number): number;
-  badLabel(job: number): number;
-  decibels(ratio: number): number;
-  bandAngle(pp: number, pt: number, residual: number): number;
-  joinedSpread(weightA: number, sumA: number, spreadA: number, weightB: number, sumB: number, spreadB: number): number;
-  loadPlane(
-    job: number,
-    sample: number,
-    channel: number,
-    pixel: number,
-    n: number,
-    pred: number,
-    target: number,
-    mask: number,
-  ): void;
-  errorMap(pred: number, target: number, n: number, map: number): void;
-  angleMapScratchBytes(channels: number): number;
-  angleMap(
-    pred: number,
-    target: number,
-    stride: number,
-    channels: number,
-    needed: number,
-    n: number,
-    map: number,
-    scratch: number,
-  ): void;
-  ssimMapScratchBytes(rows: number): number;
-  ssimMap(
-    pred: number,
-    target: number,
-    width: number,
-    height: number,
-    top: number,
-    bottom: number,
-    row0: number,
-    row1: number,
-    dataRange: number,
-    invalid: number,
-    map: number,
-    scratch: number,
-  ): void;
-}
-
-type SetOperand = (
-  job: number,
-  base: number,
-  sampleStride: number,
-  channelStride: number,
-  pixelStride: number,
-  type: number,
-  scale: number,
-  offset: number,
-) => void;
-
-export type LossName =
-  | "Mse"
-  | "Rmse"
-  | "Mae"
-  | "Huber"
-  | "Charbonnier"
-  | "LogCosh"
-  | "Pinball"
-  | "Bce"
-  | "BceWithLogits"
-  | "PoissonNLL"
-  | "PoissonNLLLog"
-  | "VectorAngle"
-  | "Dice"
-  | "Sam"
-  | "CrossEntropy"
-  | "Ssim"
-  | "Custom"
-  | "Bands";
-export type PassName = "Prepare" | "Count" | "Sums" | "Residual" | "Gradient" | "Gather" | "Scatter";
-export type TypeName = "F32" | "U8" | "I16" | "U16" | "I32";
-export type ReductionName = "Mean" | "Sum" | "None";
-
-/** The numbers that the members of the kernels' enums stand for. */
-export interface Ids {
-  readonly Loss: Readonly<Record<LossName, number>>;
-  readonly Pass: Readonly<Record<PassName, number>>;
-  readonly Type: Readonly<Record<TypeName, number>>;
-  readonly Reduction: Readonly<Record<ReductionName, number>>;
-}
-
 /** The module over one memory: its exports, an allocator, and views that follow the memory's growth. */
 export class Kernels {
   readonly exports: Exports;
   readonly allocator: Allocator;
   readonly shared: boolean;
-  readonly ids: Ids;
   // Private, so that no declaration speaks of WebAssembly: the types of a project without "dom" do not have it.
   readonly #module: WebAssembly.Module;
   readonly #memory: WebAssembly.Memory;
@@ -172,7 +31,6 @@ export class Kernels {
     this.#module = kernelModule(this.shared);
     const instance = new WebAssembly.Instance(this.#module, { env: { memory: this.#memory } });
     this.exports = instance.exports as unknown as Exports;
-    this.ids = enumsOf(instance.exports);
     this.allocator = new Allocator(this.exports.heapStart(), (end) => this.#grow(end));
     this.#look();
   }
@@ -266,16 +124,4 @@ function reserved(): Kernels {
       if (size <= 256) throw error;
     }
   }
-}
-
-/** Exported enums, `Loss.Mse` and so on, as nested objects. */
-function enumsOf(exports: WebAssembly.Exports): Ids {
-  const ids: Record<string, Record<string, number>> = {};
-  for (const [name, member] of Object.entries(exports)) {
-    const [group, key] = name.split(".") as [string, string | undefined];
-    if (key === undefined) continue;
-    ids[group] ??= {};
-    ids[group][key] = (member as WebAssembly.Global).value;
-  }
-  return ids as unknown as Ids;
 }

@@ -3,7 +3,7 @@
 //
 // d = pred − target throughout.
 
-import type { Exports } from "../memory/kernels.ts";
+import type { Exports } from "../memory/kernelApi.ts";
 import { type Mean, type Moments, mean, squares } from "./moments.ts";
 
 /** How well a band is predicted. NaN where a figure is undefined: without valid pixels, to begin with. */

@@ -66,13 +66,13 @@ const SPECTRA = 1;
 const WINDOWS: Record<WindowedFigure, number> = { ssim: 2, uqi: 4 };
 
 /** What the kernels gather the sums of each plane by: moments alone. */
-export const bandMoments = baseLoss("evaluate", "bands", "Bands");
+export const bandMoments = baseLoss("evaluate", "Bands");
 
 /** The same, with all else that figures are made of. */
 export function bandSums(dataRange: number, without: readonly WindowedFigure[]): BaseLoss<"bands"> {
   const windows = WINDOWED.filter((figure) => !without.includes(figure));
   const b = windows.reduce((bits, figure) => bits | WINDOWS[figure], SPECTRA);
-  return baseLoss("evaluate", "bands", "Bands", { a: dataRange, b });
+  return baseLoss("evaluate", "Bands", { a: dataRange, b });
 }
 
 /** The sums of each plane, b * C + c, of a call of `bandSums`: of the core of an image, if it is itself a window with a halo. */

@@ -4,9 +4,10 @@ import { checkSameShape, kindOf } from "../check.ts";
 import type { BaseLoss } from "../losses/BaseLoss.ts";
 import { BYTES, FLOATS, LABELS, PIXELS } from "../memory/arrayTypes.ts";
 import { type Checked, checkTensor, overlap } from "../memory/checkTensor.ts";
-import { type Kernels, kernelsFor, type ReductionName, type TypeName } from "../memory/kernels.ts";
+import { type ReductionName, type RoleName, Type, type TypeName } from "../memory/kernelApi.ts";
+import { type Kernels, kernelsFor } from "../memory/kernels.ts";
 import { type PixelData, Tensor } from "../memory/tensor.ts";
-import type { Call, Counts, Operand, Role } from "./call.ts";
+import type { Call, Counts, Operand } from "./call.ts";
 import {
   checkBroadcast,
   type Dimensions,
@@ -139,11 +140,11 @@ export function prepare(
     call: {
       loss: base,
       geometry: shape,
-      pred: dense("setPred", kernels, pred, shape.strides),
-      target: dense("setTarget", kernels, target, targetStrides),
+      pred: dense("Pred", pred, shape.strides),
+      target: dense("Target", target, targetStrides),
       mask:
         mask &&
-        maskOperand(kernels, mask, target.shape, size, isLabels ? undefined : layout, {
+        maskOperand(mask, target.shape, size, isLabels ? undefined : layout, {
           full: fullMask,
           // Seen as one plane per sample, a full mask is as flat as the target.
           flat: shape.planes === 1 && shape.channels === 1 ? targetStrides : undefined,
@@ -211,12 +212,11 @@ function checkPrepared(target: PreparedTarget, settings: Settings, mask: unknown
 
 /** An operand that has an element for each of pred's, or each of its pixels. */
 export function dense(
-  role: Role,
-  kernels: Kernels,
+  role: RoleName,
   { data, scale, offset, owner }: Checked<PixelData | LabelData>,
   strides: Strides,
 ): Operand {
-  const type = kernels.ids.Type[typeOf(data)];
+  const type = Type[typeOf(data)];
   const extent = data.length;
   return { role, array: data, owner, type, scale, offset, strides, consecutive: true, linear: true, extent };
 }
@@ -229,7 +229,6 @@ function typeOf(data: PixelData | LabelData): TypeName {
 }
 
 function maskOperand(
-  kernels: Kernels,
   { data, shape, owner }: Checked<Uint8Array>,
   targetShape: readonly number[],
   { channels, height, width }: Dimensions,
@@ -238,7 +237,7 @@ function maskOperand(
 ): NonNullable<Call["mask"]> {
   const strides = maskStrides(shape, targetShape, layout);
   const { channel, row, pixel } = strides;
-  const common = { role: "setMask", array: data, owner, type: kernels.ids.Type.U8, scale: 1, offset: 0 } as const;
+  const common = { role: "Mask", array: data, owner, type: Type.U8, scale: 1, offset: 0 } as const;
   if (full && flat)
     return { ...common, strides: flat, row: width, consecutive: true, linear: true, extent: data.length };
   const extent = (channels - 1) * channel + (height - 1) * row + (width - 1) * pixel + 1;
@@ -300,7 +299,7 @@ export function gradTensor(outLike: unknown, out: Checked<Float32Array> | undefi
 }
 
 /** The gradient's side of a call. */
-export function gradOperand(kernels: Kernels, call: Call, owner: Tensor): Operand {
+export function gradOperand(call: Call, owner: Tensor): Operand {
   const { data, shape } = owner;
-  return dense("setGrad", kernels, { data, shape, scale: 1, offset: 0, owner }, call.pred.strides);
+  return dense("Grad", { data, shape, scale: 1, offset: 0, owner }, call.pred.strides);
 }

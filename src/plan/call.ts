@@ -2,16 +2,13 @@
 
 import type { BaseLoss } from "../losses/BaseLoss.ts";
 import type { KernelData } from "../memory/arrayTypes.ts";
-import type { ReductionName } from "../memory/kernels.ts";
+import type { ReductionName, RoleName } from "../memory/kernelApi.ts";
 import type { Geometry, Strides } from "./geometry.ts";
 import type { Rule } from "./rule.ts";
 
-/** Which setter describes an operand to the kernels. */
-export type Role = "setPred" | "setTarget" | "setMask" | "setGrad";
-
 /** An array that a pass reads or writes. */
 export interface Operand {
-  readonly role: Role;
+  readonly role: RoleName;
   readonly array: KernelData;
   /** The tensor that may be disposed of, if it is one. */
   readonly owner: unknown;

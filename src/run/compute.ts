@@ -4,9 +4,10 @@
 // their arrays together: where two ask for passes over the same tiles, these are run tile by tile, one loss after the other.
 
 import { isProxiedArray, kindOf, own } from "../check.ts";
-import type { BaseLoss } from "../losses/BaseLoss.ts";
+import { type BaseLoss, hasTrait } from "../losses/BaseLoss.ts";
 import { checkInUse } from "../memory/checkTensor.ts";
-import type { Kernels, PassName } from "../memory/kernels.ts";
+import { LOSSES, Loss, Pass, type PassName, Reduction } from "../memory/kernelApi.ts";
+import type { Kernels } from "../memory/kernels.ts";
 import type { Call, Counts, Gradient, Groups, Operand, Outcome } from "../plan/call.ts";
 import type { Geometry } from "../plan/geometry.ts";
 import { type Step, Workspace } from "./workspace.ts";
@@ -145,7 +146,7 @@ class Computation {
     const slots = workspace.slots(geometry.channels);
     const { groups } = geometry;
     const acrossAll = loss.a === Number.POSITIVE_INFINITY;
-    exports.setLoss(job, kernels.ids.Loss[loss.kernel], loss.scale, acrossAll ? geometry.channels : loss.a, loss.b);
+    exports.setLoss(job, Loss[loss.kernel], loss.scale, acrossAll ? geometry.channels : loss.a, loss.b);
     exports.setGeometry(
       job,
       geometry.pixels,
@@ -193,7 +194,7 @@ class Computation {
     const { kernels, job } = this.#workspace;
     const { rule, mask, geometry, target } = this.#call;
     const least = leastOf(this.#call);
-    const simple = inPlace && least !== undefined ? 1 : 0;
+    const simple = inPlace && least !== undefined;
     const nodataCount = least === undefined ? rule.nodata.length : 0;
     kernels.exports.setRule(job, simple, least ?? rule.min, rule.max, this.#nodata, nodataCount);
     if (mask) kernels.exports.setMaskRows(job, geometry.width, mask.row);
@@ -205,10 +206,10 @@ class Computation {
     const { exports } = kernels;
     const { loss, reduction, geometry } = this.#call;
     const gradient = this.#gradient;
-    const reductionId = kernels.ids.Reduction[reduction];
+    const reductionId = Reduction[reduction];
     // Weights depend on the mask alone: once counted, the gradient's coefficients are known, and value and gradient come from one
     // pass. Where the gradient depends on the group's sums, these come first.
-    const sumsFirst = loss.kernel === "Rmse" || loss.kind === "moments";
+    const sumsFirst = hasTrait(loss, "SumsFirst");
     if (loss.kind === "custom") yield* this.#custom(reductionId);
     else if (loss.kind === "window") yield* this.#window(reductionId);
     else if (gradient && !sumsFirst) {
@@ -221,7 +222,7 @@ class Computation {
     } else {
       yield this.#step("Sums", this.#inputs);
       this.#checkLabels();
-      if (loss.kernel === "VectorAngle" && exports.needsResidual(job)) {
+      if (hasTrait(loss, "Residual") && exports.needsResidual(job)) {
         exports.clearRecords(job);
         yield this.#step("Residual", this.#inputs);
       }
@@ -265,18 +266,17 @@ class Computation {
   /** A pass over all units; `reach` are the rows around each that an SSIM pass reads. */
   #step(pass: PassName, operands: readonly Operand[], given: Partial<Request> = {}): Request {
     const { loss, geometry } = this.#call;
-    const { ids } = this.#workspace.kernels;
     const more = own(given);
     const [window, bands] = [loss.kind === "window", loss.kind === "bands"];
     return {
       workspace: this.#workspace,
       geometry,
       operands,
-      pass: ids.Pass[pass],
+      pass: Pass[pass],
       collect: more.collect ?? true,
       keep: more.keep ?? false,
       reach: window || bands ? (more.reach ?? 5) * geometry.width : 0,
-      cost: bands ? 32 : window ? 16 : loss.kind === "pixel" || loss.kind === "labels" ? 4 : 1,
+      cost: LOSSES[loss.kernel].cost,
       first: more.first ?? 0,
       last: more.last ?? geometry.units,
       writes: more.writes ?? false,

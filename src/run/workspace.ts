@@ -1,4 +1,5 @@
 import type { KernelData } from "../memory/arrayTypes.ts";
+import { Role } from "../memory/kernelApi.ts";
 import type { Kernels } from "../memory/kernels.ts";
 import type { Operand } from "../plan/call.ts";
 import type { Geometry, Strides } from "../plan/geometry.ts";
@@ -126,7 +127,7 @@ export class Workspace {
     let next = 0;
     for (let k = steps.length - 1; k >= 0; k--) {
       const step = steps[k] as Step;
-      exports.setPass(step.workspace.job, step.pass, step.keep ? 1 : 0, next);
+      exports.setPass(step.workspace.job, step.pass, step.keep, next);
       next = step.workspace.job;
       cost += step.cost;
       for (const operand of step.operands) {
@@ -164,7 +165,7 @@ export class Workspace {
       } else exports.run(workspace.job, scratch, from, to);
       for (const step of steps) if (step.collect) exports.collect(step.workspace.job, from, to);
       for (const operand of foreign) {
-        if (operand.role === "setGrad") workspace.#unstage(operand, geometry, units, apart);
+        if (operand.role === "Grad") workspace.#unstage(operand, geometry, units, apart);
       }
     }
   }
@@ -174,13 +175,14 @@ export class Workspace {
     const { role, array, type, scale, offset } = operand;
     const bytes = array.BYTES_PER_ELEMENT;
     const { sample, channel, pixel } = strides;
-    this.kernels.exports[role](this.job, base, sample * bytes, channel * bytes, pixel * bytes, type, scale, offset);
+    const { exports } = this.kernels;
+    exports.setOperand(this.job, Role[role], base, sample * bytes, channel * bytes, pixel * bytes, type, scale, offset);
   }
 
   /** Copies what units need of an operand in; where its element 0 would then be, and its strides there. */
   #stage(operand: Operand, geometry: Geometry, units: Units, apart: boolean, keep: boolean) {
     const bytes = operand.array.BYTES_PER_ELEMENT;
-    const copies = operand.role !== "setGrad" || keep;
+    const copies = operand.role !== "Grad" || keep;
     if (apart && planar(operand)) {
       // One unit: its planes, each in a place of its own.
       const { start, length, pixel } = unitOf(operand, geometry, units);
@@ -232,7 +234,7 @@ function bytesOf(array: KernelData, start: number, length: number): Uint8Array {
 
 /** Pixels to either side that come with a unit of an operand. */
 function around({ role }: Operand, { reach }: Units): number {
-  return role === "setGrad" ? 0 : reach;
+  return role === "Grad" ? 0 : reach;
 }
 
 /** First pixel, first element and pixels of a unit whose planes are staged apart; its unit plane is a sample. */
