@@ -11,6 +11,7 @@ import { Mae } from "./elementwise/Mae";
 import { Mse } from "./elementwise/Mse";
 import { Pinball } from "./elementwise/Pinball";
 import { PoissonNLL, PoissonNLLLog } from "./elementwise/PoissonNLL";
+import { Tukey } from "./elementwise/Tukey";
 import { Job, Record } from "./job";
 import { DICE, dice, diceCoefficients, diceLoss } from "./moments/dice";
 import { VECTOR_ANGLE, vectorAngle, vectorAngleCoefficients, vectorAngleLoss } from "./moments/vectorAngle";
@@ -27,6 +28,7 @@ export enum Loss {
   Charbonnier,
   LogCosh,
   Pinball,
+  Tukey,
   Bce,
   BceWithLogits,
   PoissonNLL,
@@ -57,6 +59,8 @@ export function traits(loss: Loss): u32 {
       return changetype<LogCosh<f32>>(0).traits();
     case Loss.Pinball:
       return changetype<Pinball<f32>>(0).traits();
+    case Loss.Tukey:
+      return changetype<Tukey<f32>>(0).traits();
     case Loss.Bce:
       return changetype<Bce<f32>>(0).traits();
     case Loss.BceWithLogits:
@@ -101,6 +105,8 @@ export function runTile(job: Job, tile: Tile, channel: u32): bool {
       return elementary<LogCosh<f32>, LogCosh<f64>>(job, tile);
     case Loss.Pinball:
       return elementwise<Pinball<f32>, Pinball<f64>>(job, tile);
+    case Loss.Tukey:
+      return elementwise<Tukey<f32>, Tukey<f64>>(job, tile);
     case Loss.Bce:
       return elementary<Bce<f32>, Bce<f64>>(job, tile);
     case Loss.BceWithLogits:

@@ -91,6 +91,15 @@ const elementwise = {
       const e = t - p;
       return [Math.max(q * e, (q - 1) * e), e > 0 ? -q : e < 0 ? 1 - q : 0];
     },
+  tukey:
+    ({ c = 4.685 }: { c?: number }) =>
+    (p: number, t: number) => {
+      const d = p - t;
+      if (Math.abs(d) > c) return [c ** 2 / 6, 0];
+      const u = (d / c) ** 2;
+      // 1 − (1 − u)³, which cancels where u is small, multiplied out.
+      return [(d ** 2 / 6) * (3 - 3 * u + u ** 2), d * (((c - d) / c) * ((c + d) / c)) ** 2];
+    },
   bce: () => (p: number, t: number) => {
     const log = (x: number) => Math.max(x, -100);
     const value = -(t === 0 ? 0 : t * log(Math.log(p))) - (t === 1 ? 0 : (1 - t) * log(Math.log1p(-p)));

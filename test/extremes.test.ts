@@ -154,6 +154,19 @@ describe("parameters and upstream gradients of any size", () => {
     }
   });
 
+  test("tukey: every c, and all differences near it, where the slope is what is left of c − |d|", () => {
+    for (const c of [1e-150, 1e-45, 1e-38, 1e-25, 1e-10, 4.685, 1e10, 1e20, 1e38, 1e150]) {
+      const base: Base = { name: "tukey", params: { c } };
+      expectRight(base, problemOf(base, [1, 2, 4, 5], 13, 0.2));
+    }
+    const random = seeded(17);
+    for (const away of [0.5, 0.1, 0.01, 1e-4, 1e-5]) {
+      const target = Float32Array.from({ length: 40 }, () => 10 * random());
+      const pred = target.map((t, i) => t + (i % 2 ? 4.685 : -4.685) * (1 - away * (1 + 0.1 * random())));
+      expectRight({ name: "tukey" }, { shape: [1, 1, 5, 8], pred, target });
+    }
+  });
+
   test("weights of any power", () => {
     for (const weighting of [16, -16, 1e-9, 7.5]) {
       const base: Base = { name: "mse" };

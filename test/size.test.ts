@@ -7,8 +7,8 @@ import { build } from "esbuild";
 import { expect, test } from "vitest";
 
 const losses =
-  "FlexibleWeightedLoss, mse, mae, rmse, huber, smoothL1, charbonnier, logCosh, pinball, bce, bceWithLogits, poissonNLL, " +
-  "crossEntropy, dice, vectorAngle, sam, ssim, custom";
+  "FlexibleWeightedLoss, mse, mae, rmse, huber, smoothL1, charbonnier, logCosh, pinball, tukey, bce, bceWithLogits, " +
+  "poissonNLL, crossEntropy, dice, vectorAngle, sam, ssim, custom";
 
 test.each([
   { entry: "FlexibleWeightedLoss and the base losses", exported: `{ ${losses} }`, limit: 45_000 },

@@ -127,6 +127,25 @@ export function pinball(options: { q?: number } = {}): BaseLoss<"elementwise"> {
 }
 
 /**
+ * Tukey's biweight: mean c²/6·(1 − (1 − (d/c)²)³) where |d| ≤ c, else c²/6, so that what is further off than c has no say. Its gradient
+ * is d(1 − (d/c)²)², 0 beyond c. (Beaton and Tukey 1974.)
+ *
+ * @param options.c c, from 1e-150 to 1e150, in the units of the images; 4.685 by default, for differences of unit variance
+ * @throws TypeError, RangeError for a `c` that is no number from 1e-150 to 1e150
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(tukey({ c: 0.2 })).valueAndGrad(pred, target).grad;
+ * ```
+ */
+export function tukey(options: { c?: number } = {}): BaseLoss<"elementwise"> {
+  const given = ownOptions("tukey options", options, ["c"]);
+  const c = checkNumber("c", given.c ?? 4.685, { min: 1e-150, max: 1e150 });
+  // The kernel computes six times the loss, in float32 with what that leaves of c; see assembly/elementwise/Tukey.ts.
+  const rounded = Math.fround(c);
+  return baseLoss("tukey", "Tukey", { a: c, b: Number.isFinite(rounded) ? c - rounded : 0, scale: 1 / 6 });
+}
+
+/**
  * Binary cross entropy of probabilities: mean −[t·log p + (1 − t)·log(1 − p)], each logarithm held at ≥ −100. p in [0, 1]; outside,
  * the value is NaN. At p = 0 and p = 1 the gradient is (p − t)/1e-12: 0 where right, large and finite where wrong (PyTorch's
  * convention).

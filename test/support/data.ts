@@ -27,6 +27,8 @@ export const bases: readonly Base[] = [
   { name: "logCosh" },
   { name: "pinball" },
   { name: "pinball", params: { q: 0.9 } },
+  { name: "tukey" },
+  { name: "tukey", params: { c: 0.2 } },
   { name: "bce" },
   { name: "bceWithLogits" },
   { name: "poissonNLL" },

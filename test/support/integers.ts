@@ -50,7 +50,17 @@ export function integers(
 }
 
 /** Losses of the difference: an offset, which costs digits in float64 too, is none of their business. */
-const ofDifferences = new Set(["mse", "rmse", "mae", "huber", "smoothL1", "charbonnier", "logCosh", "pinball"]);
+const ofDifferences = new Set([
+  "mse",
+  "rmse",
+  "mae",
+  "huber",
+  "smoothL1",
+  "charbonnier",
+  "logCosh",
+  "pinball",
+  "tukey",
+]);
 
 /** The images that stored numbers stand for, to be held against exact arithmetic. */
 export function exactly(
