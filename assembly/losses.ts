@@ -8,6 +8,7 @@ import { Huber } from "./elementwise/Huber";
 import { LogCosh } from "./elementwise/LogCosh";
 import { elementary, elementwise } from "./elementwise/loops";
 import { Mae } from "./elementwise/Mae";
+import { Mape } from "./elementwise/Mape";
 import { Mse } from "./elementwise/Mse";
 import { Pinball } from "./elementwise/Pinball";
 import { PoissonNLL, PoissonNLLLog } from "./elementwise/PoissonNLL";
@@ -29,6 +30,7 @@ export enum Loss {
   LogCosh,
   Pinball,
   Tukey,
+  Mape,
   Bce,
   BceWithLogits,
   PoissonNLL,
@@ -61,6 +63,8 @@ export function traits(loss: Loss): u32 {
       return changetype<Pinball<f32>>(0).traits();
     case Loss.Tukey:
       return changetype<Tukey<f32>>(0).traits();
+    case Loss.Mape:
+      return changetype<Mape<f32>>(0).traits();
     case Loss.Bce:
       return changetype<Bce<f32>>(0).traits();
     case Loss.BceWithLogits:
@@ -107,6 +111,8 @@ export function runTile(job: Job, tile: Tile, channel: u32): bool {
       return elementwise<Pinball<f32>, Pinball<f64>>(job, tile);
     case Loss.Tukey:
       return elementwise<Tukey<f32>, Tukey<f64>>(job, tile);
+    case Loss.Mape:
+      return elementwise<Mape<f32>, Mape<f64>>(job, tile);
     case Loss.Bce:
       return elementary<Bce<f32>, Bce<f64>>(job, tile);
     case Loss.BceWithLogits:

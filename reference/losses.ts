@@ -100,6 +100,12 @@ const elementwise = {
       // 1 − (1 − u)³, which cancels where u is small, multiplied out.
       return [(d ** 2 / 6) * (3 - 3 * u + u ** 2), d * (((c - d) / c) * ((c + d) / c)) ** 2];
     },
+  mape:
+    ({ eps = 1e-8 }: { eps?: number }) =>
+    (p: number, t: number) => {
+      const size = Math.max(Math.abs(t), eps);
+      return [Math.abs(p - t) / size, Math.sign(p - t) / size];
+    },
   bce: () => (p: number, t: number) => {
     const log = (x: number) => Math.max(x, -100);
     const value = -(t === 0 ? 0 : t * log(Math.log(p))) - (t === 1 ? 0 : (1 - t) * log(Math.log1p(-p)));

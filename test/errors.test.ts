@@ -302,6 +302,8 @@ describe("parameters", () => {
     number("tukey", "c", 0),
     number("tukey", "c", 1e160),
     number("tukey", "c", Number.NaN),
+    number("mape", "eps", 0),
+    number("mape", "eps", Number.NaN),
     number("poissonNLL", "eps", -1),
     number("poissonNLL", "eps", Number.NaN),
     number("charbonnier", "eps", 1e160),

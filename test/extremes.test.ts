@@ -167,6 +167,15 @@ describe("parameters and upstream gradients of any size", () => {
     }
   });
 
+  test("mape: every ε, and targets of 0", () => {
+    for (const eps of [1e-150, 1e-45, 1e-38, 1e-25, 1e-8, 1, 1e10, 1e38, 1e150]) {
+      const base: Base = { name: "mape", params: { eps } };
+      const problem = problemOf(base, [1, 2, 4, 5], 13, 0.2);
+      expectRight(base, problem);
+      expectRight(base, { ...problem, target: problem.target.map((t, i) => (i % 4 ? t : 0)) as Float32Array });
+    }
+  });
+
   test("weights of any power", () => {
     for (const weighting of [16, -16, 1e-9, 7.5]) {
       const base: Base = { name: "mse" };

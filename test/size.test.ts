@@ -7,7 +7,7 @@ import { build } from "esbuild";
 import { expect, test } from "vitest";
 
 const losses =
-  "FlexibleWeightedLoss, mse, mae, rmse, huber, smoothL1, charbonnier, logCosh, pinball, tukey, bce, bceWithLogits, " +
+  "FlexibleWeightedLoss, mse, mae, rmse, huber, smoothL1, charbonnier, logCosh, pinball, tukey, mape, bce, bceWithLogits, " +
   "poissonNLL, crossEntropy, dice, vectorAngle, sam, ssim, custom";
 
 test.each([

@@ -146,6 +146,21 @@ export function tukey(options: { c?: number } = {}): BaseLoss<"elementwise"> {
 }
 
 /**
+ * Mean absolute percentage error, as a share: mean |d| / max(|t|, ε). Its gradient at d = 0 is 0.
+ *
+ * @param options.eps ε, from 1e-150 on, in the units of the images: targets nearer to 0 count as that far from it; 1e-8 by default
+ * @throws TypeError, RangeError for an `eps` that is no number from 1e-150 on
+ * @example
+ * ```ts
+ * new FlexibleWeightedLoss(mape({ eps: 0.01 })).forward(pred, target).value; // 0.05 for 5 %
+ * ```
+ */
+export function mape(options: { eps?: number } = {}): BaseLoss<"elementwise"> {
+  const given = ownOptions("mape options", options, ["eps"]);
+  return baseLoss("mape", "Mape", { a: checkNumber("eps", given.eps ?? 1e-8, { min: 1e-150 }) });
+}
+
+/**
  * Binary cross entropy of probabilities: mean −[t·log p + (1 − t)·log(1 − p)], each logarithm held at ≥ −100. p in [0, 1]; outside,
  * the value is NaN. At p = 0 and p = 1 the gradient is (p − t)/1e-12: 0 where right, large and finite where wrong (PyTorch's
  * convention).

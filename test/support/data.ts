@@ -29,6 +29,8 @@ export const bases: readonly Base[] = [
   { name: "pinball", params: { q: 0.9 } },
   { name: "tukey" },
   { name: "tukey", params: { c: 0.2 } },
+  { name: "mape" },
+  { name: "mape", params: { eps: 0.3 } },
   { name: "bce" },
   { name: "bceWithLogits" },
   { name: "poissonNLL" },
