@@ -115,9 +115,13 @@ describe("many pairs", () => {
     }
     // And one that is.
     rmSync(file("killed.json"), { force: true });
-    const child = spawn(process.execPath, [main, "evaluate", "pred", "target", "--resume", "killed.json"], {
-      cwd: file(""),
-    });
+    const child = spawn(
+      process.execPath,
+      [main, "evaluate", "pred", "target", "--data-range", "1", "--resume", "killed.json"],
+      {
+        cwd: file(""),
+      },
+    );
     const ended = new Promise((resolve) => child.on("close", resolve));
     setTimeout(() => child.kill("SIGKILL"), 250);
     await ended;
