@@ -50,7 +50,7 @@ describe.each(["NCHW", "NHWC"] as const)("what is staged of a window of units, %
     (scope) => {
       const cut = geometry(size, layout, "sample", scope, false);
       const { strides } = cut;
-      for (const role of ["setPred", "setGrad"] as const) {
+      for (const role of ["Pred", "Grad"] as const) {
         const image = operand(role, { strides, consecutive: true, linear: true, extent: elements });
         for (const count of [1, 3])
           for (let from = 0; from + count <= cut.units; from += Math.max(1, Math.floor(cut.units / 9)))
@@ -62,7 +62,7 @@ describe.each(["NCHW", "NHWC"] as const)("what is staged of a window of units, %
                 cut,
                 from,
                 from + count,
-                role === "setGrad" ? 0 : reach,
+                role === "Grad" ? 0 : reach,
               );
               const { start, length } = span(image, cut, units);
               const where = [role, units];
@@ -81,7 +81,7 @@ describe.each(["NCHW", "NHWC"] as const)("what is staged of a window of units, %
       const full = count === elements;
       const { row, ...strides } = maskStrides(shape, target, layout);
       const extent = (channels - 1) * strides.channel + (height - 1) * row + (width - 1) * strides.pixel + 1;
-      const mask = operand("setMask", {
+      const mask = operand("Mask", {
         strides,
         consecutive: full,
         linear: full || row === width * strides.pixel,
@@ -106,7 +106,7 @@ test("of planes that are staged one by one: the unit's pixels, and those around 
     ["image", 5 * width],
   ] as const) {
     const cut = geometry({ ...size, height: 400 }, "NCHW", "sample", scope, false);
-    const image = operand("setPred", { strides: cut.strides, consecutive: true, linear: true, extent: 0 });
+    const image = operand("Pred", { strides: cut.strides, consecutive: true, linear: true, extent: 0 });
     const covered = new Uint8Array(cut.pixels);
     for (let unit = 0; unit < cut.units; unit++) {
       const { pixel, start, length } = unitOf(image, cut, { from: unit, to: unit + 1, reach });
