@@ -56,14 +56,7 @@ describe.each(["NCHW", "NHWC"] as const)("what is staged of a window of units, %
           for (let from = 0; from + count <= cut.units; from += Math.max(1, Math.floor(cut.units / 9)))
             for (const reach of scope === "window" ? [0, 5 * width, 10 * width] : [0]) {
               const units = { from, to: from + count, reach };
-              const want = touched(
-                image,
-                width * strides.pixel,
-                cut,
-                from,
-                from + count,
-                role === "Grad" ? 0 : reach,
-              );
+              const want = touched(image, width * strides.pixel, cut, from, from + count, role === "Grad" ? 0 : reach);
               const { start, length } = span(image, cut, units);
               const where = [role, units];
               // Planes of a tile that are looked at together span what lies between them, too.
