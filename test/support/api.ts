@@ -10,13 +10,13 @@ import {
 } from "../../src/index.ts";
 import { type Layout, shapeIn, sizeOf } from "../../reference/layout.ts";
 import type { Base, Problem, Settings } from "../../reference/losses.ts";
-import * as losses from "../../src/losses/index.ts";
+import * as api from "../../src/index.ts";
 
 export type Criterion = FlexibleWeightedLoss<Reduction>;
 
 /** The base loss of that name, with its parameters. */
 export function make({ name, params }: Base): BaseLoss {
-  const maker = { ...losses }[name] as (params?: object) => BaseLoss;
+  const maker = { ...api }[name] as (params?: object) => BaseLoss;
   return params ? maker(params) : maker();
 }
 
