@@ -121,10 +121,10 @@ export class Tensor<Data extends TensorData = Float32Array> implements TensorVie
  * Integers are digital numbers v as rasters store them, which stand for scale · v + offset. `valid` rules, `nodata` and thresholds are
  * compared with v; gradients are those with respect to scale · v + offset, float32.
  *
- * Where pred and target are integers of one scale (of a size from 1e-30 to 1e30) and one offset, every loss and `custom` compute from
- * scale · v + offset in float64, and from differences as scale · (P − T), P − T exact: small differences of large numbers keep their
- * digits. Where the two differ in scale or offset, or one of them is float32, each value is rounded once, to the float32 nearest to
- * scale · v + offset.
+ * Where pred and target are integers of one scale (of a size from 1e-30 to 1e30) and one offset, every loss, `custom`, `evaluate` and
+ * `BandMetrics` compute from scale · v + offset in float64, and from differences as scale · (P − T), P − T exact: small differences of
+ * large numbers keep their digits. Where the two differ in scale or offset, or one of them is float32, and in maps, each value is
+ * rounded once, to the float32 nearest to scale · v + offset.
  *
  * @param data `Float32Array`, `Uint8Array`, `Uint8ClampedArray`, `Int16Array`, `Uint16Array` or, where the engine has it,
  *   `Float16Array` for images; bytes for masks; `Int32Array`, bytes or `Float32Array` for class labels

@@ -68,7 +68,8 @@ const VERSION = 1;
  *
  * Batches may come in any order, and be split over any number of accumulators, on any machines, that are merged later: the figures are
  * those of one call of `evaluate` on all of it. They have the same bits where batches of whole images come in the same order, and differ
- * by rounding (1e-12; for the scene's `sam` of windows the 1e-6 of any call) otherwise. The state between is plain JSON.
+ * by rounding (1e-12; for the scene's `sam` of windows the 1e-6 of any call, for `uqi` and `ssim` of windows that lie far from the rest of
+ * their image 1e-8) otherwise. The state between is plain JSON.
  *
  * An image too large for memory comes as windows that name it, each with `HALO` pixels of its neighbours around its core. The sums of
  * such a sample, a few numbers per band, are kept by its name until `close`, since windows may still come, here or in an accumulator
