@@ -14,9 +14,11 @@ export class Tukey<T extends number> extends Elementwise {
     return COST | Trait.Difference | Trait.NeverNegative | Trait.HalfSlope | Trait.TwoVectors;
   }
 
+  /** q; NaN where p or t is infinite, which no clamp may hide. Float32 finds that out below. */
   @inline
   clamped(d: v128, a: v128): v128 {
-    return v128.pmax<T>(v128.pmin<T>(d, a), v128.neg<T>(a));
+    const q = v128.pmax<T>(v128.pmin<T>(d, a), v128.neg<T>(a));
+    return sizeof<T>() == 4 ? q : v128.add<T>(q, v128.sub<T>(d, d));
   }
 
   /** w = (c − |d|)(c + |q|)/c², 0 beyond c. */
@@ -30,7 +32,7 @@ export class Tukey<T extends number> extends Elementwise {
       const outward = v128.xor(lost, v128.and(d, f32x4.splat(-0.0)));
       distance = f32x4.add(distance, f32x4.sub(b, outward));
     }
-    distance = v128.pmax<T>(distance, v128.splat<T>(<T>0));
+    distance = v128.max<T>(distance, v128.splat<T>(<T>0));
     return v128.mul<T>(v128.div<T>(distance, a), v128.div<T>(v128.add<T>(a, v128.abs<T>(q)), a));
   }
 
@@ -48,6 +50,8 @@ export class Tukey<T extends number> extends Elementwise {
     const d = v128.sub<T>(p, t);
     const q = this.clamped(d, a);
     const w = this.rest(p, t, d, q, a, b);
-    return v128.mul<T>(v128.mul<T>(q, w), v128.mul<T>(v128.splat<T>(<T>3), w));
+    const slope = v128.mul<T>(v128.mul<T>(q, w), v128.mul<T>(v128.splat<T>(<T>3), w));
+    // Beyond c it is 0, and not −0.
+    return v128.and(slope, v128.ne<T>(w, v128.splat<T>(<T>0)));
   }
 }
