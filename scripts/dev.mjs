@@ -14,7 +14,20 @@ watch("assembly", { recursive: true }, () => {
 });
 
 // Vitest sees that the generated module has changed, as it sees any other source.
-const tests = spawn("npx", ["vitest", "watch", "--dir", "test", "--exclude", "test/{cli,raster,examples,engines}/**"], {
-  stdio: "inherit",
-});
+const tests = spawn(
+  "npx",
+  [
+    "vitest",
+    "watch",
+    "--dir",
+    "test",
+    "--exclude",
+    "test/{cli,raster,examples,engines}/**",
+    "--exclude",
+    "test/{engines,package,size}.test.ts",
+  ],
+  {
+    stdio: "inherit",
+  },
+);
 tests.on("exit", (code) => process.exit(code ?? 1));
