@@ -1,12 +1,12 @@
 // What the metrics of a band are made of, as a record keeps it, and how two records become one. d = pred − target.
 
-import { Job, Record } from "./job";
+import { Job, MassSum, Record } from "./job";
 import { low, lowMask, sumLanes } from "./lanes";
 import { joinedSpread, round24, spreadOf } from "./spread";
 
 /** Where a record has what; its count is that of the valid pixels. */
 export enum Sum {
-  /** Σ|d| */
+  /** Σ|d|, which a pixel's mass multiplies as it does all that follows */
   AbsError,
   /** Σd, and the spread of d. */
   Error,
@@ -32,9 +32,21 @@ export enum Sum {
 /**
  * Over the n > 0 pixels of a row that are valid, at `to`, in the unit of digital numbers, with e = d − d0, u = t − t0, r = t − α·p:
  *
- *     how many   Σ|d|   Σp²   Σe   Σe²   Σu   Σu²   Σpr   Σr²
+ *     how many   Σ|d|   Σp²   Σe   Σe²   Σu   Σu²   Σpr   Σr²   Σm
+ *
+ * each term times its mass m, 1 where there are none, W = void.
  */
-function rowSums(job: Job, pred: usize, target: usize, n: i32, d0: f64, t0: f64, alpha: f64, to: usize): void {
+function rowSums<W>(
+  job: Job,
+  pred: usize,
+  target: usize,
+  mass: usize,
+  n: i32,
+  d0: f64,
+  t0: f64,
+  alpha: f64,
+  to: usize,
+): void {
   const lo = f32x4.splat(job.tileMin);
   const zero = f64x2.splat(job.zero);
   const errorMean = f64x2.splat(d0);
@@ -49,6 +61,7 @@ function rowSums(job: Job, pred: usize, target: usize, n: i32, d0: f64, t0: f64,
   let u2 = absError;
   let pr = absError;
   let rr = absError;
+  let mm = absError;
   let i = 0;
   do {
     const stored = v128.load64_zero(target + (i << 2));
@@ -62,15 +75,17 @@ function rowSums(job: Job, pred: usize, target: usize, n: i32, d0: f64, t0: f64,
     const e = v128.and(f64x2.sub(d, errorMean), mask);
     const u = v128.and(f64x2.sub(t, targetMean), mask);
     const r = f64x2.sub(t, f64x2.mul(slope, p));
+    const m = isVoid<W>() ? mask : v128.and(low(v128.load64_zero(mass + (i << 2))), mask);
     count = i64x2.sub(count, mask);
-    absError = f64x2.add(absError, f64x2.abs(d));
-    squares = f64x2.add(squares, f64x2.mul(p, p));
-    e1 = f64x2.add(e1, e);
-    e2 = f64x2.add(e2, f64x2.mul(e, e));
-    u1 = f64x2.add(u1, u);
-    u2 = f64x2.add(u2, f64x2.mul(u, u));
-    pr = f64x2.add(pr, f64x2.mul(p, r));
-    rr = f64x2.add(rr, f64x2.mul(r, r));
+    absError = f64x2.add(absError, weighed<W>(f64x2.abs(d), m));
+    squares = f64x2.add(squares, weighed<W>(f64x2.mul(p, p), m));
+    e1 = f64x2.add(e1, weighed<W>(e, m));
+    e2 = f64x2.add(e2, weighed<W>(f64x2.mul(e, e), m));
+    u1 = f64x2.add(u1, weighed<W>(u, m));
+    u2 = f64x2.add(u2, weighed<W>(f64x2.mul(u, u), m));
+    pr = f64x2.add(pr, weighed<W>(f64x2.mul(p, r), m));
+    rr = f64x2.add(rr, weighed<W>(f64x2.mul(r, r), m));
+    if (!isVoid<W>()) mm = f64x2.add(mm, m);
     i += 2;
   } while (i < n);
   store<f64>(to, <f64>(i64x2.extract_lane(count, 0) + i64x2.extract_lane(count, 1)));
@@ -82,32 +97,53 @@ function rowSums(job: Job, pred: usize, target: usize, n: i32, d0: f64, t0: f64,
   store<f64>(to, sumLanes(u2), 48);
   store<f64>(to, sumLanes(pr), 56);
   store<f64>(to, sumLanes(rr), 64);
+  store<f64>(to, sumLanes(mm), 72);
+}
+
+function weighed<W>(x: v128, m: v128): v128 {
+  return isVoid<W>() ? x : f64x2.mul(x, m);
 }
 
 /**
  * Adds the pixels of a row of `n` that are valid to `record`. Means come first, deviations from them second: the corrected
- * two-pass algorithm (Chan, Golub & LeVeque 1983), whose squares have nothing left to cancel. Works in nine f64 of scratch.
+ * two-pass algorithm (Chan, Golub & LeVeque 1983), whose squares have nothing left to cancel. Works in ten f64 of scratch.
  */
-export function addRow(job: Job, pred: usize, target: usize, n: i32, scratch: usize, record: Record): void {
+export function addRow(
+  job: Job,
+  pred: usize,
+  target: usize,
+  mass: usize,
+  n: i32,
+  scratch: usize,
+  record: Record,
+): void {
   if (n <= 0) return;
-  rowSums(job, pred, target, n, 0, 0, 0, scratch);
+  if (mass) addRowAs<bool>(job, pred, target, mass, n, scratch, record);
+  else addRowAs<void>(job, pred, target, 0, n, scratch, record);
+}
+
+function addRowAs<W>(job: Job, pred: usize, target: usize, mass: usize, n: i32, scratch: usize, record: Record): void {
+  rowSums<W>(job, pred, target, mass, n, 0, 0, 0, scratch);
   const count = load<f64>(scratch);
   if (count == 0) return;
+  const weight = isVoid<W>() ? count : load<f64>(scratch, 72);
   const squares = load<f64>(scratch, 16);
   const error = load<f64>(scratch, 24);
   const level = load<f64>(scratch, 40);
   const products = load<f64>(scratch, 56);
   const slope = squares == 0 ? 0 : round24(products / squares);
-  rowSums(job, pred, target, n, round24(error / count), round24(level / count), slope, scratch);
+  rowSums<W>(job, pred, target, mass, n, round24(error / weight), round24(level / weight), slope, scratch);
   const unit = job.unit;
   const area = unit * unit;
-  join(record, Sum.Error, record.count, count, unit * error, area * spreadAt(count, scratch + 24));
-  join(record, Sum.Target, record.count, count, unit * level, area * spreadAt(count, scratch + 40));
+  const before = job.massOf(record);
+  join(record, Sum.Error, before, weight, unit * error, area * spreadAt(weight, scratch + 24));
+  join(record, Sum.Target, before, weight, unit * level, area * spreadAt(weight, scratch + 40));
   const residual = area * spreadAt(squares, scratch + 56);
   join(record, Sum.Products, record.sum(Sum.Squares), area * squares, area * products, residual);
   record.add(Sum.Squares, area * squares);
   record.add(Sum.AbsError, Math.abs(unit) * load<f64>(scratch, 8));
   record.count += count;
+  if (!isVoid<W>()) record.add(MassSum.Mass, weight);
 }
 
 /** The spread of values whose deviations from near their mean, and the squares of these, sum up to the two f64 at `sums`. */
@@ -122,13 +158,17 @@ function join(record: Record, k: u32, weight: f64, otherWeight: f64, sum: f64, s
 }
 
 /** Adds all that `other` has to `record`. */
-export function addRecord(record: Record, other: Record): void {
-  join(record, Sum.Error, record.count, other.count, other.sum(Sum.Error), other.sum(Sum.ErrorSpread));
-  join(record, Sum.Target, record.count, other.count, other.sum(Sum.Target), other.sum(Sum.TargetSpread));
+export function addRecord(job: Job, record: Record, other: Record): void {
+  const before = job.massOf(record);
+  const weight = job.massOf(other);
+  join(record, Sum.Error, before, weight, other.sum(Sum.Error), other.sum(Sum.ErrorSpread));
+  join(record, Sum.Target, before, weight, other.sum(Sum.Target), other.sum(Sum.TargetSpread));
   const squares = other.sum(Sum.Squares);
   join(record, Sum.Products, record.sum(Sum.Squares), squares, other.sum(Sum.Products), other.sum(Sum.Residual));
   record.add(Sum.Squares, squares);
   record.add(Sum.AbsError, other.sum(Sum.AbsError));
   for (let k: u32 = Sum.Unlike; k <= <u32>Sum.Spectra; k++) record.add(k, other.sum(k));
   record.count += other.count;
+  record.add(MassSum.Mass, other.sum(MassSum.Mass));
+  record.add(MassSum.Total, other.sum(MassSum.Total));
 }

@@ -4,6 +4,7 @@
 
 import { addRow, Sum } from "./bandSums";
 import { Job, RECORD, Record } from "./job";
+import { addTotal, loadMasses } from "./masses";
 import { spectralAngles } from "./pixel/sam";
 import { Invalid, setShifts, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue } from "./ssim";
 import { loadPred, loadTarget, padded, planar } from "./stage";
@@ -27,14 +28,15 @@ const PLANE_BYTES: u32 = (offsetof<SsimPlane>() + 63) & ~63;
 
 /** Bytes that one of the kernels works in: SSIM with the sums and counts of its rows, UQI, or the padded end of a row of spectra. */
 function workBytes(job: Job): u32 {
-  const ssimBytes = SSIM_SCRATCH + (job.tile / max(1, job.width)) * 16;
+  const ssimBytes = SSIM_SCRATCH + (job.tile / max(1, job.width)) * 24;
   const spectraBytes = TILE_BYTES + RECORD + job.channels * 32;
   return PLANE_BYTES + ((max(max(ssimBytes, UQI_SCRATCH), spectraBytes) + 63) & ~63);
 }
 
-/** Bytes of scratch for a strip. */
+/** Bytes of scratch for a strip: pred and target, a mask of bytes, and masses with what they are made of. */
 export function bandsScratchBytes(job: Job): u32 {
-  return workBytes(job) + stagedPixels(job) * (job.channels * 8 + 1);
+  const massBytes = job.isWeighted ? 4 * (job.channels + 1) : 0;
+  return workBytes(job) + stagedPixels(job) * (job.channels * 8 + massBytes + 1);
 }
 
 /** Gathers what a strip has in the slots of its bands. */
@@ -57,14 +59,26 @@ export function runStrip(job: Job, scratch: usize, unit: u32): void {
   let predStride = job.pred.channelStride;
   let targetStride = job.target.channelStride;
   const stride: usize = width * 4;
-  if (!(job.simpleRule && planar(job.pred) && planar(job.target))) {
-    const area = scratch + workBytes(job);
-    const plane: usize = stagedPixels(job) * 4;
-    const mask = area + <usize>(2 * channels) * plane;
+  const area = scratch + workBytes(job);
+  const plane: usize = stagedPixels(job) * 4;
+  const massArea = area + <usize>(2 * channels) * plane;
+  const room = massArea + <usize>channels * plane;
+  const tile = changetype<Tile>(scratch);
+  if (job.isWeighted || !(job.simpleRule && planar(job.pred) && planar(job.target))) {
+    const mask = job.isWeighted ? room + plane : massArea;
     for (let c: u32 = 0; c < channels; c++) {
       const n = (bottom - top) * width;
       loadPred(job, b, c, top * width, n, area + <usize>c * plane);
       loadTarget(job, b, c, top * width, n, area + <usize>(channels + c) * plane, mask);
+      if (!job.isWeighted) continue;
+      tile.target = area + <usize>(channels + c) * plane;
+      tile.targetStride = 0;
+      tile.least = job.tileMin;
+      tile.planes = 1;
+      tile.needed = 1;
+      tile.mass = massArea + <usize>c * plane;
+      tile.sums = changetype<Record>(slots + c * RECORD);
+      loadMasses(job, tile, b, c, top * width, n, room);
     }
     pred = area - <usize>top * stride;
     target = pred + <usize>channels * plane;
@@ -80,32 +94,53 @@ export function runStrip(job: Job, scratch: usize, unit: u32): void {
     const record = changetype<Record>(slots + c * RECORD);
     const p = pred + <usize>c * predStride;
     const t = target + <usize>c * targetStride;
-    for (let row = first, at = core; row < last; row++, at += stride)
-      addRow(job, p + at, t + at, columns, scratch, record);
+    const mass: usize = job.isWeighted ? massArea + <usize>c * plane - <usize>top * stride : 0;
+    for (let row = first, at = core; row < last; row++, at += stride) {
+      addRow(job, p + at, t + at, mass ? mass + at : 0, columns, scratch, record);
+      if (mass) addTotal(job, b, c, row * width + job.coreLeft, columns, room, record);
+    }
     if (<u32>job.b & (Figures.Ssim | Figures.Uqi)) {
-      const plane = survey(job, scratch, p, t, row0, row1);
-      if (<u32>job.b & Figures.Ssim) addSsim(plane, row0, row1, record);
-      if (<u32>job.b & Figures.Uqi) addUqi(job, plane, first, last, record);
+      const image = survey(job, scratch, p, t, mass, row0, row1);
+      if (<u32>job.b & Figures.Ssim) addSsim(image, row0, row1, record);
+      if (<u32>job.b & Figures.Uqi) addUqi(job, image, first, last, record);
     }
   }
   if (<u32>job.b & Figures.Angle) {
     const record = changetype<Record>(slots);
     for (let row = first, at = core; row < last; row++, at += stride) {
-      addAngles(job, scratch, pred + at, predStride, target + at, targetStride, columns, record);
+      tile.pred = pred + at;
+      tile.target = target + at;
+      tile.predStride = predStride;
+      tile.targetStride = targetStride;
+      tile.grad = 0;
+      tile.mass = 0;
+      tile.least = job.tileMin;
+      if (job.isWeighted) {
+        // Masses of the pixels whose bands are all valid; nobody needs the other ones any more.
+        tile.planes = channels;
+        tile.needed = channels;
+        tile.mass = massArea;
+        tile.sums = record;
+        loadMasses(job, tile, b, 0, row * width + job.coreLeft, columns, room);
+        record.add(Sum.Spectra, tile.massSum);
+      }
+      addAngles(job, tile, columns, record);
     }
   }
 }
 
 /** The plane of a band, in `scratch`, with the shifts of the strip, and how many centres count in each of its rows [row0, row1). */
-function survey(job: Job, scratch: usize, pred: usize, target: usize, row0: u32, row1: u32): SsimPlane {
+function survey(job: Job, scratch: usize, pred: usize, target: usize, mass: usize, row0: u32, row1: u32): SsimPlane {
   const plane = changetype<SsimPlane>(scratch);
   plane.scratch = scratch + PLANE_BYTES;
-  plane.sums = plane.scratch + SSIM_SCRATCH - <usize>row0 * 8;
-  plane.counts = plane.sums + (row1 - row0) * 8;
+  plane.counts = plane.scratch + SSIM_SCRATCH - <usize>row0 * 16;
+  plane.sums = plane.scratch + SSIM_SCRATCH + <usize>(row1 - row0) * 16 - <usize>row0 * 8;
   plane.pred = pred;
   plane.target = target;
   plane.predStride = <usize>job.width * 4;
   plane.targetStride = plane.predStride;
+  plane.mass = mass;
+  plane.massStride = plane.predStride;
   plane.map = 0;
   plane.width = job.width;
   plane.height = job.pixels / job.width;
@@ -120,8 +155,8 @@ function survey(job: Job, scratch: usize, pred: usize, target: usize, row0: u32,
 
 /** Adds the loss of the centres in rows [row0, row1). All that lie far enough from the borders are of the core. */
 function addSsim(plane: SsimPlane, row0: u32, row1: u32, record: Record): void {
-  let centres: u32 = 0;
-  for (let row = row0; row < row1; row++) centres += load<u32>(plane.counts + row * 8, 4);
+  let centres: f64 = 0;
+  for (let row = row0; row < row1; row++) centres += load<f64>(plane.counts + row * 16, 8);
   if (centres == 0) return;
   ssimValue(plane, row0, row1);
   for (let row = row0; row < row1; row++) record.add(Sum.Unlike, load<f64>(plane.sums + row * 8));
@@ -137,47 +172,34 @@ function addUqi(job: Job, plane: SsimPlane, first: i32, last: i32, record: Recor
   uqi(plane, row0, row1, column0, column1, record);
 }
 
-/** Adds the spectral angles of a row of n pixels. */
-function addAngles(
-  job: Job,
-  scratch: usize,
-  pred: usize,
-  predStride: usize,
-  target: usize,
-  targetStride: usize,
-  n: u32,
-  record: Record,
-): void {
+/** Adds the spectral angles of a row of n pixels, which a tile at the start of scratch describes. */
+function addAngles(job: Job, tile: Tile, n: u32, record: Record): void {
   const channels = job.channels;
-  const tile = changetype<Tile>(scratch);
-  const angles = changetype<Record>(scratch + TILE_BYTES);
-  memory.fill(scratch, 0, TILE_BYTES + RECORD);
+  const angles = changetype<Record>(changetype<usize>(tile) + TILE_BYTES);
+  memory.fill(changetype<usize>(angles), 0, RECORD);
   const whole = n & ~3;
-  tile.pred = pred;
-  tile.target = target;
-  tile.predStride = predStride;
-  tile.targetStride = targetStride;
   tile.n = whole;
-  tile.least = job.tileMin;
   tile.reading = job.isCalibrated ? Reading.Numbers : Reading.Values;
+  tile.coefficients = job.coefficients;
   tile.sums = angles;
   if (whole > 0) spectralAngles(tile, channels, channels, job.zero);
   if (whole < n) {
-    const preds = scratch + TILE_BYTES + RECORD;
+    const preds = changetype<usize>(angles) + RECORD;
     const targets = preds + channels * 16;
     for (let c: usize = 0; c < channels; c++) {
       v128.store(preds + c * 16, i32x4.splat(0));
       v128.store(targets + c * 16, f32x4.splat(NaN));
-      memory.copy(preds + c * 16, pred + c * predStride + whole * 4, (n - whole) * 4);
-      memory.copy(targets + c * 16, target + c * targetStride + whole * 4, (n - whole) * 4);
+      memory.copy(preds + c * 16, tile.pred + c * tile.predStride + whole * 4, (n - whole) * 4);
+      memory.copy(targets + c * 16, tile.target + c * tile.targetStride + whole * 4, (n - whole) * 4);
     }
     tile.pred = preds;
     tile.target = targets;
     tile.predStride = 16;
     tile.targetStride = 16;
+    if (tile.mass) tile.mass += whole * 4;
     tile.n = 4;
     spectralAngles(tile, channels, channels, job.zero);
   }
   record.add(Sum.Angle, angles.sum(0));
-  record.add(Sum.Spectra, angles.count);
+  if (!tile.mass) record.add(Sum.Spectra, angles.count);
 }

@@ -8,13 +8,14 @@ import { COST, Shape } from "./traits";
 
 export const CUSTOM: u32 = Shape.Custom | COST;
 
-/** Appends the valid pixels of a tile as T: values as float32, digital numbers as the float64 scale · v + offset. */
+/** Appends the valid pixels of a tile, and their masses, as T: values as float32, digital numbers as the float64 scale · v + offset. */
 function gather<T extends number>(job: Job, tile: Tile, channel: u32): void {
   const scale = job.pred.scale;
   const offset = job.pred.offset;
   const first = channel * job.tile + <u32>tile.sums.count;
   const toPred = job.gatheredPred + first * sizeof<T>();
   const toTarget = job.gatheredTarget + first * sizeof<T>();
+  const toMass = job.gatheredMass + first * 4;
   let count: u32 = 0;
   for (let i: u32 = 0; i < tile.n; i++) {
     const p = load<f32>(tile.pred + i * 4);
@@ -22,6 +23,7 @@ function gather<T extends number>(job: Job, tile: Tile, channel: u32): void {
     // Written always, kept where valid: the next one overwrites it otherwise.
     store<T>(toPred + count * sizeof<T>(), sizeof<T>() == 4 ? <T>p : <T>(scale * p + offset));
     store<T>(toTarget + count * sizeof<T>(), sizeof<T>() == 4 ? <T>t : <T>(scale * t + offset));
+    if (tile.mass) store<f32>(toMass + count * 4, load<f32>(tile.mass + i * 4));
     count += t >= tile.least ? 1 : 0;
   }
   tile.sums.count += <f64>count;

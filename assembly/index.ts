@@ -1,16 +1,16 @@
 // The exported surface: a job is described through the setters, then its passes are run over ranges of units.
 
-import { COEFFICIENTS, Job, JOB_BYTES, RANGES, RECORD, Role, Type } from "./job";
+import { COEFFICIENTS, Job, JOB_BYTES, MassSum, RANGES, RECORD, Role, Type } from "./job";
 import { Loss, traits } from "./losses";
 import { Pass } from "./pass";
 import { Shape, Trait } from "./traits";
 import { Reduction } from "./weights";
 
-export { Loss, Pass, Reduction, Role, Shape, Trait, traits, Type };
+export { Loss, MassSum, Pass, Reduction, Role, Shape, Trait, traits, Type };
 export { angleMap, angleMapScratchBytes, errorMap, ssimMap, ssimMapScratchBytes } from "./maps";
 export { bandAngle, decibels } from "./metrics";
 export { needsResidual } from "./moments/vectorAngle";
-export { loadPlane } from "./planes";
+export { loadPlane, planeScratchBytes } from "./planes";
 export { joinedSpread } from "./spread";
 export { collect, run, scratchBytes } from "./units";
 export {
@@ -87,10 +87,14 @@ export function setRule(job: Job, simple: bool, min: f32, max: f32, nodata: usiz
   job.nodata = nodata;
   job.nodataCount = nodataCount;
   job.masked = false;
+  job.softMask = false;
+  job.hasWeights = false;
   job.dn = false;
   job.unit = 1;
   job.zero = -0.0;
   job.badLabel = NaN;
+  job.badWeight = 0;
+  job.badMask = 0;
 }
 
 /** Pred and target are digital numbers of one calibration, v standing for scale · v + offset. */
@@ -112,10 +116,19 @@ export function setCore(job: Job, width: u32, left: u32, right: u32, top: u32, b
   job.coreBottom = bottom;
 }
 
-export function setMaskRows(job: Job, width: u32, rowStride: usize): void {
-  job.masked = true;
+/** There is a mask of bytes, or of shares of a pixel, for images of rows of `width`. */
+export function setMask(job: Job, soft: bool, width: u32, rowStride: usize): void {
+  job.masked = !soft;
+  job.softMask = soft;
   job.width = width;
-  job.maskRowStride = rowStride;
+  job.mask.rowStride = rowStride;
+}
+
+/** Each pixel has a weight. */
+export function setPixelWeights(job: Job, width: u32, rowStride: usize): void {
+  job.hasWeights = true;
+  job.width = width;
+  job.pixelWeights.rowStride = rowStride;
 }
 
 export function setWeights(job: Job, power: f64, normalizer: f64): void {
@@ -141,15 +154,16 @@ export function setMemory(
 }
 
 /** Room for the ranges of each plane, for SSIM; all are empty yet. */
-export function setRanges(job: Job, ranges: usize): void {
+export function setRanges(job: Job, ranges: usize, planes: u32): void {
   job.ranges = ranges;
-  const end = ranges + job.groups * job.planesPerGroup * RANGES;
+  const end = ranges + planes * RANGES;
   for (let at = ranges; at < end; at += 16) v128.store(at, f64x2(Infinity, -Infinity));
 }
 
-export function setGathered(job: Job, pred: usize, target: usize): void {
+export function setGathered(job: Job, pred: usize, target: usize, mass: usize): void {
   job.gatheredPred = pred;
   job.gatheredTarget = target;
+  job.gatheredMass = mass;
 }
 
 /** What `run` does next with each tile, before it turns to the job `next`. `keep`: gradients are added to what stands in `grad`. */
@@ -197,4 +211,14 @@ export function weightSum(job: Job): f64 {
 /** A label at a valid pixel that is no class, NaN where there is none. */
 export function badLabel(job: Job): f64 {
   return job.badLabel;
+}
+
+/** Where the first weight stands that is negative or not finite, counted from 1 over all pixels; 0 where there is none. */
+export function badWeight(job: Job): f64 {
+  return job.badWeight;
+}
+
+/** Likewise, of a soft mask at a valid pixel, the first number outside [0, 1]. */
+export function badMask(job: Job): f64 {
+  return job.badMask;
 }

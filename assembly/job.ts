@@ -27,10 +27,22 @@ export enum Role {
   Target,
   Mask,
   Grad,
+  Weights,
+}
+
+/** Sums of a slot or a group, behind those that each loss has of its own; 0 where pixels have no masses. */
+export enum MassSum {
+  /** Σm, over valid pixels. */
+  Mass = 14,
+  /** Σa, over all. */
+  Total,
+  /** Of a slot, where the first weight and the first share of a soft mask stand that cannot be. */
+  BadWeight,
+  BadMask,
 }
 
 /** Sums that a slot or a group holds besides its count. */
-export const SUMS: u32 = 14;
+export const SUMS: u32 = 18;
 
 /** Bytes of a slot, or of a group's record: the count, then the sums, all f64. */
 export const RECORD: u32 = (1 + SUMS) * 8;
@@ -52,6 +64,8 @@ export class Operand {
   sampleStride: usize;
   channelStride: usize;
   pixelStride: usize;
+  /** Of a mask and of weights, which may be broadcast along rows or columns. */
+  rowStride: usize;
   type: Type;
   /** Digital numbers v stand for scale · v + offset. */
   scale: f64;
@@ -109,9 +123,11 @@ export class Job {
   dn: bool;
   unit: f64;
   zero: f64;
-  /** Pixels of an image row, and the mask's strides from row to row: a mask may be broadcast along rows or columns. */
+  /** Whether pixels have masses: for a soft mask, or for weights. */
+  softMask: bool;
+  hasWeights: bool;
+  /** Pixels of an image row. */
   width: u32;
-  maskRowStride: usize;
   /** Of Bands, the columns and rows of an image that are its own, the rest belonging to its neighbours; the last are exclusive. */
   coreLeft: u32;
   coreRight: u32;
@@ -127,6 +143,9 @@ export class Job {
   weightSum: f64;
   /** The first class label at a valid pixel that is none: NaN while all is well. */
   badLabel: f64;
+  /** Where the first weight and the first share of a mask stand that cannot be, see `placeOf`; 0 while all is well. */
+  badWeight: f64;
+  badMask: f64;
 
   /** Whether gradients are added to what stands there, instead of replacing it. */
   keep: bool;
@@ -141,6 +160,7 @@ export class Job {
   /** Where the valid pixels of a tile are gathered for a custom loss; its gradient, float64, is scattered from both together. */
   gatheredPred: usize;
   gatheredTarget: usize;
+  gatheredMass: usize;
 
   @inline
   operand(role: Role): Operand {
@@ -165,6 +185,35 @@ export class Job {
   @inline
   get grad(): Operand {
     return this.operand(Role.Grad);
+  }
+
+  @inline
+  get pixelWeights(): Operand {
+    return this.operand(Role.Weights);
+  }
+
+  /** Whether pixels have masses. */
+  @inline
+  get isWeighted(): bool {
+    return this.softMask || this.hasWeights;
+  }
+
+  /** The group of a plane: groups come round again after the last. */
+  @inline
+  groupOf(plane: u32): u32 {
+    return (plane / this.planesPerGroup) % this.groups;
+  }
+
+  /** What the valid pixels of a group count. */
+  @inline
+  massOf(sums: Record): f64 {
+    return this.isWeighted ? sums.sum(MassSum.Mass) : sums.count;
+  }
+
+  /** What all its pixels would count. */
+  @inline
+  totalOf(sums: Record): f64 {
+    return this.isWeighted ? sums.sum(MassSum.Total) : this.total;
   }
 
   @inline
@@ -217,7 +266,7 @@ export class Job {
   }
 }
 
-export const JOB_BYTES: u32 = offsetof<Job>() + 4 * offsetof<Operand>();
+export const JOB_BYTES: u32 = offsetof<Job>() + 5 * offsetof<Operand>();
 
 /** The count and the sums of a slot or of a group. */
 @unmanaged

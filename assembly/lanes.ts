@@ -57,6 +57,10 @@ export function maxLanes(v: v128): f64 {
   );
 }
 
+export function minLanes(v: v128): f64 {
+  return -maxLanes(f32x4.neg(v));
+}
+
 /** How many lanes of a counter are set: `counter` is the sum of 0 / −1 lane masks, negated. */
 export function countLanes(v: v128): i32 {
   return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);

@@ -143,7 +143,7 @@ export function runTile(job: Job, tile: Tile, channel: u32): bool {
 export function groupLoss(job: Job, group: u32, sums: Record): f64 {
   switch (job.loss) {
     case Loss.Rmse:
-      return Math.sqrt(sums.sum(0) / sums.count);
+      return Math.sqrt(sums.sum(0) / job.massOf(sums));
     case Loss.VectorAngle:
       return vectorAngleLoss(job, group, sums);
     case Loss.Dice:
@@ -153,7 +153,7 @@ export function groupLoss(job: Job, group: u32, sums: Record): f64 {
     case Loss.Custom:
       return load<f64>(job.losses + group * 8);
     default:
-      return (sums.sum(0) / sums.count) * job.scale;
+      return (sums.sum(0) / job.massOf(sums)) * job.scale;
   }
 }
 
@@ -164,7 +164,7 @@ export function groupCoefficients(job: Job, group: u32, sums: Record, outer: f64
     case Loss.Rmse: {
       // ∂√(mean d²) = d / (n·L)
       const loss = load<f64>(job.losses + group * 8);
-      a = loss == 0 ? 0 : outer / (sums.count * loss);
+      a = loss == 0 ? 0 : outer / (job.massOf(sums) * loss);
       break;
     }
     case Loss.VectorAngle:
@@ -172,7 +172,7 @@ export function groupCoefficients(job: Job, group: u32, sums: Record, outer: f64
     case Loss.Dice:
       return diceCoefficients(job, group, sums, outer);
     case Loss.Sam:
-      a = outer / sums.count / job.unit;
+      a = outer / job.massOf(sums) / job.unit;
       break;
     case Loss.Ssim:
       a = outer / sums.sum(1);
@@ -181,7 +181,7 @@ export function groupCoefficients(job: Job, group: u32, sums: Record, outer: f64
       a = outer;
       break;
     default:
-      a = (outer * job.scale * (job.has(Trait.HalfSlope) ? 2 : 1)) / sums.count;
+      a = (outer * job.scale * (job.has(Trait.HalfSlope) ? 2 : 1)) / job.massOf(sums);
   }
   job.setCoefficient(group, 0, a);
 }

@@ -59,12 +59,12 @@ export function angleMap(
 
 /** Bytes of scratch of `ssimMap` for `rows` rows, those around included. */
 export function ssimMapScratchBytes(rows: u32): u32 {
-  return offsetof<SsimPlane>() + 64 + SSIM_SCRATCH + rows * 16;
+  return offsetof<SsimPlane>() + 64 + SSIM_SCRATCH + rows * 24;
 }
 
 /**
- * SSIM of the centres in rows [row0, row1) of a plane, at `map`. `pred` and `target` are its rows [top, bottom), which include five
- * around these as far as there are any.
+ * SSIM of the centres in rows [row0, row1) of a plane, at `map`. `pred`, `target` and `mass`, 0 where pixels have no masses, are its rows
+ * [top, bottom), which include five around these as far as there are any.
  */
 export function ssimMap(
   pred: usize,
@@ -77,6 +77,7 @@ export function ssimMap(
   row1: i32,
   dataRange: f64,
   invalid: Invalid,
+  mass: usize,
   map: usize,
   scratch: usize,
 ): void {
@@ -84,8 +85,8 @@ export function ssimMap(
   const plane = changetype<SsimPlane>(scratch);
   plane.scratch = (scratch + offsetof<SsimPlane>() + 63) & ~63;
   // Rows stand where row 0 of the plane would have to begin for that.
-  plane.sums = plane.scratch + SSIM_SCRATCH - <usize>top * 8;
-  plane.counts = plane.sums + <usize>(bottom - top) * 8;
+  plane.counts = plane.scratch + SSIM_SCRATCH - <usize>top * 16;
+  plane.sums = plane.scratch + SSIM_SCRATCH + <usize>(bottom - top) * 16 - <usize>top * 8;
   plane.pred = pred - <usize>top * rowBytes;
   plane.target = target - <usize>top * rowBytes;
   plane.map = map - <usize>row0 * rowBytes;
@@ -95,6 +96,8 @@ export function ssimMap(
   plane.width = width;
   plane.height = height;
   plane.lo = -Infinity;
+  plane.mass = mass ? mass - <usize>top * rowBytes : 0;
+  plane.massStride = rowBytes;
   plane.dataRange = dataRange;
   plane.zero = -0.0;
   // What counts is of no interest here, so erosion needs no rows around.

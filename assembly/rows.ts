@@ -3,13 +3,15 @@
 // to be staged, with the rows around them that the windows reach.
 //
 //     slot of a row    count          sum 0             sum 1      sums 2 to 5                       sum 6
-//     Pass.Count       valid pixels                     centres    least and most of pred, target    1 where there are such
+//     Pass.Count       valid pixels                     Σm of centres   least and most of pred, target    1 where there are such
 //     other passes                    Σ (1 − SSIM)
 
-import { Job, RANGES, RECORD, Record } from "./job";
+import { Job, RANGES, RECORD, MassSum, Record } from "./job";
+import { addTotal, loadMasses } from "./masses";
 import { Pass } from "./pass";
 import { Invalid, setShifts, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue, ssimValueAndGrad } from "./ssim";
 import { loadPred, loadTarget, padded, planar, storeGrad } from "./stage";
+import { Tile, TILE_BYTES } from "./tile";
 import { RADIUS } from "./window";
 
 /** Pixels, and rows at most, that are staged at a time. */
@@ -20,8 +22,9 @@ const BAND_ROWS: u32 = 128;
 const REACH: u32 = 4 * RADIUS;
 
 /** Bytes of scratch for rows of `width` pixels: the kernel's own, sums and counts of a wave of rows, and staged rows. */
-export function rowsScratchBytes(width: u32, rows: u32): u32 {
-  return SSIM_SCRATCH + rows * 16 + stagedPixels(width) * 13 + 64 + offsetof<SsimPlane>();
+export function rowsScratchBytes(job: Job, rows: u32): u32 {
+  const pixelBytes: u32 = job.isWeighted ? 21 : 13;
+  return SSIM_SCRATCH + rows * 24 + stagedPixels(job.tile) * pixelBytes + 64 + offsetof<SsimPlane>() + TILE_BYTES;
 }
 
 /** Rows that are staged at a time. */
@@ -47,7 +50,7 @@ export function runRows(job: Job, scratch: usize, first: u32, last: u32): void {
 
 function runBands(job: Job, scratch: usize, unitPlane: u32, channel: u32, row0: u32, row1: u32): void {
   const pass = job.pass;
-  const inPlace = job.simpleRule && planar(job.target) && planar(job.pred);
+  const inPlace = job.simpleRule && !job.isWeighted && planar(job.target) && planar(job.pred);
   const gradInPlace = pass != Pass.Gradient || planar(job.grad);
   const step = inPlace && gradInPlace ? row1 - row0 : bandRows(job.tile);
   for (let row = row0; row < row1; row += step) {
@@ -71,17 +74,21 @@ function band(
   const b = unitPlane / job.planes;
   const c = (unitPlane % job.planes) + channel;
   const channelPlane = unitPlane * job.channels + channel;
-  const group = channelPlane / job.planesPerGroup;
+  const group = job.groupOf(channelPlane);
   const rowBytes: usize = width * 4;
+  const size = stagedPixels(width) * 4;
 
   const plane = changetype<SsimPlane>(scratch);
   plane.scratch = (scratch + offsetof<SsimPlane>() + 63) & ~63;
   const sums = plane.scratch + SSIM_SCRATCH;
   const counts = sums + (row1 - row0) * 8;
-  const staged = (counts + (row1 - row0) * 8 + 63) & ~63;
+  const tile = changetype<Tile>((counts + (row1 - row0) * 16 + 15) & ~15);
+  const staged = (changetype<usize>(tile) + TILE_BYTES + 63) & ~63;
   // What is kept of rows [row0, row1) stands where row 0 would have to begin for that.
+  // Behind pred, target and grad, masses and what they are made of; the bytes of a mask come last.
+  const masses = staged + 3 * size;
   plane.sums = sums - <usize>row0 * 8;
-  plane.counts = counts - <usize>row0 * 8;
+  plane.counts = counts - <usize>row0 * 16;
   plane.width = width;
   plane.height = height;
   plane.invalid = <Invalid>(<i32>job.b);
@@ -89,6 +96,8 @@ function band(
   plane.zero = job.zero;
   plane.lo = job.tileMin;
   plane.map = 0;
+  plane.mass = 0;
+  plane.massStride = rowBytes;
   plane.predStride = rowBytes;
   plane.targetStride = rowBytes;
   plane.gradStride = rowBytes;
@@ -101,19 +110,33 @@ function band(
     const reach: u32 = pass == Pass.Gradient ? 2 * RADIUS : RADIUS;
     const top = row0 > reach ? row0 - reach : 0;
     const n = (min(row1 + reach, height) - top) * width;
-    const size = stagedPixels(width) * 4;
-    loadTarget(job, b, c, top * width, n, staged + size, staged + 3 * size);
+    loadTarget(job, b, c, top * width, n, staged + size, job.isWeighted ? masses + 2 * size : masses);
     loadPred(job, b, c, top * width, n, staged);
     plane.pred = staged - <usize>top * rowBytes;
     plane.target = staged + size - <usize>top * rowBytes;
+    if (job.isWeighted) {
+      tile.target = staged + size;
+      tile.targetStride = 0;
+      tile.least = job.tileMin;
+      tile.mass = masses;
+      tile.planes = 1;
+      tile.needed = 1;
+      tile.sums = slotOf(job, unitPlane, channel, row0);
+      loadMasses(job, tile, b, c, top * width, n, masses + size);
+      plane.mass = masses - <usize>top * rowBytes;
+    }
   }
 
   if (pass == Pass.Count) {
     ssimSurvey(plane, row0, row1);
     for (let row = row0; row < row1; row++) {
       const record = slotOf(job, unitPlane, channel, row);
-      record.count = <f64>load<u32>(plane.counts + row * 8);
-      record.add(1, <f64>load<u32>(plane.counts + row * 8, 4));
+      record.count = load<f64>(plane.counts + row * 16);
+      record.add(1, load<f64>(plane.counts + row * 16, 8));
+      if (plane.mass) {
+        addTotal(job, b, c, row * width, width, masses + size, record);
+        record.add(MassSum.Mass, sumOf(plane.mass + <usize>row * rowBytes, width));
+      }
     }
     const record = slotOf(job, unitPlane, channel, row0);
     record.set(2, plane.predLeast);
@@ -131,12 +154,19 @@ function band(
   plane.targetMost = load<f64>(ranges, 24);
   setShifts(plane);
   if (pass == Pass.Gradient) {
-    const area = staged + 2 * stagedPixels(width) * 4;
+    const area = staged + 2 * size;
     plane.grad = gradInPlace ? job.grad.at(b, c, 0) : area - <usize>row0 * rowBytes;
     ssimValueAndGrad(plane, row0, row1, job.coefficient(group, 0) / job.unit);
     if (!gradInPlace) storeGrad(job, b, c, row0 * width, (row1 - row0) * width, area);
   } else ssimValue(plane, row0, row1);
   for (let row = row0; row < row1; row++) slotOf(job, unitPlane, channel, row).add(0, load<f64>(plane.sums + row * 8));
+}
+
+/** Σ of n float32, one after the other. */
+function sumOf(at: usize, n: u32): f64 {
+  let sum: f64 = 0;
+  for (const end = at + n * 4; at < end; at += 4) sum += load<f32>(at);
+  return sum;
 }
 
 function slotOf(job: Job, unitPlane: u32, channel: u32, row: u32): Record {

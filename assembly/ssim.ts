@@ -62,9 +62,9 @@ export class SsimPlane {
   /** Map of SSIM, f32, NaN where no window counts; 0 for none. Of `ssimValue` only. */
   map: usize;
   mapStride: usize;
-  /** f64 per row: the sum of 1 − SSIM over its centres that count. */
+  /** f64 per row: the sum of 1 − SSIM over its centres that count, times their masses. */
   sums: usize;
-  /** Two u32 per row: valid pixels, and centres that count. */
+  /** Two f64 per row: how many pixels are valid, and what the centres that count have in mass. */
   counts: usize;
   /** SSIM_SCRATCH bytes, fastest on a multiple of 16. */
   scratch: usize;
@@ -75,6 +75,9 @@ export class SsimPlane {
   keep: i32;
   /** A pixel is valid where target ≥ lo. */
   lo: f32;
+  /** Masses, f32, 0 where a pixel is not valid; 0 where each counts alike. */
+  mass: usize;
+  massStride: usize;
   dataRange: f64;
   /** What is added to pixels to make values of them, in their own unit; see `Job.zero`. `dataRange` is in that unit, too. */
   zero: f64;
@@ -176,10 +179,27 @@ function prepareRow(plane: SsimPlane, record: usize, row: i32, column: i32, n: i
 }
 
 /**
+ * Multiplies the five maps of a row by the masses of its `n` pixels. Under `Erode` a window with a pixel that is not valid is told by NaN
+ * in the last: its weights then have no sum of their own to be compared with.
+ */
+function weighRow(plane: SsimPlane, record: usize, row: i32, column: i32, n: i32): void {
+  const masses = pixelAt(plane.mass, plane.massStride, row, column);
+  const none = f64x2.splat(plane.invalid == Invalid.Erode ? NaN : 0);
+  let i = 0;
+  do {
+    const m = low(load2(masses + (i << 2), n - i));
+    const at = record + (i << 3);
+    for (let map = 0; map < M; map += PITCH) v128.store(at + map, f64x2.mul(v128.load(at + map), m));
+    v128.store(at, v128.bitselect(m, none, f64x2.gt(m, f64x2.splat(0))), M);
+    i += 2;
+  } while (i < n);
+}
+
+/**
  * From the blurred maps of a row of `n` centres to a, b and e. Returns the loss of those among them that `owned` masks as this
  * strip's to count.
  */
-function centreRow(
+function centreRow<W>(
   holes: bool,
   gradient: bool,
   plane: SsimPlane,
@@ -200,8 +220,9 @@ function centreRow(
   const zero = f64x2.splat(0);
   const one = f64x2.splat(1);
   const lo = f32x4.splat(plane.lo);
-  // One missing corner takes 1.06e-6 off the weights.
-  const least = f64x2.splat(plane.invalid == Invalid.Erode ? 1 - 5e-7 : 0);
+  // One missing corner takes 1.06e-6 off the weights. Where pixels have masses, NaN tells of it.
+  const least = f64x2.splat(isVoid<W>() && plane.invalid == Invalid.Erode ? 1 - 5e-7 : 0);
+  const masses = isVoid<W>() ? 0 : pixelAt(plane.mass, plane.massStride, row, column);
   const target = pixelAt(plane.target, plane.targetStride, row, column);
   const map = gradient || !plane.map ? <usize>0 : pixelAt(plane.map, plane.mapStride, row, column);
   let sum = zero;
@@ -245,7 +266,13 @@ function centreRow(
     const a = f64x2.mul(f64x2.mul(fullD, fullD), r1);
     const b = f64x2.mul(varD, r2);
     const loss = f64x2.sub(f64x2.add(a, b), f64x2.mul(a, b));
-    sum = f64x2.add(sum, v128.and(v128.and(loss, counted), v128.load(owned + (i << 3))));
+    let counts = loss;
+    if (!isVoid<W>()) {
+      const mass = low(load2(masses + (i << 2), n - i));
+      counts = f64x2.mul(loss, mass);
+      scale = f64x2.mul(scale, mass);
+    }
+    sum = f64x2.add(sum, v128.and(v128.and(counts, counted), v128.load(owned + (i << 3))));
     if (gradient) {
       let notA = f64x2.sub(one, a);
       let notB = f64x2.sub(one, b);
@@ -319,6 +346,8 @@ function varianceRow(plane: SsimPlane, holes: bool, blurred: usize, row: i32, co
         RADIUS,
         plane.scratch + WEIGHTS_AT,
         f32x4.splat(plane.lo),
+        plane.mass ? pixelAt(plane.mass, plane.massStride, row - RADIUS, column + i - RADIUS) : 0,
+        plane.massStride,
         i64x2.splat(plane.invalid == Invalid.Zero ? -1 : 0),
         exact,
       );
@@ -331,7 +360,7 @@ function varianceRow(plane: SsimPlane, holes: bool, blurred: usize, row: i32, co
 }
 
 /** From a∗w, b∗w, e∗w to the gradient of `n` pixels. */
-function gradRow(plane: SsimPlane, blurred: usize, row: i32, column: i32, n: i32, coef: f64): void {
+function gradRow<W>(plane: SsimPlane, blurred: usize, row: i32, column: i32, n: i32, coef: f64): void {
   const pred = pixelAt(plane.pred, plane.predStride, row, column);
   const target = pixelAt(plane.target, plane.targetStride, row, column);
   const grad = pixelAt(plane.grad, plane.gradStride, row, column);
@@ -341,6 +370,7 @@ function gradRow(plane: SsimPlane, blurred: usize, row: i32, column: i32, n: i32
   const apart = f64x2.splat(plane.predShift - plane.targetShift);
   const factor = f64x2.splat(2 * coef);
   const saturated = plane.saturated;
+  const masses = isVoid<W>() ? 0 : pixelAt(plane.mass, plane.massStride, row, column);
   const keep = i32x4.splat(plane.keep);
   let i = 0;
   do {
@@ -352,6 +382,7 @@ function gradRow(plane: SsimPlane, blurred: usize, row: i32, column: i32, n: i32
     const d = saturated ? f64x2.sub(targetShift, y) : f64x2.sub(f64x2.sub(x, y), apart);
     let g = f64x2.add(v128.load(at, A), f64x2.mul(d, v128.load(at, B)));
     g = f64x2.mul(f64x2.sub(g, f64x2.mul(f64x2.sub(x, predShift), v128.load(at, E))), factor);
+    if (!isVoid<W>()) g = f64x2.mul(g, low(load2(masses + (i << 2), left)));
     const selected = v128.and(f32x4.demote_f64x2_zero(g), f32x4.ge(pixels, lo));
     const to = grad + (i << 2);
     store2(to, f32x4.add(v128.and(load2(to, left), keep), selected), left);
@@ -359,8 +390,11 @@ function gradRow(plane: SsimPlane, blurred: usize, row: i32, column: i32, n: i32
   } while (i < n);
 }
 
-/** The value pass, and the fused pass: `gradient` is known when the module is compiled. */
-function stream(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f64): void {
+/**
+ * The value pass, and the fused pass: `gradient` is known when the module is compiled. W = void: pixels have no masses. With masses every
+ * window has weights to be normalised by.
+ */
+function stream<W>(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f64): void {
   const width = plane.width;
   // Gradients need the centres around their pixels.
   const halo = gradient ? RADIUS : 0;
@@ -402,7 +436,11 @@ function stream(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f6
       const inEnd = min(t + ROWS, end + RADIUS);
       for (let row = max(t, top - RADIUS); row < inEnd; row++) {
         const into = moments + (KEPT + row - t) * RECORD;
-        const holes = prepareRow(plane, prepared, row, left - RADIUS, n + 2 * RADIUS);
+        let holes = prepareRow(plane, prepared, row, left - RADIUS, n + 2 * RADIUS);
+        if (!isVoid<W>()) {
+          weighRow(plane, prepared, row, left - RADIUS, n + 2 * RADIUS);
+          holes = true;
+        }
         for (let map = 0; map < M; map += PITCH) blurAlong(weights, prepared + map, into + map, n);
         if (holes) {
           lastHole = row;
@@ -425,8 +463,8 @@ function stream(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f6
           const means = blurred + (i - row) * RECORD;
           if (plane.far) varianceRow(plane, holes, means, i, left, n);
           const loss = holes
-            ? centreRow(true, gradient, plane, means, owned, partials + offset, i, left, n)
-            : centreRow(false, gradient, plane, means, owned, partials + offset, i, left, n);
+            ? centreRow<W>(true, gradient, plane, means, owned, partials + offset, i, left, n)
+            : centreRow<W>(false, gradient, plane, means, owned, partials + offset, i, left, n);
           const sum = plane.sums + (i << 3);
           if (i >= row0 && i < row1) store<f64>(sum, load<f64>(sum) + loss);
           if (gradient) {
@@ -444,7 +482,7 @@ function stream(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef: f6
           const from = derivatives + (row - pixel) * RECORD;
           for (let map = 0; map < 3 * PITCH; map += PITCH) blurAcross(weights, from + map, blurred + map, pixels);
           for (let i = row; i < min(row + 2, pixelEnd); i++) {
-            gradRow(plane, blurred + (i - row) * RECORD, i, column0, pixels, coef);
+            gradRow<W>(plane, blurred + (i - row) * RECORD, i, column0, pixels, coef);
           }
         }
         memory.copy(derivatives, derivatives + ROWS * RECORD, KEPT * RECORD);
@@ -465,7 +503,8 @@ function blankMap(plane: SsimPlane, row0: i32, row1: i32): void {
  * to either side. How the rows of a plane are split over calls changes no bit of a sum or of a gradient.
  */
 export function ssimValue(plane: SsimPlane, row0: i32, row1: i32): void {
-  stream(false, plane, row0, row1, 0);
+  if (plane.mass) stream<bool>(false, plane, row0, row1, 0);
+  else stream<void>(false, plane, row0, row1, 0);
 }
 
 /**
@@ -473,11 +512,13 @@ export function ssimValue(plane: SsimPlane, row0: i32, row1: i32): void {
  * that count. Reads ten rows to either side.
  */
 export function ssimValueAndGrad(plane: SsimPlane, row0: i32, row1: i32, coef: f64): void {
-  stream(true, plane, row0, row1, coef);
+  if (plane.mass) stream<bool>(true, plane, row0, row1, coef);
+  else stream<void>(true, plane, row0, row1, coef);
 }
 
 /**
- * What is asked before anything else: how many pixels are valid and how many centres count in each row of [row0, row1), into `counts`
+ * What is asked before anything else: how many pixels are valid and what the centres that count have in mass, 1 each where pixels have no
+ * masses, in each row of [row0, row1), into `counts`
  * (under `Erode` that takes five rows to either side), and the ranges of the valid pixels of these rows, which are `EMPTY` where there
  * is none.
  */
@@ -508,13 +549,17 @@ export function ssimSurvey(plane: SsimPlane, row0: i32, row1: i32): void {
       i += 4;
     } while (i < width);
     const valid = countLanes(count);
-    let counted = 0;
+    let counted: f64 = 0;
     if (row >= top && row < bottom && plane.invalid != Invalid.Erode) {
-      counted = valid;
-      for (let i = 0; i < RADIUS; i++) counted -= i32(isValid(plane, row, i)) + i32(isValid(plane, row, width - 1 - i));
+      if (plane.mass) for (let i = RADIUS; i < width - RADIUS; i++) counted += massAt(plane, row, i);
+      else {
+        counted = valid;
+        for (let i = 0; i < RADIUS; i++)
+          counted -= i32(isValid(plane, row, i)) + i32(isValid(plane, row, width - 1 - i));
+      }
     }
-    store<i32>(plane.counts + (row << 3), valid);
-    store<i32>(plane.counts + (row << 3), counted, 4);
+    store<f64>(plane.counts + (row << 4), valid);
+    store<f64>(plane.counts + (row << 4), counted, 8);
   }
   if (plane.invalid == Invalid.Erode) countWhole(plane, max(row0, top), min(row1, bottom));
   plane.predLeast = -maxLanes(f32x4.neg(predLeast));
@@ -560,6 +605,11 @@ function isValid(plane: SsimPlane, row: i32, column: i32): bool {
   return load<f32>(pixelAt(plane.target, plane.targetStride, row, column)) >= plane.lo;
 }
 
+/** The mass of a valid pixel. */
+function massAt(plane: SsimPlane, row: i32, column: i32): f64 {
+  return plane.mass ? load<f32>(pixelAt(plane.mass, plane.massStride, row, column)) : 1;
+}
+
 /** Adds the centres of rows [row0, row1) whose windows hold no invalid pixel to their counts. */
 function countWhole(plane: SsimPlane, row0: i32, row1: i32): void {
   // The last row so far with an invalid pixel, per column; strips as wide as scratch memory has room for.
@@ -572,14 +622,14 @@ function countWhole(plane: SsimPlane, row0: i32, row1: i32): void {
       for (let i = 0; i < n; i++) if (!isValid(plane, row, column0 + i)) store<i32>(lastHole + (i << 2), row);
       const centre = row - RADIUS;
       if (centre < row0) continue;
-      let whole = 0;
+      let whole: f64 = 0;
       let columns = 0;
       for (let i = 0; i < n; i++) {
         columns = load<i32>(lastHole + (i << 2)) < centre - RADIUS ? columns + 1 : 0;
-        whole += i32(columns > 2 * RADIUS);
+        if (columns > 2 * RADIUS) whole += massAt(plane, centre, column0 + i - RADIUS);
       }
-      const at = plane.counts + (centre << 3);
-      store<i32>(at, load<i32>(at, 4) + whole, 4);
+      const at = plane.counts + (centre << 4);
+      store<f64>(at, load<f64>(at, 8) + whole, 8);
     }
   }
 }

@@ -47,7 +47,7 @@ export function loadTarget(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize, 
     type = Type.F32;
   }
   if (!job.comparesStored) {
-    if (job.masked) loadMask(job, b, c, i, n, maskScratch);
+    if (job.masked) loadElements<u8>(job.mask, job.width, b, c, i, n, maskScratch);
     const mask = job.masked ? maskScratch : 0;
     select(from, type, to, n, job.min, job.max, job.nodata, job.nodataCount, mask);
   } else if (from != to) convert(from, type, to, n);
@@ -55,23 +55,31 @@ export function loadTarget(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize, 
   pad(to, n, NaN);
 }
 
-/** A tile of the mask's bytes, broadcast to the target's shape. */
-function loadMask(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize): void {
-  const mask = job.mask;
-  const columnStride = mask.pixelStride;
-  if (job.maskRowStride == <usize>job.width * columnStride) {
-    const from = mask.at(b, c, i);
-    if (columnStride == 1) memory.copy(to, from, n);
-    else for (let k: usize = 0; k < n; k++) store<u8>(to + k, load<u8>(from + k * columnStride));
+/** n elements of a mask or of weights, which may be broadcast to rows of `width`: plane (b, c), from pixel i on. */
+export function loadElements<S extends number>(
+  operand: Operand,
+  width: u32,
+  b: u32,
+  c: u32,
+  i: u32,
+  n: u32,
+  to: usize,
+): void {
+  const columnStride = operand.pixelStride;
+  const end = to + n * sizeof<S>();
+  if (operand.rowStride == <usize>width * columnStride) {
+    let from = operand.at(b, c, i);
+    if (columnStride == sizeof<S>()) memory.copy(to, from, n * sizeof<S>());
+    else for (; to < end; to += sizeof<S>(), from += columnStride) store<S>(to, load<S>(from));
     return;
   }
-  let column: usize = i % job.width;
-  let row = mask.at(b, c, 0) + <usize>(i / job.width) * job.maskRowStride;
-  for (let k: usize = 0; k < n; k++) {
-    store<u8>(to + k, load<u8>(row + column * columnStride));
-    if (++column == job.width) {
+  let column: usize = i % width;
+  let row = operand.at(b, c, 0) + <usize>(i / width) * operand.rowStride;
+  for (; to < end; to += sizeof<S>()) {
+    store<S>(to, load<S>(row + column * columnStride));
+    if (++column == width) {
       column = 0;
-      row += job.maskRowStride;
+      row += operand.rowStride;
     }
   }
 }

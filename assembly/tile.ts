@@ -30,6 +30,15 @@ export class Tile {
   reading: Reading;
   /** A pixel is valid where target ≥ least, as it is read. */
   least: f32;
+  /** Where masses are made: the planes whose pixels have one mass, and how many of these have to be valid. */
+  planes: u32;
+  needed: u32;
+  /** Masses, f32[n]; 0 where each pixel counts alike. */
+  mass: usize;
+  /** Their sum, and the least and the most of valid pixels; 0, 1 and 1 where there are none. */
+  massSum: f64;
+  leastMass: f64;
+  mostMass: f64;
   /** f64[COEFFICIENTS] of the gradient. */
   coefficients: usize;
   /** Where sums and counts are added. */

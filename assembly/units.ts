@@ -3,9 +3,10 @@
 
 import { bandsScratchBytes, runStrip } from "./bands";
 import { addRecord } from "./bandSums";
-import { Job, RECORD, Record } from "./job";
+import { Job, RECORD, MassSum, Record } from "./job";
 import { STEP } from "./lanes";
 import { runTile } from "./losses";
+import { addTotal, keepPlaces, loadMasses } from "./masses";
 import { Pass } from "./pass";
 import { mergeRanges, rowsScratchBytes, runRows } from "./rows";
 import { loadPred, loadTarget, padded, planar, storedPlanar, storeGrad } from "./stage";
@@ -14,13 +15,13 @@ import { Reading, Tile, TILE_BYTES } from "./tile";
 import { Shape, Trait } from "./traits";
 
 /**
- * Bytes of scratch that `run` needs for tiles, pred, target, grad and mask of each plane; for SSIM a tile is a row, of which `units`
- * may be run at once.
+ * Bytes of scratch that `run` needs for tiles: pred, target and grad of each plane, a mask, masses, and what these are made of. For SSIM
+ * a tile is a row, of which `units` may be run at once.
  */
 export function scratchBytes(job: Job, units: u32): u32 {
-  if (job.shape == Shape.Window) return rowsScratchBytes(job.tile, units);
+  if (job.shape == Shape.Window) return rowsScratchBytes(job, units);
   if (job.shape == Shape.Bands) return bandsScratchBytes(job);
-  return TILE_BYTES + padded(job.tile) * (job.channels * 12 + 1);
+  return TILE_BYTES + padded(job.tile) * (job.channels * 12 + 1 + (job.isWeighted ? 8 : 0));
 }
 
 /**
@@ -39,19 +40,29 @@ function stretch(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usi
   const room: usize = padded(job.tile) * channels * 4;
   const maskArea = area + 3 * room;
   const isTail = size != n;
+  tile.n = size;
+  tile.mass = 0;
+  tile.massSum = 0;
+  tile.leastMass = 1;
+  tile.mostMass = 1;
+  tile.planes = job.shape == Shape.Pixel && pass != Pass.Prepare ? channels : 1;
+  tile.needed = job.shape == Shape.Pixel ? <u32>job.a : 1;
 
   if (pass == Pass.Prepare) {
+    tile.target = area;
+    tile.least = job.tileMin;
     for (let k: u32 = 0; k < channels; k++) {
       loadTarget(job, b, c + k, i, n, area, maskArea);
+      tile.sums = changetype<Record>(slot + k * RECORD);
+      if (job.isWeighted) weighTile(job, tile, b, c + k, i, n);
       storeGrad(job, b, c + k, i, n, area);
     }
     return true;
   }
 
-  tile.n = size;
   tile.target = job.target.at(b, c, i);
   tile.targetStride = job.target.channelStride;
-  if (!inPlace && (isTail || !job.simpleRule || !planar(job.target))) {
+  if (!inPlace && (isTail || !job.simpleRule || job.isWeighted || !planar(job.target))) {
     tile.target = area + room;
     tile.targetStride = stride;
     const targetChannels: u32 = job.shape == Shape.Labels ? 1 : channels;
@@ -90,13 +101,15 @@ function stretch(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usi
   tile.gradStride = !writes ? 0 : gradStaged ? stride : job.grad.channelStride;
 
   if (job.shape == Shape.Pixel || job.shape == Shape.Labels) {
-    tile.coefficients = job.coefficientsOf((plane * channels) / job.planesPerGroup);
+    tile.coefficients = job.coefficientsOf(job.groupOf(plane * channels));
     tile.sums = changetype<Record>(slot);
+    if (job.isWeighted) weighTile(job, tile, b, c, i, n);
     runTile(job, tile, 0);
   } else {
     for (let k: u32 = 0; k < channels; k++) {
-      tile.coefficients = job.coefficientsOf((plane * channels + k) / job.planesPerGroup);
+      tile.coefficients = job.coefficientsOf(job.groupOf(plane * channels + k));
       tile.sums = changetype<Record>(slot + k * RECORD);
+      if (job.isWeighted) weighTile(job, tile, b, c + k, i, n);
       if (pass == Pass.Count) {
         if (inPlace) countTile<u16>(tile);
         else countTile<f32>(tile);
@@ -113,6 +126,21 @@ function stretch(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usi
   return true;
 }
 
+/**
+ * Gives the pixels of a tile their masses, in scratch behind all else, before what they are made of; adds them, and all weights, to its
+ * sums.
+ */
+function weighTile(job: Job, tile: Tile, b: u32, c: u32, i: u32, n: u32): void {
+  const mass = changetype<usize>(tile) + TILE_BYTES + padded(job.tile) * (job.channels * 12 + 1);
+  const room = mass + padded(job.tile) * 4;
+  tile.mass = mass;
+  addTotal(job, b, c, i, n, room, tile.sums);
+  loadMasses(job, tile, b, c, i, n, room);
+  tile.sums.add(MassSum.Mass, tile.massSum);
+  // Masses of 1 are those of a mask of bytes: the same loops give the same bits. A custom loss gets them all the same.
+  if (tile.leastMass == 1 && tile.mostMass == 1 && job.shape != Shape.Custom) tile.mass = 0;
+}
+
 function runUnit(job: Job, scratch: usize, unit: u32): void {
   const slotBytes = job.channels * RECORD;
   const plane = unit / job.tilesPerPlane;
@@ -123,7 +151,8 @@ function runUnit(job: Job, scratch: usize, unit: u32): void {
   memory.fill(slot, 0, slotBytes);
   if (whole > 0) {
     const takesUint16 = job.has(Trait.Difference) || job.shape == Shape.Moments;
-    const inPlace = takesUint16 && job.dn && job.simpleRule && storedPlanar(job.pred) && storedPlanar(job.target);
+    const isPlain = job.dn && job.simpleRule && !job.isWeighted;
+    const inPlace = takesUint16 && isPlain && storedPlanar(job.pred) && storedPlanar(job.target);
     if (!stretch(job, scratch, plane, start, whole, slot, inPlace)) {
       memory.fill(slot, 0, slotBytes);
       stretch(job, scratch, plane, start, whole, slot, false);
@@ -163,9 +192,10 @@ export function collect(job: Job, first: u32, last: u32): void {
     const plane = unit / job.tilesPerPlane;
     for (let k: u32 = 0; k < job.channels; k++) {
       const channelPlane = plane * job.channels + k;
-      const record = job.records + (channelPlane / job.planesPerGroup) * RECORD;
+      const record = job.records + job.groupOf(channelPlane) * RECORD;
+      keepPlaces(job, changetype<Record>(slot));
       if (job.shape == Shape.Window) mergeRanges(job, channelPlane, changetype<Record>(slot));
-      if (job.shape == Shape.Bands) addRecord(changetype<Record>(record), changetype<Record>(slot));
+      if (job.shape == Shape.Bands) addRecord(job, changetype<Record>(record), changetype<Record>(slot));
       else addSums(record, slot);
       slot += RECORD;
     }

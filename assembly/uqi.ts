@@ -224,7 +224,7 @@ export function uqi(plane: SsimPlane, row0: i32, row1: i32, column0: i32, column
           } else {
             const pred = pixelAt(plane.pred, plane.predStride, top, left + i);
             const target = pixelAt(plane.target, plane.targetStride, top, left + i);
-            variances(pred, plane.predStride, target, plane.targetStride, SIDE, 0, weights, lo, zero, exact);
+            variances(pred, plane.predStride, target, plane.targetStride, SIDE, 0, weights, lo, 0, 0, zero, exact);
             varS = v128.load(exact);
             varD = v128.load(exact, 16);
           }

@@ -12,7 +12,7 @@ export const DROWNED: f64 = 5.9604644775390625e-8;
  * Of two windows side by side, a lane each: (Σw)²(σx² + σy²) at `to` and (Σw)²σd² 16 bytes on, x = pred, y = target, d = x − y. `pred` and
  * `target` are the first pixel of the first of the windows, which have `side` rows and columns. A pixel's weight is the product of that
  * of its row and of its column, f64x2 at `weights` by their distance from `centre`. Pixels with target < `lo` have none, or are 0 in
- * both images where `zero` is all ones.
+ * both images where `zero` is all ones. Where there are masses, at `mass`, weights are those times a pixel's.
  */
 export function variances(
   pred: usize,
@@ -23,9 +23,12 @@ export function variances(
   centre: i32,
   weights: usize,
   lo: v128,
+  mass: usize,
+  massStride: usize,
   zero: v128,
   to: usize,
 ): void {
+  const weighted = mass != 0;
   let x0 = f64x2.splat(0);
   let y0 = x0;
   let found = x0;
@@ -34,7 +37,7 @@ export function variances(
   let sumD = x0;
   let sumS = x0;
   let sumQ = x0;
-  for (let row = 0; row < side; row++, pred += predStride, target += targetStride) {
+  for (let row = 0; row < side; row++, pred += predStride, target += targetStride, mass += massStride) {
     const down = v128.load(weights + ((<usize>abs(row - centre)) << 4));
     for (let column = 0; column < side; column++) {
       const along = v128.load(weights + ((<usize>abs(column - centre)) << 4));
@@ -47,7 +50,8 @@ export function variances(
       x0 = v128.bitselect(x, x0, first);
       y0 = v128.bitselect(y, y0, first);
       found = v128.or(found, part);
-      const w = v128.and(f64x2.mul(down, along), part);
+      let w = v128.and(f64x2.mul(down, along), part);
+      if (weighted) w = f64x2.mul(w, low(v128.load64_zero(mass + ((<usize>column) << 2))));
       const dx = f64x2.sub(x, x0);
       const dy = f64x2.sub(y, y0);
       const d = f64x2.sub(dx, dy);

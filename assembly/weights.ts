@@ -1,7 +1,7 @@
 // From the sums of each group to its loss and weight, from these to the value, and back to the coefficients of each group's
 // gradient. Everything here is once per group.
 //
-//     L_g = loss of the group          w_g = r^power, r = count / total;  a group without valid pixels has L = w = 0
+//     L_g = loss of the group          w_g = r^power, r = Σm / Σ_all a;  a group without valid pixels has L = w = 0
 //     numerator = Σ w·L                weightSum = Σ w
 //     mean:  value = numerator / N     ∂value/∂L_g = w_g / N       N = normalizer where given, else weightSum; 0 where N = 0
 //     sum:   value = numerator         ∂value/∂L_g = w_g
@@ -40,7 +40,7 @@ export function weigh(job: Job): void {
   let weightSum = 0.0;
   for (let g: u32 = 0; g < job.groups; g++) {
     const record = job.sumsOf(g);
-    const weight = counts(job, record) ? pow(record.count / job.total, job.power) : 0;
+    const weight = counts(job, record) ? pow(job.massOf(record) / job.totalOf(record), job.power) : 0;
     store<f64>(job.weights + g * 8, weight);
     weightSum += weight;
   }
@@ -67,7 +67,7 @@ export function numeratorCancelled(job: Job): bool {
   let magnitude = 0.0;
   for (let g: u32 = 0; g < job.groups; g++) {
     const record = job.sumsOf(g);
-    if (record.count > 0) magnitude += (load<f64>(job.weights + g * 8) * record.sum(1)) / record.count;
+    if (record.count > 0) magnitude += (load<f64>(job.weights + g * 8) * record.sum(1)) / job.massOf(record);
   }
   if (Math.abs(job.numerator) >= MIN_CANCELLATION_RATIO * magnitude * job.scale) return false;
   for (let g: u32 = 0; g < job.groups; g++) job.setCoefficient(g, 1, 1);

@@ -23,11 +23,17 @@ export interface ValidRule {
 }
 
 export interface Settings {
-  readonly groupBy?: "sample" | "channel";
+  readonly groupBy?: "sample" | "channel" | "batch" | "band";
   readonly valid?: ValidRule;
   readonly weighting?: "sqrt" | "linear" | "uniform" | number;
   readonly reduction?: "mean" | "sum" | "none";
   readonly layout?: Layout;
+}
+
+/** A number per pixel, of the target's shape or broadcast to it. */
+export interface PixelValues<Data> {
+  readonly data: Data;
+  readonly shape: readonly number[];
 }
 
 export interface Problem {
@@ -35,7 +41,10 @@ export interface Problem {
   readonly pred: Float32Array | Float64Array;
   /** Of pred's shape; classes `[B, H, W]` for cross-entropy. */
   readonly target: Float32Array | Int32Array | Uint8Array;
-  readonly mask?: { readonly data: Uint8Array; readonly shape: readonly number[] };
+  /** Bytes, or a soft mask: the share of each pixel that is valid. */
+  readonly mask?: PixelValues<Uint8Array | Float32Array>;
+  /** The importance or the area of each pixel. */
+  readonly weights?: PixelValues<Float32Array>;
   readonly gradOutput?: number | readonly number[];
   readonly normalizer?: number;
 }
@@ -45,6 +54,8 @@ export interface Groups {
   readonly weight: number[];
   readonly validCount: number[];
   readonly totalCount: number[];
+  readonly validWeight: number[];
+  readonly totalWeight: number[];
 }
 
 export interface Answer {
@@ -128,24 +139,36 @@ interface Loss {
   readonly grad: number[];
 }
 
-/** The losses of the two vectors of a group's valid elements that are no mean of terms. */
+/** The losses of the two vectors of a group's valid elements that are no mean of terms; m are the elements' masses. */
 const vectorLosses = {
-  rmse: () => (p: number[], t: number[]) => {
+  rmse: () => (p: number[], t: number[], m: number[]) => {
     const d = p.map((x, i) => x - at(t, i));
-    const loss = Math.sqrt(sum(d.map((x) => x ** 2)) / d.length);
-    return { loss, grad: d.map((x) => (loss === 0 ? 0 : x / (d.length * loss))) };
+    const loss = Math.sqrt(sum(d.map((x, i) => at(m, i) * x ** 2)) / sum(m));
+    return { loss, grad: d.map((x, i) => (loss === 0 ? 0 : (at(m, i) * x) / (sum(m) * loss))) };
   },
-  vectorAngle: () => angle,
+  vectorAngle: () => (p: number[], t: number[], m: number[]) => {
+    // Under the inner product Σ m·p·t: the angle between √m·p and √m·t.
+    const root = m.map(Math.sqrt);
+    const { loss, grad } = angle(
+      p.map((x, i) => at(root, i) * x),
+      t.map((x, i) => at(root, i) * x),
+    );
+    return { loss, grad: grad.map((g, i) => at(root, i) * g) };
+  },
   dice:
     ({ smooth = 1 }: { smooth?: number }) =>
-    (p: number[], t: number[]) => {
-      const denominator = sum(p) + sum(t) + smooth;
-      const numerator = 2 * dot(p, t) + smooth;
+    (p: number[], t: number[], m: number[]) => {
+      const [mp, mt, mpt] = [dot(m, p), dot(m, t), sum(m.map((x, i) => x * at(p, i) * at(t, i)))];
+      const denominator = mp + mt + smooth;
+      const numerator = 2 * mpt + smooth;
       // 1 − N/D without the smoothing that cancels.
-      const loss = (sum(p) + sum(t) - 2 * dot(p, t)) / denominator;
-      return { loss, grad: t.map((x) => (numerator - 2 * x * denominator) / denominator ** 2) };
+      const loss = (mp + mt - 2 * mpt) / denominator;
+      return {
+        loss,
+        grad: t.map((x, i) => (at(m, i) * (numerator - 2 * x * denominator)) / denominator ** 2),
+      };
     },
-} satisfies Record<string, (params: never) => (p: number[], t: number[]) => Loss>;
+} satisfies Record<string, (params: never) => (p: number[], t: number[], m: number[]) => Loss>;
 
 const sum = (x: readonly number[]): number => x.reduce((total, term) => total + term, 0);
 const dot = (x: readonly number[], y: readonly number[]): number => sum(x.map((value, i) => value * at(y, i)));
@@ -192,20 +215,30 @@ function crossEntropyOf(logits: number[], [target]: number[]): Loss {
   return { loss, grad: exps.map((e, k) => (k === target ? -others : e / (1 + rest))) };
 }
 
-/** Reads the mask at a pixel of a channel: shapes are aligned at their last dimension, and one of 1 (or missing) repeats, as in NumPy. */
-function maskReader({ mask, shape }: Problem, layout: Layout): (b: number, c: number, xy: number) => boolean {
-  if (!mask) return () => true;
+/**
+ * Reads a mask or weights at a pixel of a channel, 1 where there are none: shapes are aligned at their last dimension, and one of 1 (or
+ * missing) repeats, as in NumPy.
+ */
+function readerOf(
+  values: PixelValues<Uint8Array | Float32Array> | undefined,
+  { shape }: Problem,
+  layout: Layout,
+): (b: number, c: number, xy: number) => number {
+  if (!values) return () => 1;
   const strides: number[] = [];
   for (let axis = 0, stride = 1; axis < 4; axis++) {
-    const extent = mask.shape[mask.shape.length - 1 - axis] ?? 1;
+    const extent = values.shape[values.shape.length - 1 - axis] ?? 1;
     strides.unshift(extent === 1 ? 0 : stride);
     stride *= extent;
   }
   const [sample, ...rest] = strides as [number, number, number, number];
   const [channel, row, pixel] = layout === "NCHW" ? rest : ([rest[2], rest[0], rest[1]] as const);
   const width = shape[3];
-  return (b, c, xy) =>
-    at(mask.data, b * sample + c * channel + Math.floor(xy / width) * row + (xy % width) * pixel) !== 0;
+  const bytes = values.data instanceof Uint8Array;
+  return (b, c, xy) => {
+    const value = at(values.data, b * sample + c * channel + Math.floor(xy / width) * row + (xy % width) * pixel);
+    return bytes ? Math.min(value, 1) : value;
+  };
 }
 
 /** SPEC's rule on one target, compared in float32. */
@@ -225,111 +258,159 @@ function holds({ min, above, max, below, nodata }: ValidRule, target: number): b
 interface Unit {
   readonly offsets: number[];
   readonly count: number;
+  /** mask · weight of its pixels, together. */
+  readonly mass: number;
   readonly loss: number;
   readonly grad: number[];
 }
 
 interface Group {
   readonly total: number;
+  /** Σ of the weights of all pixels. */
+  readonly totalWeight: number;
   /** None where the group is skipped. */
   readonly units: Unit[];
   /** Where it is not that of the units: SSIM skips groups whose valid pixels hold no centre. */
   readonly validCount?: number;
+  readonly validWeight?: number;
 }
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
-/** The groups with the loss and gradient of each of their units; the loss of a group is the mean of its units. */
+/** The groups with the loss and gradient of each of their units; the loss of a group is the mean of its units, by their masses. */
 function groupsOf(base: Base, problem: Problem, settings: Settings): Group[] {
   const { shape, pred, target } = problem;
   const [B, C, H, W] = shape;
   const layout = settings.layout ?? "NCHW";
   const perPixel = base.name === "sam" || base.name === "crossEntropy";
-  const byChannel = (settings.groupBy ?? (perPixel ? "sample" : "channel")) === "channel";
+  const groupBy = settings.groupBy ?? (perPixel ? "sample" : "channel");
   const offset = (b: number, c: number, xy: number) => offsetOf(shape, layout, b, c, xy);
-  const masked = maskReader(problem, layout);
+  const [share, weight] = [readerOf(problem.mask, problem, layout), readerOf(problem.weights, problem, layout)];
+  const massAt = (b: number, c: number, xy: number) => {
+    const [s, a] = [share(b, c, xy), weight(b, c, xy)];
+    return s > 0 && a > 0 ? s * a : 0;
+  };
   const valid = (b: number, c: number, xy: number) =>
-    holds(settings.valid ?? { min: 0 }, at(target, offset(b, c, xy))) && masked(b, c, xy);
+    holds(settings.valid ?? { min: 0 }, at(target, offset(b, c, xy))) && massAt(b, c, xy) > 0;
   const params = (base.params ?? {}) as never;
-  const unit = (offsets: number[], count: number, { loss, grad }: Loss): Unit => ({ offsets, count, loss, grad });
+  const unit = (offsets: number[], count: number, mass: number, { loss, grad }: Loss): Unit => ({
+    offsets,
+    count,
+    mass,
+    loss,
+    grad,
+  });
   const pick = (from: ArrayLike<number>, offsets: number[]) => offsets.map((o) => at(from, o));
 
   if (base.name === "crossEntropy") {
     const classAt = (b: number, xy: number) => at(target, b * H * W + xy);
-    // A class map has no channels: a mask of its shape [B, H, W] is [B, 1, H, W] of pred.
-    const { mask } = problem;
-    const lifted =
-      mask?.shape.length === 3 ? { ...mask, shape: [mask.shape[0] ?? 1, 1, ...mask.shape.slice(1)] } : mask;
-    const counted = maskReader(lifted ? { ...problem, mask: lifted } : problem, "NCHW");
-    return range(B).map((b) => ({
+    // A class map has no channels: what goes with its shape [B, H, W] is [B, 1, H, W] of pred.
+    const lift = <T extends Uint8Array | Float32Array>(values: PixelValues<T> | undefined) =>
+      values?.shape.length === 3 ? { ...values, shape: [values.shape[0] ?? 1, 1, ...values.shape.slice(1)] } : values;
+    const shareOf = readerOf(lift(problem.mask), problem, "NCHW");
+    const weightOf = readerOf(lift(problem.weights), problem, "NCHW");
+    const massOf = (b: number, xy: number) =>
+      shareOf(b, 0, xy) > 0 && weightOf(b, 0, xy) > 0 ? shareOf(b, 0, xy) * weightOf(b, 0, xy) : 0;
+    const samples = range(B).map((b) => ({
       total: H * W,
+      totalWeight: sum(range(H * W).map((xy) => weightOf(b, 0, xy))),
       units: range(H * W)
         .filter((xy) => classAt(b, xy) >= 0 && classAt(b, xy) !== base.params?.ignoreIndex)
-        .filter((xy) => counted(b, 0, xy))
+        .filter((xy) => massOf(b, xy) > 0)
         .map((xy) => {
           const offsets = range(C).map((c) => offset(b, c, xy));
-          return unit(offsets, 1, crossEntropyOf(pick(pred, offsets), [classAt(b, xy)]));
+          return unit(offsets, 1, massOf(b, xy), crossEntropyOf(pick(pred, offsets), [classAt(b, xy)]));
         }),
     }));
+    return groupBy === "batch" ? [together(samples)] : samples;
   }
   if (base.name === "sam") {
     const any = base.params?.pixels === "any";
-    return range(B).map((b) => ({
+    const samples = range(B).map((b) => ({
       total: H * W,
+      totalWeight: sum(range(H * W).map((xy) => weight(b, 0, xy))),
       units: range(H * W)
-        .map((xy) =>
-          range(C)
-            .filter((c) => valid(b, c, xy))
-            .map((c) => offset(b, c, xy)),
-        )
-        .filter((offsets) => (any ? offsets.length >= 2 : offsets.length === C))
-        .map((offsets) => unit(offsets, 1, angle(pick(pred, offsets), pick(target, offsets)))),
+        .map((xy) => ({ xy, channels: range(C).filter((c) => valid(b, c, xy)) }))
+        .filter(({ channels }) => (any ? channels.length >= 2 : channels.length === C))
+        .map(({ xy, channels }) => {
+          const offsets = channels.map((c) => offset(b, c, xy));
+          const mass = massAt(b, channels[0] ?? 0, xy);
+          return unit(offsets, 1, mass, angle(pick(pred, offsets), pick(target, offsets)));
+        }),
     }));
+    return groupBy === "batch" ? [together(samples)] : samples;
   }
-  const planes = range(B).flatMap((b) =>
-    range(C).map((c) =>
-      range(H * W)
-        .filter((xy) => valid(b, c, xy))
-        .map((xy) => offset(b, c, xy)),
-    ),
-  );
-  const members = byChannel ? planes : range(B).map((b) => planes.slice(b * C, (b + 1) * C).flat());
-  const total = byChannel ? H * W : C * H * W;
+  const planes = range(B * C).map((plane) => {
+    const [b, c] = [Math.floor(plane / C), plane % C];
+    const pixels = range(H * W).filter((xy) => valid(b, c, xy));
+    return {
+      plane,
+      offsets: pixels.map((xy) => offset(b, c, xy)),
+      masses: pixels.map((xy) => massAt(b, c, xy)),
+      totalWeight: sum(range(H * W).map((xy) => weight(b, c, xy))),
+    };
+  });
+  const groupOf = (plane: number) =>
+    ({ sample: Math.floor(plane / C), channel: plane, batch: 0, band: plane % C })[groupBy];
+  const groups = range({ sample: B, channel: B * C, batch: 1, band: C }[groupBy]).map((g) => {
+    const members = planes.filter(({ plane }) => groupOf(plane) === g);
+    return {
+      members,
+      offsets: members.flatMap(({ offsets }) => offsets),
+      masses: members.flatMap(({ masses }) => masses),
+      total: members.length * H * W,
+      totalWeight: sum(members.map(({ totalWeight }) => totalWeight)),
+    };
+  });
   const name = base.name;
   if (name === "ssim") {
     const rule = { invalid: "normalize", ...base.params, lo: Number.NEGATIVE_INFINITY } as SsimRule;
-    const results = planes.map((_, plane) => {
-      const [b, c] = [Math.floor(plane / C), plane % C];
-      const read = (of: ArrayLike<number>) => Float64Array.from(range(H * W), (xy) => at(of, offset(b, c, xy)));
-      const seen = read(target).map((t, xy) => (valid(b, c, xy) ? t : Number.NaN));
-      return ssim({ pred: read(pred), target: seen, width: W, height: H }, rule);
-    });
-    return members.map((offsets, g) => {
-      const own = byChannel ? results.slice(g, g + 1) : results.slice(g * C, (g + 1) * C);
-      const centres = sum(own.flatMap(({ counted }) => counted));
-      const loss = sum(own.flatMap(({ sums }) => Array.from(sums))) / centres;
-      const slopes = own.flatMap(({ grad }, k) =>
-        (planes[byChannel ? g : g * C + k] as number[]).map((o) => at(grad, pixelOf(shape, layout, o)) / centres),
+    return groups.map(({ members, offsets, masses, total, totalWeight }) => {
+      const results = members.map(({ plane }) => {
+        const [b, c] = [Math.floor(plane / C), plane % C];
+        const read = (of: ArrayLike<number>) => Float64Array.from(range(H * W), (xy) => at(of, offset(b, c, xy)));
+        const seen = read(target).map((t, xy) => (valid(b, c, xy) ? t : Number.NaN));
+        const mass = Float64Array.from(range(H * W), (xy) => massAt(b, c, xy));
+        return ssim({ pred: read(pred), target: seen, mass, width: W, height: H }, rule);
+      });
+      const centres = sum(results.flatMap(({ counted }) => counted));
+      const loss = sum(results.flatMap(({ sums }) => Array.from(sums))) / centres;
+      const slopes = results.flatMap(({ grad }, k) =>
+        (members[k]?.offsets ?? []).map((o) => at(grad, pixelOf(shape, layout, o)) / centres),
       );
-      const units = centres ? [unit(offsets, offsets.length, { loss, grad: slopes })] : [];
-      return { total, units, validCount: offsets.length };
+      const units = centres ? [unit(offsets, offsets.length, sum(masses), { loss, grad: slopes })] : [];
+      return { total, totalWeight, units, validCount: offsets.length, validWeight: sum(masses) };
     });
   }
   if (name in vectorLosses) {
     const of = vectorLosses[name as keyof typeof vectorLosses](params);
-    return members.map((offsets) => ({
-      total,
-      units: offsets.length ? [unit(offsets, offsets.length, of(pick(pred, offsets), pick(target, offsets)))] : [],
-    }));
+    return groups.map(({ offsets, masses, total, totalWeight }) => {
+      const loss = () => of(pick(pred, offsets), pick(target, offsets), masses);
+      return {
+        total,
+        totalWeight,
+        units: offsets.length ? [unit(offsets, offsets.length, sum(masses), loss())] : [],
+      };
+    });
   }
   const of = elementwise[name as keyof typeof elementwise](params);
-  return members.map((offsets) => ({
+  return groups.map(({ offsets, masses, total, totalWeight }) => ({
     total,
-    units: offsets.map((o) => {
+    totalWeight,
+    units: offsets.map((o, i) => {
       const [loss, slope] = of(at(pred, o), at(target, o)) as [number, number];
-      return { offsets: [o], count: 1, loss, grad: [slope] };
+      return unit([o], 1, at(masses, i), { loss, grad: [slope] });
     }),
   }));
+}
+
+/** Several groups as one. */
+function together(groups: readonly Group[]): Group {
+  return {
+    total: sum(groups.map(({ total }) => total)),
+    totalWeight: sum(groups.map(({ totalWeight }) => totalWeight)),
+    units: groups.flatMap(({ units }) => units),
+  };
 }
 
 function weightOf(rule: Settings["weighting"], ratio: number): number {
@@ -343,9 +424,14 @@ export function reference(base: Base, problem: Problem, settings: Settings = {})
   const groups = groupsOf(base, problem, settings);
   const validCount = groups.map((group) => group.validCount ?? sum(group.units.map(({ count }) => count)));
   const totalCount = groups.map(({ total }) => total);
-  const loss = groups.map(({ units }) => (units.length ? sum(units.map((u) => u.loss)) / units.length : 0));
-  const weight = groups.map(({ units, total }, g) =>
-    units.length ? weightOf(settings.weighting, at(validCount, g) / total) : 0,
+  const massOf = ({ units }: Group) => sum(units.map(({ mass }) => mass));
+  const validWeight = groups.map((group) => group.validWeight ?? massOf(group));
+  const totalWeight = groups.map((group) => group.totalWeight);
+  const loss = groups.map((group) =>
+    group.units.length ? sum(group.units.map((u) => u.mass * u.loss)) / massOf(group) : 0,
+  );
+  const weight = groups.map(({ units }, g) =>
+    units.length ? weightOf(settings.weighting, at(validWeight, g) / at(totalWeight, g)) : 0,
   );
   const numerator = dot(weight, loss);
   const weightSum = sum(weight);
@@ -361,17 +447,18 @@ export function reference(base: Base, problem: Problem, settings: Settings = {})
           : numerator / divisor;
 
   const grad = new Float64Array(sizeOf(problem.shape));
-  groups.forEach(({ units }, g) => {
+  groups.forEach((group, g) => {
     const upstream = problem.gradOutput ?? 1;
     const scale =
       (typeof upstream === "number" ? upstream : at(upstream, g)) *
-      (at(weight, g) / (reduction === "mean" ? divisor : 1) / units.length);
-    for (const u of units)
+      (at(weight, g) / (reduction === "mean" ? divisor : 1) / massOf(group));
+    for (const u of group.units)
       u.offsets.forEach((o, i) => {
-        grad[o] = scale * at(u.grad, i) + 0; // + 0: no −0 where the convention says 0
+        grad[o] = scale * u.mass * at(u.grad, i) + 0; // + 0: no −0 where the convention says 0
       });
   });
-  return { value, numerator, weightSum, groups: { loss, weight, validCount, totalCount }, grad };
+  const figures = { loss, weight, validCount, totalCount, validWeight, totalWeight };
+  return { value, numerator, weightSum, groups: figures, grad };
 }
 
 /** Σ_k coef_k · loss_k, each with its own settings. */

@@ -7,6 +7,8 @@ import { at } from "./layout.ts";
 export interface Plane {
   readonly pred: ArrayLike<number>;
   readonly target: ArrayLike<number>;
+  /** What each pixel counts, in windows and as a centre; 1 each by default. */
+  readonly mass?: ArrayLike<number>;
   readonly width: number;
   readonly height: number;
 }
@@ -30,7 +32,7 @@ const taps = offsets.flatMap((dy) =>
 export interface Ssim {
   /** Per pixel, NaN where no window counts. */
   readonly map: Float64Array;
-  /** Per row: the sum of 1 − SSIM, how many centres count, how many pixels are valid. */
+  /** Per row: the sum of 1 − SSIM and the number of centres that count, both by their masses; how many pixels are valid. */
   readonly sums: Float64Array;
   readonly counted: number[];
   readonly valid: number[];
@@ -38,8 +40,9 @@ export interface Ssim {
   readonly grad: Float64Array;
 }
 
-export function ssim({ pred, target, width, height }: Plane, { lo, invalid, dataRange }: Rule): Ssim {
+export function ssim({ pred, target, mass, width, height }: Plane, { lo, invalid, dataRange }: Rule): Ssim {
   const [c1, c2] = [(0.01 * dataRange) ** 2, (0.03 * dataRange) ** 2];
+  const massAt = (i: number): number => (mass ? at(mass, i) : 1);
   const isValid = (i: number): boolean => at(target, i) >= lo;
   const read = (image: ArrayLike<number>, i: number): number => (isValid(i) ? at(image, i) : 0);
   const result: Ssim = {
@@ -57,8 +60,10 @@ export function ssim({ pred, target, width, height }: Plane, { lo, invalid, data
       const centre = row * width + column;
       if (!isValid(centre)) continue;
       const window = taps.map(({ dx, dy, w }) => ({ i: centre + dy * width + dx, w }));
-      const members = invalid === "zero" ? window : window.filter(({ i }) => isValid(i));
-      if (invalid === "erode" && members.length < window.length) continue;
+      const seen = invalid === "zero" ? window : window.filter(({ i }) => isValid(i));
+      if (invalid === "erode" && seen.length < window.length) continue;
+      const members = invalid === "zero" ? seen : seen.map(({ i, w }) => ({ i, w: w * massAt(i) }));
+      const counts = massAt(centre);
       const norm = members.reduce((sum, { w }) => sum + w, 0);
       const mean = (f: (i: number) => number): number => members.reduce((sum, { i, w }) => sum + w * f(i), 0) / norm;
       const muX = mean((i) => read(pred, i));
@@ -72,13 +77,13 @@ export function ssim({ pred, target, width, height }: Plane, { lo, invalid, data
       ];
       const [luma, struct] = [lumaTop / lumaBottom, structTop / structBottom];
       result.map[centre] = luma * struct;
-      result.sums[row] = at(result.sums, row) + (1 - luma * struct);
-      result.counted[row] = at(result.counted, row) + 1;
+      result.sums[row] = at(result.sums, row) + counts * (1 - luma * struct);
+      result.counted[row] = at(result.counted, row) + counts;
       for (const { i, w } of members) {
         if (!isValid(i)) continue;
         const dLuma = (2 * (w / norm) * (muY - luma * muX)) / lumaBottom;
         const dStruct = (2 * (w / norm) * (dy(i) - struct * dx(i))) / structBottom;
-        result.grad[i] = at(result.grad, i) - dLuma * struct - luma * dStruct;
+        result.grad[i] = at(result.grad, i) - counts * (dLuma * struct + luma * dStruct);
       }
     }
   }

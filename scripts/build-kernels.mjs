@@ -73,7 +73,7 @@ const signatures = [
     `  ${name}(${parameters.replace(/__Record\d+<undefined>/g, "number")}): ${result === "boolean" ? "number" : result};`,
 );
 
-const constants = ["Loss", "Pass", "Reduction", "Role", "Type"].map(
+const constants = ["Loss", "Pass", "Reduction", "Role", "MassSum", "Type"].map(
   (name) =>
     `export const ${name} = ${JSON.stringify(enums[name])} as const;\nexport type ${name}Name = keyof typeof ${name};\n`,
 );

@@ -333,7 +333,7 @@ describe("errors", () => {
   test("states that are none, or of another criterion", () => {
     const state = JSON.parse(JSON.stringify(new LossAccumulator(of)));
     expect(() => LossAccumulator.fromJSON(of, { ...state, format: 1 })).toThrow('"state.format"');
-    expect(() => LossAccumulator.fromJSON(of, { ...state, version: 0 })).toThrow('"state.version": expected 1, got 0');
+    expect(() => LossAccumulator.fromJSON(of, { ...state, version: 0 })).toThrow('"state.version": expected 2, got 0');
     expect(() => LossAccumulator.fromJSON(of, { ...state, whole: [] })).toThrow(
       '"state.whole": expected 1 entries, got 0',
     );

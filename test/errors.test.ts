@@ -189,7 +189,14 @@ describe("mask", () => {
   const masked = (mask: unknown) => (criterion as Any).forward(pred, target, { mask });
   const bytes = (of: number[]) => tensor(new Uint8Array(of.reduce((n, extent) => n * extent, 1)).fill(1), of);
   rows([
-    ["floats", () => masked(floats(shape)), TypeError, "mask", /Float32Array/],
+    ["halves", () => masked(tensor(new Int16Array(120), shape)), TypeError, "mask", /Int16Array/],
+    [
+      "a soft mask above 1",
+      () => masked(tensor(new Float32Array(120).fill(1.5), shape)),
+      RangeError,
+      "mask",
+      /1\.5 at \[0, 0, 0, 0\]/,
+    ],
     ["no tensor", () => masked(new Uint8Array(120)), TypeError, "mask"],
     ["another width", () => masked(bytes([2, 3, 4, 4])), RangeError, "mask", /\[2, 3, 4, 4\]/],
     ["two samples for three", () => masked(bytes([3, 1, 4, 5])), RangeError, "mask", /\[3, 1, 4, 5\]/],
@@ -234,7 +241,7 @@ describe("options", () => {
     ["options of another kind", create(3), TypeError, "options", /3|number/],
     ["layout", create({ layout: "CHWN" }), RangeError, "layout", /CHWN/],
     ["layout of another kind", create({ layout: 4 }), TypeError, "layout", /4|number/],
-    ["groupBy", create({ groupBy: "batch" }), RangeError, "groupBy", /batch/],
+    ["groupBy", create({ groupBy: "row" }), RangeError, "groupBy", /row/],
     ["reduction", create({ reduction: "max" }), RangeError, "reduction", /max/],
     ["weighting", create({ weighting: "cubic" }), RangeError, "weighting", /cubic/],
     ["weighting NaN", create({ weighting: Number.NaN }), RangeError, "weighting", /NaN/],

@@ -393,7 +393,12 @@ describe("errors", () => {
       RangeError,
       /"mask"/,
     ],
-    ["mask of floats", () => prepareTarget(target, { mask: target as Any }), TypeError, /"mask".*Float32Array/],
+    [
+      "mask of halves",
+      () => prepareTarget(target, { mask: tensor(new Int16Array(4), [2, 2]) as Any }),
+      TypeError,
+      /"mask".*Int16Array/,
+    ],
   ])("%s", (_, call, kind, message) => {
     expect(call).toThrow(kind);
     expect(call).toThrow(message);

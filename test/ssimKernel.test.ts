@@ -52,8 +52,8 @@ interface Settings {
 
 interface Result {
   readonly sums: Float64Array;
-  readonly valid: Uint32Array;
-  readonly counted: Uint32Array;
+  readonly valid: Float64Array;
+  readonly counted: Float64Array;
   readonly shift: number;
   readonly grad: Float32Array;
   readonly map: Float32Array;
@@ -89,7 +89,7 @@ function run(
   const place = (image: Settings["last"]): number =>
     image && image === last ? memory.buffer.byteLength - 4 * width * height : allocate(room) + misalign;
   const [predAt, targetAt, gradAt, mapAt] = [place("pred"), place("target"), place("grad"), place(undefined)];
-  const [sumsAt, countsAt] = [allocate(8 * height), allocate(8 * height)];
+  const [sumsAt, countsAt] = [allocate(8 * height), allocate(16 * height)];
   const words = new Uint32Array(memory.buffer);
 
   const poison = 0x7fc0dead;
@@ -114,7 +114,7 @@ function run(
   const shift = settings.shift ?? call("survey", plane, 0, height);
   call("setWork", plane, shift, scratch);
 
-  wipe(sumsAt, countsAt + 8 * height);
+  wipe(sumsAt, countsAt + 16 * height);
   wipeImage(gradAt);
   wipeImage(mapAt);
   for (let row = 0; before && row < height; row++)
@@ -156,7 +156,7 @@ function run(
     for (let row = 0; row < height; row++) all.set(rowOf(base, row), row * width);
     return all;
   };
-  const counts = new Uint32Array(memory.buffer, countsAt, 2 * height);
+  const counts = new Float64Array(memory.buffer, countsAt, 2 * height);
   return {
     sums: new Float64Array(memory.buffer, sumsAt, height).slice(),
     valid: counts.filter((_, i) => i % 2 === 0),

@@ -18,7 +18,7 @@ import {
   type ValidRule,
   zeros,
 } from "../src/index.ts";
-import { criterionOf, tensorsOf } from "./support/api.ts";
+import { criterionOf, place, tensorsOf } from "./support/api.ts";
 import { bitsError, bitsOf } from "./support/compare.ts";
 import { everyBase, inLayout, layouts, problemOf, titleOf } from "./support/data.ts";
 import type { Layout, Shape } from "../reference/layout.ts";
@@ -65,20 +65,34 @@ describe("the same bits for every number of threads, on tensors made before the 
           title: `${titleOf(base)} ${layout}`,
           criterion: criterionOf(base, { layout }),
           ...tensorsOf(problemOf(base, base.name === "ssim" ? [2, 3, 200, 90] : large, 7), layout, "in place"),
+          weights: undefined as Tensor | undefined,
         })),
     );
-    const answer = ({ criterion, pred, target }: (typeof calls)[0]) => criterion.valueAndGrad(pred, target);
+    // Each of them with weights once more, but for what can have none.
+    for (const call of calls.slice()) {
+      if (call.title.includes("zero") || call.title.endsWith("NHWC")) continue;
+      const [height = 1, width = 1] = call.pred.shape.slice(2);
+      const weights = place(
+        Float32Array.from({ length: height * width }, (_, i) => i % 7),
+        [height, width],
+        "in place",
+      );
+      calls.push({ ...call, title: `${call.title} with weights`, weights });
+    }
+    const answer = ({ criterion, pred, target, weights }: (typeof calls)[0]) =>
+      criterion.valueAndGrad(pred, target, weights ? { weights } : {});
     const alone = calls.map(answer);
     expect(await setThreads(n)).toBe(n);
     expect(alive()).toBe(n - 1);
     for (const [i, call] of calls.entries()) {
       expectSameBits(answer(call), alone[i] as Answer);
-      const { value } = call.criterion.forward(call.pred, call.target);
+      const { value } = call.criterion.forward(call.pred, call.target, call.weights ? { weights: call.weights } : {});
       expect([call.title, bitsError(bitsOf(value), bitsOf(alone[i]?.value ?? []))]).toEqual([call.title, ""]);
     }
-    for (const { pred, target } of calls) {
+    for (const { pred, target, weights } of calls) {
       pred.dispose();
       target.dispose();
+      weights?.dispose();
     }
   });
 

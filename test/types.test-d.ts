@@ -61,7 +61,7 @@ none.valueAndGrad(pred, target, { gradOutput: "1" });
 // @ts-expect-error unknown key
 new FlexibleWeightedLoss(mse(), { groupby: "sample" });
 // @ts-expect-error unknown grouping
-new FlexibleWeightedLoss(mse(), { groupBy: "batch" });
+new FlexibleWeightedLoss(mse(), { groupBy: "pixel" });
 // @ts-expect-error unknown weighting
 new FlexibleWeightedLoss(mse(), { weighting: "cubic" });
 // @ts-expect-error unknown reduction
@@ -108,8 +108,9 @@ custom((p) => ({ value: 1, grad: new Float32Array(p.length) }));
 // Tensors.
 // @ts-expect-error float64 is not taken
 tensor(new Float64Array(4), [2, 2]);
-// @ts-expect-error a mask holds bytes
-mean.forward(pred, target, { mask: pred });
+mean.forward(pred, target, { mask: pred, weights: target });
+// @ts-expect-error weights are no bytes
+mean.forward(pred, target, { weights: mask });
 // @ts-expect-error bytes are no prediction's gradient
 mean.valueAndGrad(pred, target, { out: mask });
 // @ts-expect-error a bare array has no shape

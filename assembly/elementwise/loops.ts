@@ -1,8 +1,10 @@
 // Sums and gradients of the elementwise losses over a tile.
 //
-// One body serves every loss L, element type S and purpose G: G = void sums ρ alone, G = bool also writes the gradient
+// One body serves every loss L, element type S, purpose G and kind of mass M: G = void sums ρ alone, G = bool also writes the gradient
 //
-//     grad ← coef · ρ′(p, t) at valid pixels, + 0 elsewhere
+//     grad ← coef · m · ρ′(p, t) at valid pixels, + 0 elsewhere
+//
+// M = void: m is 1. M = bool: ρ and ρ′ are those of the pixel's mass.
 //
 // Of digital numbers of one calibration a loss of the difference is asked for ρ(d, 0), d = scale · (P − T): the difference of the
 // numbers is exact, so small differences of large ones keep their digits. It takes uint16 as they lie (S = u16), others as differences
@@ -33,10 +35,26 @@ import { Trait } from "../traits";
 import { Elementary } from "./Elementary";
 import { Elementwise } from "./Elementwise";
 
-/** ρ of four pixels in float32 lanes, 0 where invalid; their gradient is stored where G asks for it. */
-function term<L extends Elementwise, S extends number, G>(
+/** x times the masses of four pixels. */
+function weighed<M>(x: v128, mass: usize): v128 {
+  return isVoid<M>() ? x : f32x4.mul(x, v128.load(mass));
+}
+
+/** Whether there is a gradient to write: known when the module is compiled, but for pixels with masses. */
+function writes<G, M>(grad: usize): bool {
+  return !isVoid<G>() && (isVoid<M>() || grad != 0);
+}
+
+/** `grad`, some bytes on; 0 where there is none. */
+function at<M>(grad: usize, bytes: usize): usize {
+  return isVoid<M>() || grad ? grad + bytes : 0;
+}
+
+/** m·ρ of four pixels in float32 lanes, 0 where invalid; their gradient is stored where G asks for it. */
+function term<L extends Elementwise, S extends number, G, M>(
   pred: usize,
   stored: v128,
+  mass: usize,
   grad: usize,
   valid: v128,
   scale: v128,
@@ -46,12 +64,14 @@ function term<L extends Elementwise, S extends number, G>(
 ): v128 {
   const p = minuend<S>(pred, stored, scale);
   const t = subtrahend<S>(stored);
-  if (!isVoid<G>()) v128.store(grad, v128.and(valid, f32x4.mul(coef, changetype<L>(0).slope(p, t, a, b))));
-  return v128.and(valid, changetype<L>(0).value(p, t, a, b));
+  if (writes<G, M>(grad)) {
+    v128.store(grad, v128.and(valid, f32x4.mul(weighed<M>(coef, mass), changetype<L>(0).slope(p, t, a, b))));
+  }
+  return v128.and(valid, weighed<M>(changetype<L>(0).value(p, t, a, b), mass));
 }
 
-/** Σρ in float32 lanes within a block, float64 from block to block. Adds the count to the tile's sums. */
-function sumFast<L extends Elementwise, S extends number, G>(job: Job, tile: Tile): f64 {
+/** Σ m·ρ in float32 lanes within a block, float64 from block to block. Adds the count to the tile's sums. */
+function sumFast<L extends Elementwise, S extends number, G, M>(job: Job, tile: Tile): f64 {
   const scale = f32x4.splat(<f32>job.unit);
   const a = f32x4.splat(<f32>job.a);
   const b = f32x4.splat(<f32>job.b);
@@ -61,6 +81,7 @@ function sumFast<L extends Elementwise, S extends number, G>(job: Job, tile: Til
   const vectors: u32 = changetype<L>(0).traits() & Trait.TwoVectors ? 2 : 4;
   let pred = tile.pred;
   let target = tile.target;
+  let mass = tile.mass;
   let grad = tile.grad;
   let n = tile.n;
   let count = i32x4.splat(0);
@@ -76,24 +97,25 @@ function sumFast<L extends Elementwise, S extends number, G>(job: Job, tile: Til
     do {
       const t0 = stored4<S>(target);
       const v0 = atLeast<S>(t0, lo);
-      s0 = f32x4.add(s0, term<L, S, G>(pred, t0, grad, v0, scale, a, b, coef));
+      s0 = f32x4.add(s0, term<L, S, G, M>(pred, t0, mass, grad, v0, scale, a, b, coef));
       const t1 = stored4<S>(target + step);
       const v1 = atLeast<S>(t1, lo);
-      s1 = f32x4.add(s1, term<L, S, G>(pred + step, t1, grad + 16, v1, scale, a, b, coef));
+      s1 = f32x4.add(s1, term<L, S, G, M>(pred + step, t1, mass + 16, at<M>(grad, 16), v1, scale, a, b, coef));
       let v = i32x4.add(v0, v1);
       if (vectors == 4) {
         const t2 = stored4<S>(target + 2 * step);
         const v2 = atLeast<S>(t2, lo);
-        s2 = f32x4.add(s2, term<L, S, G>(pred + 2 * step, t2, grad + 32, v2, scale, a, b, coef));
+        s2 = f32x4.add(s2, term<L, S, G, M>(pred + 2 * step, t2, mass + 32, at<M>(grad, 32), v2, scale, a, b, coef));
         const t3 = stored4<S>(target + 3 * step);
         const v3 = atLeast<S>(t3, lo);
-        s3 = f32x4.add(s3, term<L, S, G>(pred + 3 * step, t3, grad + 48, v3, scale, a, b, coef));
+        s3 = f32x4.add(s3, term<L, S, G, M>(pred + 3 * step, t3, mass + 48, at<M>(grad, 48), v3, scale, a, b, coef));
         v = i32x4.add(v, i32x4.add(v2, v3));
       }
       count = i32x4.sub(count, v);
       pred += step * vectors;
       target += step * vectors;
-      if (!isVoid<G>()) grad += vectors * 16;
+      if (!isVoid<M>()) mass += vectors * 16;
+      if (writes<G, M>(grad)) grad += vectors * 16;
     } while (pred < end);
     total = f64x2.add(total, widen(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3))));
   }
@@ -110,7 +132,7 @@ function joined(x: v128, y: v128): v128 {
  * The same for losses of elementary functions, from their fast values; a block where these are NaN is done again by `sumFallbackF32`.
  * NaN where what is left of a difference has too few digits. If only the gradient cancels, W, the loss in float64, rewrites it.
  */
-function sumElementary<L extends Elementary, W extends Elementwise, S extends number, G>(job: Job, tile: Tile): f64 {
+function sumElementary<L extends Elementary, W extends Elementwise, S extends number, G, M>(job: Job, tile: Tile): f64 {
   const traits = changetype<L>(0).traits();
   const coef0 = tile.coefficient(0);
   const scale = f32x4.splat(<f32>job.unit);
@@ -120,6 +142,7 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
   const step: usize = 4 * sizeof<S>();
   let pred = tile.pred;
   let target = tile.target;
+  let mass = tile.mass;
   let grad = tile.grad;
   let n = tile.n;
   let count = i32x4.splat(0);
@@ -155,54 +178,83 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
       const e1 = changetype<L>(0).common(p1);
       const e2 = changetype<L>(0).common(p2);
       const e3 = changetype<L>(0).common(p3);
-      const value0 = v128.and(valid0, changetype<L>(0).fastValue(p0, t0, e0, a));
-      const value1 = v128.and(valid1, changetype<L>(0).fastValue(p1, t1, e1, a));
-      const value2 = v128.and(valid2, changetype<L>(0).fastValue(p2, t2, e2, a));
-      const value3 = v128.and(valid3, changetype<L>(0).fastValue(p3, t3, e3, a));
+      const value0 = v128.and(valid0, weighed<M>(changetype<L>(0).fastValue(p0, t0, e0, a), mass));
+      const value1 = v128.and(valid1, weighed<M>(changetype<L>(0).fastValue(p1, t1, e1, a), mass + 16));
+      const value2 = v128.and(valid2, weighed<M>(changetype<L>(0).fastValue(p2, t2, e2, a), mass + 32));
+      const value3 = v128.and(valid3, weighed<M>(changetype<L>(0).fastValue(p3, t3, e3, a), mass + 48));
       sum = f32x4.add(sum, f32x4.add(f32x4.add(value0, value1), f32x4.add(value2, value3)));
-      if (traits & Trait.Log1p) {
+      if (traits & Trait.Log1p && !isVoid<M>()) {
+        const log0 = v128.and(valid0, weighed<M>(log1pPlain<f32>(e0), mass));
+        const log1 = v128.and(valid1, weighed<M>(log1pPlain<f32>(e1), mass + 16));
+        const log2 = v128.and(valid2, weighed<M>(log1pPlain<f32>(e2), mass + 32));
+        const log3 = v128.and(valid3, weighed<M>(log1pPlain<f32>(e3), mass + 48));
+        const logs = f32x4.add(f32x4.add(log0, log1), f32x4.add(log2, log3));
+        sum = f32x4.add(sum, logs);
+        magnitude = f32x4.add(magnitude, logs);
+      } else if (traits & Trait.Log1p) {
         const j0 = joined(v128.and(valid0, e0), v128.and(valid1, e1));
         const j1 = joined(v128.and(valid2, e2), v128.and(valid3, e3));
         product = joined(product, joined(j0, j1));
       }
       if (traits & Trait.ValueCancels) {
-        const magnitude0 = f32x4.add(v128.and(valid0, changetype<L>(0).valueMagnitude(p0, t0, e0)), size(value0));
-        const magnitude1 = f32x4.add(v128.and(valid1, changetype<L>(0).valueMagnitude(p1, t1, e1)), size(value1));
-        const magnitude2 = f32x4.add(v128.and(valid2, changetype<L>(0).valueMagnitude(p2, t2, e2)), size(value2));
-        const magnitude3 = f32x4.add(v128.and(valid3, changetype<L>(0).valueMagnitude(p3, t3, e3)), size(value3));
+        const magnitude0 = f32x4.add(
+          v128.and(valid0, weighed<M>(changetype<L>(0).valueMagnitude(p0, t0, e0), mass)),
+          size(value0),
+        );
+        const magnitude1 = f32x4.add(
+          v128.and(valid1, weighed<M>(changetype<L>(0).valueMagnitude(p1, t1, e1), mass + 16)),
+          size(value1),
+        );
+        const magnitude2 = f32x4.add(
+          v128.and(valid2, weighed<M>(changetype<L>(0).valueMagnitude(p2, t2, e2), mass + 32)),
+          size(value2),
+        );
+        const magnitude3 = f32x4.add(
+          v128.and(valid3, weighed<M>(changetype<L>(0).valueMagnitude(p3, t3, e3), mass + 48)),
+          size(value3),
+        );
         magnitude = f32x4.add(
           magnitude,
           f32x4.add(f32x4.add(magnitude0, magnitude1), f32x4.add(magnitude2, magnitude3)),
         );
       }
-      if (!isVoid<G>()) {
-        const slope0 = v128.and(valid0, f32x4.mul(coef, changetype<L>(0).fastSlope(p0, t0, e0, a)));
+      if (writes<G, M>(grad)) {
+        const slope0 = v128.and(valid0, f32x4.mul(weighed<M>(coef, mass), changetype<L>(0).fastSlope(p0, t0, e0, a)));
         v128.store(grad, slope0);
-        const slope1 = v128.and(valid1, f32x4.mul(coef, changetype<L>(0).fastSlope(p1, t1, e1, a)));
+        const slope1 = v128.and(
+          valid1,
+          f32x4.mul(weighed<M>(coef, mass + 16), changetype<L>(0).fastSlope(p1, t1, e1, a)),
+        );
         v128.store(grad + 16, slope1);
-        const slope2 = v128.and(valid2, f32x4.mul(coef, changetype<L>(0).fastSlope(p2, t2, e2, a)));
+        const slope2 = v128.and(
+          valid2,
+          f32x4.mul(weighed<M>(coef, mass + 32), changetype<L>(0).fastSlope(p2, t2, e2, a)),
+        );
         v128.store(grad + 32, slope2);
-        const slope3 = v128.and(valid3, f32x4.mul(coef, changetype<L>(0).fastSlope(p3, t3, e3, a)));
+        const slope3 = v128.and(
+          valid3,
+          f32x4.mul(weighed<M>(coef, mass + 48), changetype<L>(0).fastSlope(p3, t3, e3, a)),
+        );
         v128.store(grad + 48, slope3);
         if (traits & Trait.SlopeCancels) {
           largestMagnitude = f32x4.pmax(
             largestMagnitude,
-            v128.and(valid0, changetype<L>(0).slopeMagnitude(p0, t0, e0, a)),
+            v128.and(valid0, weighed<M>(changetype<L>(0).slopeMagnitude(p0, t0, e0, a), mass)),
           );
           largestSlope = f32x4.pmax(largestSlope, size(slope0));
           largestMagnitude = f32x4.pmax(
             largestMagnitude,
-            v128.and(valid1, changetype<L>(0).slopeMagnitude(p1, t1, e1, a)),
+            v128.and(valid1, weighed<M>(changetype<L>(0).slopeMagnitude(p1, t1, e1, a), mass + 16)),
           );
           largestSlope = f32x4.pmax(largestSlope, size(slope1));
           largestMagnitude = f32x4.pmax(
             largestMagnitude,
-            v128.and(valid2, changetype<L>(0).slopeMagnitude(p2, t2, e2, a)),
+            v128.and(valid2, weighed<M>(changetype<L>(0).slopeMagnitude(p2, t2, e2, a), mass + 32)),
           );
           largestSlope = f32x4.pmax(largestSlope, size(slope2));
           largestMagnitude = f32x4.pmax(
             largestMagnitude,
-            v128.and(valid3, changetype<L>(0).slopeMagnitude(p3, t3, e3, a)),
+            v128.and(valid3, weighed<M>(changetype<L>(0).slopeMagnitude(p3, t3, e3, a), mass + 48)),
           );
           largestSlope = f32x4.pmax(largestSlope, size(slope3));
         }
@@ -211,8 +263,9 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
       count = i32x4.sub(count, i32x4.add(i32x4.add(valid0, valid1), i32x4.add(valid2, valid3)));
       pred += 4 * step;
       target += 4 * step;
+      if (!isVoid<M>()) mass += 64;
     } while (pred < end);
-    if (traits & Trait.Log1p) {
+    if (traits & Trait.Log1p && isVoid<M>()) {
       const logarithm = log1pPlain<f32>(product);
       sum = f32x4.add(sum, logarithm);
       magnitude = f32x4.add(magnitude, logarithm);
@@ -223,7 +276,16 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
         break;
       }
       const bytes = block * 4;
-      sum = sumFallbackF32<L, G>(pred - bytes, target - bytes, grad - bytes, block, lo, a, coef);
+      sum = sumFallbackF32<L, G, M>(
+        pred - bytes,
+        target - bytes,
+        mass - bytes,
+        at<M>(grad, -bytes),
+        block,
+        lo,
+        a,
+        coef,
+      );
     }
     total = f64x2.add(total, widen(sum));
     if (traits & Trait.ValueCancels) totalMagnitude = f64x2.add(totalMagnitude, widen(magnitude));
@@ -240,15 +302,16 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
     const largest = maxLanes(largestSlope);
     const least = MIN_CANCELLATION_RATIO * maxLanes(largestMagnitude) * Math.abs(coef0);
     // The value is the one that is given without a gradient.
-    if (largest < least || largest == Infinity) sumF64<W, void>(job, tile);
+    if (largest < least || largest == Infinity) sumF64<W, M, M>(job, tile);
   }
   return sum;
 }
 
 /** Σρ of a block in float32 lanes for every argument, its gradient stored where G asks for it. */
-function sumFallbackF32<L extends Elementary, G>(
+function sumFallbackF32<L extends Elementary, G, M>(
   pred: usize,
   target: usize,
+  mass: usize,
   grad: usize,
   n: u32,
   lo: v128,
@@ -256,26 +319,29 @@ function sumFallbackF32<L extends Elementary, G>(
   coef: v128,
 ): v128 {
   let sum = f32x4.splat(0);
-  for (const end = pred + n * 4; pred < end; pred += 16, target += 16, grad += 16) {
+  for (const end = pred + n * 4; pred < end; pred += 16, target += 16, mass += 16, grad = at<M>(grad, 16)) {
     const t = v128.load(target);
-    sum = f32x4.add(sum, term<L, f32, G>(pred, t, grad, f32x4.ge(t, lo), a, a, a, coef));
+    sum = f32x4.add(sum, term<L, f32, G, M>(pred, t, mass, grad, f32x4.ge(t, lo), a, a, a, coef));
   }
   return sum;
 }
 
 /**
- * Σρ of a tile in float64 lanes, its gradient unless `grad` is 0: the way of tiles that float32 cannot hold, and of digital numbers
- * (D = bool), which stand for unit · (v + zero).
+ * Σ m·ρ of a tile in float64 lanes, its gradient unless `grad` is 0: the way of tiles that float32 cannot hold, and of digital numbers
+ * (D = bool), which stand for unit · (v + zero). With masses (M = bool) it takes either.
  */
-function sumF64<L extends Elementwise, D>(job: Job, tile: Tile): f64 {
-  const unit = f64x2.splat(job.unit);
-  const zero = f64x2.splat(job.zero);
+function sumF64<L extends Elementwise, D, M>(job: Job, tile: Tile): f64 {
+  // Values stand for themselves.
+  const isNumbers = tile.reading == Reading.Numbers;
+  const unit = f64x2.splat(isNumbers ? job.unit : 1);
+  const zero = f64x2.splat(isNumbers ? job.zero : -0.0);
   const a = f64x2.splat(job.a);
   const b = f64x2.splat(job.b);
   const coef = f64x2.splat(tile.coefficient(0));
   const lo = f32x4.splat(tile.least);
   let pred = tile.pred;
   let target = tile.target;
+  let mass = tile.mass;
   let grad = tile.grad;
   const end = pred + tile.n * 4;
   let total = f64x2.splat(0);
@@ -293,11 +359,23 @@ function sumF64<L extends Elementwise, D>(job: Job, tile: Tile): f64 {
       t0 = f64x2.mul(f64x2.add(t0, zero), unit);
       t1 = f64x2.mul(f64x2.add(t1, zero), unit);
     }
-    total = f64x2.add(total, v128.and(lowMask(valid), changetype<L>(0).value(p0, t0, a, b)));
-    total = f64x2.add(total, v128.and(highMask(valid), changetype<L>(0).value(p1, t1, a, b)));
+    let value0 = changetype<L>(0).value(p0, t0, a, b);
+    let value1 = changetype<L>(0).value(p1, t1, a, b);
+    let coef0 = coef;
+    let coef1 = coef;
+    if (!isVoid<M>()) {
+      const m = v128.load(mass);
+      value0 = f64x2.mul(value0, low(m));
+      value1 = f64x2.mul(value1, high(m));
+      coef0 = f64x2.mul(coef, low(m));
+      coef1 = f64x2.mul(coef, high(m));
+      mass += 16;
+    }
+    total = f64x2.add(total, v128.and(lowMask(valid), value0));
+    total = f64x2.add(total, v128.and(highMask(valid), value1));
     if (grad) {
-      const first = f64x2.mul(coef, changetype<L>(0).slope(p0, t0, a, b));
-      const last = f64x2.mul(coef, changetype<L>(0).slope(p1, t1, a, b));
+      const first = f64x2.mul(coef0, changetype<L>(0).slope(p0, t0, a, b));
+      const last = f64x2.mul(coef1, changetype<L>(0).slope(p1, t1, a, b));
       v128.store(grad, v128.and(valid, narrow(first, last)));
       grad += 16;
     }
@@ -317,8 +395,14 @@ function subtracts<L extends Elementwise>(tile: Tile): bool {
 
 function addNumbers<W extends Elementwise>(job: Job, tile: Tile): bool {
   countTile<f32>(tile);
-  tile.sums.add(0, sumF64<W, bool>(job, tile));
+  tile.sums.add(0, tile.mass ? sumF64<W, bool, bool>(job, tile) : sumF64<W, bool, void>(job, tile));
   return true;
+}
+
+/** Whether float32 holds the gradient's coefficients of a tile. */
+function slopesFit(tile: Tile): bool {
+  const coef = tile.coefficient(0);
+  return inF32Range(coef * tile.leastMass) && inF32Range(coef * tile.mostMass);
 }
 
 /**
@@ -329,10 +413,11 @@ function settle<W extends Elementwise>(job: Job, tile: Tile, sum: f64, count: f6
   const sums = tile.sums;
   const added = sums.count - count;
   const fits = inF32Range(job.a) && inF32Range(job.b) && !(job.wide && tile.coefficient(1) != 0);
-  const holds = sumIsReliable(sum, added) && (added == 0 || fits);
-  if (!holds || (tile.grad && !inF32Range(tile.coefficient(0)))) {
+  // What underflow takes from ρ, a great mass makes more of.
+  const holds = sumIsReliable(sum, Math.max(added, tile.massSum)) && (added == 0 || fits);
+  if (!holds || (tile.grad && !slopesFit(tile))) {
     if (tile.reading == Reading.Uint16) return false;
-    const exact = sumF64<W, void>(job, tile);
+    const exact = tile.mass ? sumF64<W, bool, bool>(job, tile) : sumF64<W, void, void>(job, tile);
     if (!holds) {
       sum = exact;
       // In float64 nothing is lost that the magnitude would have to tell.
@@ -344,26 +429,30 @@ function settle<W extends Elementwise>(job: Job, tile: Tile, sum: f64, count: f6
 }
 
 /**
- * Adds Σρ (sum 0) and the count of a tile to its sums, and writes its gradient where there is one. F, in float32, and W, in float64,
+ * Adds Σ m·ρ (sum 0) and the count of a tile to its sums, and writes its gradient where there is one. F, in float32, and W, in float64,
  * are one loss. Returns whether that is done: if not, uint16 where they lie have to be staged.
  */
 export function elementwise<F extends Elementwise, W extends Elementwise>(job: Job, tile: Tile): bool {
   if (widens<F>(tile)) return addNumbers<W>(job, tile);
   const count = tile.sums.count;
   let sum: f64;
-  if (subtracts<F>(tile)) sum = tile.grad ? sumFast<F, u16, bool>(job, tile) : sumFast<F, u16, void>(job, tile);
-  else sum = tile.grad ? sumFast<F, f32, bool>(job, tile) : sumFast<F, f32, void>(job, tile);
+  if (tile.mass) sum = sumFast<F, f32, bool, bool>(job, tile);
+  else if (subtracts<F>(tile)) {
+    sum = tile.grad ? sumFast<F, u16, bool, void>(job, tile) : sumFast<F, u16, void, void>(job, tile);
+  } else sum = tile.grad ? sumFast<F, f32, bool, void>(job, tile) : sumFast<F, f32, void, void>(job, tile);
   return settle<W>(job, tile, sum, count, 0);
 }
 
-/** The same for a loss of elementary functions. Sum 1 is the magnitude of what Σρ is a difference of. */
+/** The same for a loss of elementary functions. Sum 1 is the magnitude of what Σ m·ρ is a difference of. */
 export function elementary<F extends Elementary, W extends Elementwise>(job: Job, tile: Tile): bool {
   if (widens<F>(tile)) return addNumbers<W>(job, tile);
   const count = tile.sums.count;
   const magnitude = tile.sums.sum(1);
   let sum: f64;
-  if (subtracts<F>(tile)) {
-    sum = tile.grad ? sumElementary<F, W, u16, bool>(job, tile) : sumElementary<F, W, u16, void>(job, tile);
-  } else sum = tile.grad ? sumElementary<F, W, f32, bool>(job, tile) : sumElementary<F, W, f32, void>(job, tile);
+  if (tile.mass) sum = sumElementary<F, W, f32, bool, bool>(job, tile);
+  else if (subtracts<F>(tile)) {
+    sum = tile.grad ? sumElementary<F, W, u16, bool, void>(job, tile) : sumElementary<F, W, u16, void, void>(job, tile);
+  } else
+    sum = tile.grad ? sumElementary<F, W, f32, bool, void>(job, tile) : sumElementary<F, W, f32, void, void>(job, tile);
   return settle<W>(job, tile, sum, count, magnitude);
 }

@@ -4,12 +4,14 @@
 //
 //     grad ← A·p + B·t + C at valid pixels, +0 elsewhere
 //
-// One body serves every triple of sums M over a tile: planar float32, or uint16 as they lie. Of digital numbers (D = bool) the terms
+// Where pixels have masses, a sum's terms and the gradient are multiplied by them.
+//
+// One body serves every triple of sums M over a tile: planar float32, or uint16 as they lie, with masses (W = bool) or without. Of digital numbers (D = bool) the terms
 // are those of v + zero, which is exact where offset / scale is a whole number. The sums are scaled afterwards, but for those of an
 // angle, which knows no unit and so is left without a rounding.
 
 import { Job } from "../job";
-import { countLanes, highMask, lowMask, narrow, sumLanes } from "../lanes";
+import { countLanes, high, highMask, low, lowMask, narrow, sumLanes } from "../lanes";
 import { atLeast, highNumbers, leastOf, lowNumbers, stored4 } from "../stored";
 import { Reading, Tile } from "../tile";
 
@@ -21,14 +23,24 @@ export abstract class Moments {
   abstract third(p: v128, t: v128, x: v128): v128;
 }
 
+/** The masses of four pixels, where they have any. */
+function massesAt<W>(mass: usize): v128 {
+  return isVoid<W>() ? f32x4.splat(1) : v128.load(mass);
+}
+
+function weighed<W>(x: v128, m: v128): v128 {
+  return isVoid<W>() ? x : f64x2.mul(x, m);
+}
+
 /** Adds the three sums of M over a tile, the first times `factor`, the others times its square, and the count to the tile's sums. */
-function sumAs<M extends Moments, S extends number, D>(tile: Tile, x0: f64, zero0: f64, factor: f64): void {
+function sumAs<M extends Moments, S extends number, D, W>(tile: Tile, x0: f64, zero0: f64, factor: f64): void {
   const zero = f64x2.splat(zero0);
   const x = f64x2.splat(x0);
   const lo = leastOf<S>(tile.least);
   const step: usize = 4 * sizeof<S>();
   let pred = tile.pred;
   let target = tile.target;
+  let mass = tile.mass;
   const end = pred + tile.n * sizeof<S>();
   let count = i32x4.splat(0);
   let first0 = f64x2.splat(0);
@@ -56,14 +68,18 @@ function sumAs<M extends Moments, S extends number, D>(tile: Tile, x0: f64, zero
       t1 = f64x2.add(t1, zero1);
     }
     count = i32x4.sub(count, valid);
-    first0 = f64x2.add(first0, changetype<M>(0).first(p0, t0, x));
-    first1 = f64x2.add(first1, changetype<M>(0).first(p1, t1, x));
-    second0 = f64x2.add(second0, changetype<M>(0).second(p0, t0, x));
-    second1 = f64x2.add(second1, changetype<M>(0).second(p1, t1, x));
-    third0 = f64x2.add(third0, changetype<M>(0).third(p0, t0, x));
-    third1 = f64x2.add(third1, changetype<M>(0).third(p1, t1, x));
+    const m = massesAt<W>(mass);
+    const m0 = low(m);
+    const m1 = high(m);
+    first0 = f64x2.add(first0, weighed<W>(changetype<M>(0).first(p0, t0, x), m0));
+    first1 = f64x2.add(first1, weighed<W>(changetype<M>(0).first(p1, t1, x), m1));
+    second0 = f64x2.add(second0, weighed<W>(changetype<M>(0).second(p0, t0, x), m0));
+    second1 = f64x2.add(second1, weighed<W>(changetype<M>(0).second(p1, t1, x), m1));
+    third0 = f64x2.add(third0, weighed<W>(changetype<M>(0).third(p0, t0, x), m0));
+    third1 = f64x2.add(third1, weighed<W>(changetype<M>(0).third(p1, t1, x), m1));
     pred += step;
     target += step;
+    if (!isVoid<W>()) mass += 16;
   } while (pred < end);
   const square = factor * factor;
   const sums = tile.sums;
@@ -75,12 +91,14 @@ function sumAs<M extends Moments, S extends number, D>(tile: Tile, x0: f64, zero
 
 /** Adds the three sums of M over a tile to its sums; `x` and `factor` as `sumAs` has them. */
 export function momentSums<M extends Moments>(job: Job, tile: Tile, x: f64, factor: f64): void {
-  if (tile.reading == Reading.Uint16) sumAs<M, u16, bool>(tile, x, job.zero, factor);
-  else if (tile.reading == Reading.Numbers) sumAs<M, f32, bool>(tile, x, job.zero, factor);
-  else sumAs<M, f32, void>(tile, x, 0, factor);
+  const zero = tile.reading == Reading.Values ? -0.0 : job.zero;
+  if (tile.mass) sumAs<M, f32, bool, bool>(tile, x, zero, factor);
+  else if (tile.reading == Reading.Uint16) sumAs<M, u16, bool, void>(tile, x, zero, factor);
+  else if (tile.reading == Reading.Numbers) sumAs<M, f32, bool, void>(tile, x, zero, factor);
+  else sumAs<M, f32, void, void>(tile, x, zero, factor);
 }
 
-function gradientAs<S extends number>(tile: Tile): void {
+function gradientAs<S extends number, W>(tile: Tile): void {
   const a = f64x2.splat(tile.coefficient(0));
   const b = f64x2.splat(tile.coefficient(1));
   const c = f64x2.splat(tile.coefficient(2));
@@ -88,6 +106,7 @@ function gradientAs<S extends number>(tile: Tile): void {
   const step: usize = 4 * sizeof<S>();
   let pred = tile.pred;
   let target = tile.target;
+  let mass = tile.mass;
   let grad = tile.grad;
   const end = pred + tile.n * sizeof<S>();
   do {
@@ -95,7 +114,9 @@ function gradientAs<S extends number>(tile: Tile): void {
     const t = stored4<S>(target);
     const first = f64x2.add(f64x2.add(f64x2.mul(a, lowNumbers<S>(p)), f64x2.mul(b, lowNumbers<S>(t))), c);
     const last = f64x2.add(f64x2.add(f64x2.mul(a, highNumbers<S>(p)), f64x2.mul(b, highNumbers<S>(t))), c);
-    v128.store(grad, v128.and(atLeast<S>(t, lo), narrow(first, last)));
+    const m = massesAt<W>(mass);
+    v128.store(grad, v128.and(atLeast<S>(t, lo), narrow(weighed<W>(first, low(m)), weighed<W>(last, high(m)))));
+    if (!isVoid<W>()) mass += 16;
     pred += step;
     target += step;
     grad += 16;
@@ -107,8 +128,9 @@ function gradientAs<S extends number>(tile: Tile): void {
  * digital numbers the coefficients are those of these, see `setLinear`.
  */
 export function momentGradient(tile: Tile): void {
-  if (tile.reading == Reading.Uint16) gradientAs<u16>(tile);
-  else gradientAs<f32>(tile);
+  if (tile.reading == Reading.Uint16) gradientAs<u16, void>(tile);
+  else if (tile.mass) gradientAs<f32, bool>(tile);
+  else gradientAs<f32, void>(tile);
 }
 
 /** Sets the coefficients of a group, A·p + B·t + C in values: of digital numbers p = unit · (P + zero), t likewise. */

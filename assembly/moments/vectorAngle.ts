@@ -89,8 +89,8 @@ export function needsResidual(job: Job): bool {
 }
 
 /**
- * The part of Σp²·Σr² that rounding can leave of N² where vectors of n are parallel: each sum is off by at most n roundings, and Σpr
- * counts twice. Since |r| ≤ 2⁻²³·|t| there, this is an angle of 2.5e-15·√n at most.
+ * The part of Σp²·Σr² that rounding can leave of N² where vectors of n are parallel: each sum is off by at most n roundings, and by one
+ * more where products are multiplied by masses, and Σpr counts twice. Since |r| ≤ 2⁻²³·|t| there, this is an angle of 2.5e-15·√n at most.
  */
 export function parallelShare(n: f64): f64 {
   return 4 * (n + 1) * HALF_EPSILON;

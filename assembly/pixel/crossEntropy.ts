@@ -53,8 +53,8 @@ function countLabels(job: Job, tile: Tile): void {
   tile.sums.count += <f64>countLanes(count);
 }
 
-/** Σρ over a tile in lanes of T; grad ← coef · ∂ρ/∂x unless `grad` is 0. */
-function sum<T extends number>(job: Job, tile: Tile, grad: usize): f64 {
+/** Σ m·ρ over a tile in lanes of T; grad ← coef · m · ∂ρ/∂x unless `grad` is 0. M = void: pixels have no masses, m is 1. */
+function sum<T extends number, M>(job: Job, tile: Tile, grad: usize): f64 {
   const step: usize = sizeof<T>() == 4 ? 16 : 8;
   const zero = v128.splat<T>(<T>0);
   const one = v128.splat<T>(<T>1);
@@ -64,6 +64,7 @@ function sum<T extends number>(job: Job, tile: Tile, grad: usize): f64 {
   const gradStride = tile.gradStride;
   let pred = tile.pred;
   let labels = tile.target;
+  let mass = tile.mass;
   const end = pred + tile.n * 4;
   let total = f64x2.splat(0);
   do {
@@ -90,11 +91,19 @@ function sum<T extends number>(job: Job, tile: Tile, grad: usize): f64 {
       } while (++k < last);
       s = v128.add<T>(s, block);
     } while (k < classes);
-    const loss = v128.and(valid, v128.add<T>(v128.sub<T>(m, own), log1p<T>(s)));
+    let loss = v128.add<T>(v128.sub<T>(m, own), log1p<T>(s));
+    let slope = coef;
+    if (!isVoid<M>()) {
+      const masses = read<T>(mass);
+      loss = v128.mul<T>(masses, loss);
+      slope = v128.mul<T>(masses, coef);
+      mass += step;
+    }
+    loss = v128.and(valid, loss);
     total = f64x2.add(total, sizeof<T>() == 4 ? widen(loss) : loss);
 
     if (grad) {
-      const scale = v128.div<T>(coef, v128.add<T>(one, s));
+      const scale = v128.div<T>(slope, v128.add<T>(one, s));
       let others = zero;
       k = 0;
       do {
@@ -122,18 +131,21 @@ function sum<T extends number>(job: Job, tile: Tile, grad: usize): f64 {
   return sumLanes(total);
 }
 
-/** Adds Σρ (sum 0) and the count over the planes of a tile, one per class; writes its gradient where there is one. */
+/** Adds Σ m·ρ (sum 0) and the count over the planes of a tile, one per class; writes its gradient where there is one. */
 export function crossEntropy(job: Job, tile: Tile): void {
   const sums = tile.sums;
   const before = sums.count;
   countLabels(job, tile);
   if (job.pass == Pass.Count) return;
   const count = sums.count - before;
-  const slopeFits = inF32Range(tile.coefficient(0));
-  let value = sum<f32>(job, tile, slopeFits ? tile.grad : 0);
-  const fits = sumIsReliable(value, count) && value >= MIN_RELIABLE_MEAN * count;
+  const coef = tile.coefficient(0);
+  const slopeFits = inF32Range(coef * tile.leastMass) && inF32Range(coef * tile.mostMass);
+  const fastGrad = slopeFits ? tile.grad : 0;
+  let value = tile.mass ? sum<f32, bool>(job, tile, fastGrad) : sum<f32, void>(job, tile, fastGrad);
+  const mass = tile.mass ? tile.massSum : count;
+  const fits = sumIsReliable(value, Math.max(count, mass)) && value >= MIN_RELIABLE_MEAN * mass;
   if (!fits || (tile.grad && !slopeFits)) {
-    const exact = sum<f64>(job, tile, tile.grad);
+    const exact = tile.mass ? sum<f64, bool>(job, tile, tile.grad) : sum<f64, void>(job, tile, tile.grad);
     // Where it is the gradient alone that float32 does not hold, the value is the one that is given without it.
     if (!fits) value = exact;
   }

@@ -32,12 +32,17 @@ const HALF_PI: f64 = 1.5707963267948966;
 const HEAD: i64 = ~0x1fffffff;
 
 /** Which of four pixels count: those with at least `needed` valid channels. */
-function counted(target: usize, targetStride: usize, channels: usize, lo: v128, needed: i32): v128 {
+export function counted(target: usize, targetStride: usize, channels: usize, lo: v128, needed: i32): v128 {
   let valid = i32x4.splat(0);
   let c: usize = 0;
   do valid = i32x4.sub(valid, f32x4.ge(v128.load(target + c * targetStride), lo));
   while (++c < channels);
   return i32x4.ge_s(valid, i32x4.splat(needed));
+}
+
+/** x times masses, where there are any. */
+function weighed<M>(x: v128, m: v128): v128 {
+  return isVoid<M>() ? x : f64x2.mul(x, m);
 }
 
 /** Adds the number of pixels that count. */
@@ -56,8 +61,11 @@ function value<T extends number, D>(v: v128, zero: v128): v128 {
   return isVoid<D>() ? v : v128.add<T>(v, zero);
 }
 
-/** Adds Σθ and the count; grad ← coef · ∂θ/∂p where it is wanted. Of digital numbers (D = bool) p and t are v + zero. */
-function angles<D>(tile: Tile, channels: usize, needed: i32, zero0: f64): void {
+/**
+ * Adds Σ m·θ and the count; grad ← coef · m · ∂θ/∂p where it is wanted. Of digital numbers (D = bool) p and t are v + zero. M = void: pixels
+ * have no masses, m is 1.
+ */
+function angles<D, M>(tile: Tile, channels: usize, needed: i32, zero0: f64): void {
   const lo = f32x4.splat(tile.least);
   const zero = f32x4.splat(0);
   const none = f64x2.splat(0);
@@ -70,6 +78,7 @@ function angles<D>(tile: Tile, channels: usize, needed: i32, zero0: f64): void {
   const coef = tile.coefficient(0);
   let pred = tile.pred;
   let target = tile.target;
+  let mass = tile.mass;
   let grad = tile.grad;
   const end = pred + tile.n * 4;
   let total = none;
@@ -85,8 +94,13 @@ function angles<D>(tile: Tile, channels: usize, needed: i32, zero0: f64): void {
       }
       pred += 16;
       target += 16;
+      if (!isVoid<M>()) mass += 16;
       continue;
     }
+
+    const m = isVoid<M>() ? f32x4.splat(1) : v128.load(mass);
+    const m0 = low(m);
+    const m1 = high(m);
 
     // α in float32, and whether that will do.
     let pp = zero;
@@ -180,7 +194,7 @@ function angles<D>(tile: Tile, channels: usize, needed: i32, zero0: f64): void {
     const squares = narrow(nn0, nn1);
     if (fast && !v128.any_true(f32x4.eq(squares, f32x4.splat(Infinity)))) {
       const angle = v128.and(valid, atan2<f32>(f32x4.sqrt(squares), narrow(cos0, cos1)));
-      total = f64x2.add(total, f64x2.add(low(angle), high(angle)));
+      total = f64x2.add(total, f64x2.add(weighed<M>(low(angle), m0), weighed<M>(high(angle), m1)));
     } else {
       const right = f64x2.splat(HALF_PI);
       // Exactly one of the vectors is zero where p and t differ in being so; NaN and Infinity of p are no such case.
@@ -189,14 +203,14 @@ function angles<D>(tile: Tile, channels: usize, needed: i32, zero0: f64): void {
       const odd1 = v128.and(v128.xor(f64x2.ne(pp1, none), nonzero1), f64x2.lt(pp1, most));
       const angle0 = v128.bitselect(right, atan2<f64>(f64x2.sqrt(nn0), cos0), odd0);
       const angle1 = v128.bitselect(right, atan2<f64>(f64x2.sqrt(nn1), cos1), odd1);
-      total = f64x2.add(total, v128.and(lowMask(valid), angle0));
-      total = f64x2.add(total, v128.and(highMask(valid), angle1));
+      total = f64x2.add(total, v128.and(lowMask(valid), weighed<M>(angle0, m0)));
+      total = f64x2.add(total, v128.and(highMask(valid), weighed<M>(angle1, m1)));
     }
 
     if (grad) {
       const minus = f64x2.splat(-coef);
-      const scale0 = v128.and(f64x2.div(minus, f64x2.sqrt(nn0)), f64x2.gt(nn0, none));
-      const scale1 = v128.and(f64x2.div(minus, f64x2.sqrt(nn1)), f64x2.gt(nn1, none));
+      const scale0 = v128.and(f64x2.div(weighed<M>(minus, m0), f64x2.sqrt(nn0)), f64x2.gt(nn0, none));
+      const scale1 = v128.and(f64x2.div(weighed<M>(minus, m1), f64x2.sqrt(nn1)), f64x2.gt(nn1, none));
       const along0 = f64x2.add(alpha0, v128.and(f64x2.div(rp0, pp0), f64x2.gt(pp0, none)));
       const along1 = f64x2.add(alpha1, v128.and(f64x2.div(rp1, pp1), f64x2.gt(pp1, none)));
       c = 0;
@@ -214,19 +228,22 @@ function angles<D>(tile: Tile, channels: usize, needed: i32, zero0: f64): void {
     }
     pred += 16;
     target += 16;
+    if (!isVoid<M>()) mass += 16;
   } while (pred < end);
   tile.sums.count += <f64>countLanes(count);
   tile.sums.add(0, sumLanes(total));
 }
 
 /**
- * Adds Σθ (sum 0) and the count over the planes of a tile, of n pixels that may be a multiple of 4; writes its gradient where there
+ * Adds Σ m·θ (sum 0) and the count over the planes of a tile, of n pixels that may be a multiple of 4; writes its gradient where there
  * is one. A pixel counts where at least `needed` of its channels are valid, and its angle is taken over these. Digital numbers v stand
  * for unit · (v + zero), whatever the unit.
  */
 export function spectralAngles(tile: Tile, channels: u32, needed: i32, zero: f64): void {
-  if (tile.reading == Reading.Numbers) angles<bool>(tile, channels, needed, zero);
-  else angles<void>(tile, channels, needed, 0);
+  const isNumbers = tile.reading == Reading.Numbers;
+  if (tile.mass) angles<bool, bool>(tile, channels, needed, isNumbers ? zero : -0.0);
+  else if (isNumbers) angles<bool, void>(tile, channels, needed, zero);
+  else angles<void, void>(tile, channels, needed, 0);
 }
 
 /** As a loss: of pixels with as many valid channels as its first parameter says. */

@@ -1,6 +1,14 @@
 import { checkNumber, kindOf, ownOptions } from "../check.ts";
 import { type ImageLike, Tensor } from "../memory/tensor.ts";
-import { checkApart, checkOut, gradOperand, gradTensor, type Prepared, prepare } from "../plan/arrays.ts";
+import {
+  checkApart,
+  checkOut,
+  gradOperand,
+  type GivenMasses,
+  gradTensor,
+  type Prepared,
+  prepare,
+} from "../plan/arrays.ts";
 import type { Counts, Outcome } from "../plan/call.ts";
 import type { TargetLike } from "../plan/PreparedTarget.ts";
 import type { Reduction } from "../plan/settings.ts";
@@ -87,8 +95,8 @@ export class CombinedLoss<R extends Reduction = "mean"> {
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
    */
   forward(pred: ImageLike, target: TargetLike, options: ForwardOptions = {}): CombinedResult<R> {
-    const { mask } = ownOptions("forward options", options, ["mask"]);
-    const prepared = this.#prepare(pred, target, mask);
+    const { mask, weights } = ownOptions("forward options", options, ["mask", "weights"]);
+    const prepared = this.#prepare(pred, target, { mask, weights });
     const results = computeTogether((prepared[0] as Prepared).kernels, prepared);
     return { value: this.#sum(results), terms: results as LossResult<R>[] };
   }
@@ -103,10 +111,10 @@ export class CombinedLoss<R extends Reduction = "mean"> {
     target: TargetLike,
     options: CombinedGradientOptions<R> = {},
   ): CombinedGradientResult<R> {
-    const known = ["mask", "gradOutput", "normalizer", "out"];
-    const { mask, gradOutput, normalizer, out: outLike } = ownOptions("valueAndGrad options", options, known);
+    const known = ["mask", "weights", "gradOutput", "normalizer", "out"];
+    const { mask, weights, gradOutput, normalizer, out: outLike } = ownOptions("valueAndGrad options", options, known);
     const out = checkOut(outLike, pred);
-    const prepared = this.#prepare(pred, target, mask, out);
+    const prepared = this.#prepare(pred, target, { mask, weights }, out);
     const [first] = prepared as [Prepared];
     if (out) checkApart(out, first.inputs);
     if (normalizer !== undefined) checkLength(normalizer, this.terms.length);
@@ -133,14 +141,9 @@ export class CombinedLoss<R extends Reduction = "mean"> {
     return { value: this.#sum(results), terms: results as LossResult<R>[], grad };
   }
 
-  #prepare(
-    pred: ImageLike,
-    target: TargetLike,
-    mask: ForwardOptions["mask"],
-    out?: Parameters<typeof prepare>[4],
-  ): Prepared[] {
+  #prepare(pred: ImageLike, target: TargetLike, masses: GivenMasses, out?: Parameters<typeof prepare>[4]): Prepared[] {
     const counts = new Map<string, Counts>();
-    const prepared = this.terms.map(({ loss }) => prepare(loss.settings, pred, target, mask, out, counts));
+    const prepared = this.terms.map(({ loss }) => prepare(loss.settings, pred, target, masses, out, counts));
     const groups = prepared.map(({ call }) => call.geometry.groups);
     if (this.#reduction === "none" && groups.some((count) => count !== groups[0])) {
       throw new RangeError(`"terms": expected as many groups in each for reduction "none", got ${groups.join(", ")}`);

@@ -45,8 +45,8 @@ export class FlexibleWeightedLoss<R extends Reduction = "mean", K extends Kind =
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
    */
   forward(pred: ImageLike, target: TargetOf<K>, options: ForwardOptions = {}): LossResult<R> {
-    const { mask } = ownOptions("forward options", options, ["mask"]);
-    const { kernels, call } = prepare(this.settings, pred, target, mask);
+    const { mask, weights } = ownOptions("forward options", options, ["mask", "weights"]);
+    const { kernels, call } = prepare(this.settings, pred, target, { mask, weights });
     return compute(kernels, call) as LossResult<R>;
   }
 
@@ -59,9 +59,10 @@ export class FlexibleWeightedLoss<R extends Reduction = "mean", K extends Kind =
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been changed then
    */
   valueAndGrad(pred: ImageLike, target: TargetOf<K>, options: GradientOptions<R> = {}): GradientResult<R> {
-    const given = ownOptions("valueAndGrad options", options, ["mask", "gradOutput", "normalizer", "out"]);
+    const given = ownOptions("valueAndGrad options", options, ["mask", "weights", "gradOutput", "normalizer", "out"]);
     const out = checkOut(given.out, pred);
-    const prepared = prepare(this.settings, pred, target, given.mask, out);
+    const { mask, weights } = given;
+    const prepared = prepare(this.settings, pred, target, { mask, weights }, out);
     if (out) checkApart(out, prepared.inputs);
     const { reduction } = this.settings;
     const upstream = checkGradOutput(given.gradOutput, reduction, prepared.call.geometry.groups);

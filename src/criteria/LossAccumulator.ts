@@ -1,12 +1,12 @@
 import { kindOf, ownOptions, show } from "../check.ts";
 import { type BaseLoss, hasTrait } from "../losses/BaseLoss.ts";
 import { mae } from "../losses/elementwise.ts";
-import { Loss } from "../memory/kernelApi.ts";
+import { Loss, MassSum } from "../memory/kernelApi.ts";
 import { staging } from "../memory/kernels.ts";
-import type { ImageLike, MaskLike } from "../memory/tensor.ts";
+import type { ImageLike, MaskLike, WeightsLike } from "../memory/tensor.ts";
 import { checkHalo, coreOf, HALO, type Halo, NO_HALO } from "../metrics/halo.ts";
 import { encode, Reader } from "../metrics/json.ts";
-import { bandMoments, join, type Moments, NO_MOMENTS, planeSums } from "../metrics/moments.ts";
+import { bandMoments, join, type Moments, NO_MOMENTS, type PlaneSums, planeSums } from "../metrics/moments.ts";
 import { type Prepared, prepare } from "../plan/arrays.ts";
 import type { Groups } from "../plan/call.ts";
 import type { TargetLike } from "../plan/PreparedTarget.ts";
@@ -18,8 +18,10 @@ import { CombinedLoss, type Term } from "./CombinedLoss.ts";
 import { FlexibleWeightedLoss } from "./FlexibleWeightedLoss.ts";
 
 export interface AddOptions {
-  /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
+  /** Bytes ≠ 0 where a pixel may count, or a soft mask; of the target's shape or broadcastable to it, as are `weights`. */
   mask?: MaskLike;
+  /** What each pixel counts: finite numbers ≥ 0. */
+  weights?: WeightsLike;
   /** Name of the sample that these are pixels of: pieces of the same name are one sample. */
   sample?: string;
   /** Pixels on each side of a piece that belong to its neighbours, where `ssim` looks across the edges of windows. */
@@ -53,8 +55,12 @@ export interface AccumulatedLoss {
 
 /** What is known of a group of which pieces have come. */
 interface Group {
+  /** Pixels that are valid, and all. */
   readonly valid: number;
   readonly total: number;
+  /** What these weigh, as many without soft mask and weights. */
+  readonly mass: number;
+  readonly whole: number;
   /** The sums that the kernels make the loss of; for `vectorAngle` those of its moments. */
   readonly sums: readonly number[];
 }
@@ -63,7 +69,7 @@ interface Group {
 type Sample = readonly (readonly Group[])[];
 
 const FORMAT = "valid-pixel-loss/LossAccumulator";
-const VERSION = 1;
+const VERSION = 2;
 
 /** Sums of a group that losses are made of. */
 const SUMS = 3;
@@ -112,8 +118,8 @@ export class LossAccumulator {
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been taken in then
    */
   add(pred: ImageLike, target: TargetLike, options: AddOptions = {}): this {
-    const given = ownOptions("add options", options, ["mask", "sample", "halo"]);
-    const { sample, halo, mask } = given;
+    const given = ownOptions("add options", options, ["mask", "weights", "sample", "halo"]);
+    const { sample, halo, mask, weights } = given;
     if (sample !== undefined) {
       if (typeof sample !== "string") throw new TypeError(`"sample": expected a name, got ${kindOf(sample)}`);
       this.#join(
@@ -126,7 +132,7 @@ export class LossAccumulator {
       throw new TypeError(`"sample": expected a name with "halo", since a window is a part of a sample, got none`);
     }
     const groups = this.#terms.map(({ loss }) => {
-      const { kernels, call } = prepare(loss.settings, pred, target, mask);
+      const { kernels, call } = prepare(loss.settings, pred, target, { mask, weights });
       return compute(kernels, call).groups;
     });
     this.#whole = groups.map(({ loss, weight }, k) => {
@@ -203,6 +209,8 @@ export class LossAccumulator {
         weight: Float64Array.from(settled, ({ weight }) => weight),
         validCount: Float64Array.from(groups, ({ valid }) => valid),
         totalCount: Float64Array.from(groups, ({ total }) => total),
+        validWeight: Float64Array.from(groups, ({ mass }) => mass),
+        totalWeight: Float64Array.from(groups, ({ whole }) => whole),
       };
     });
   }
@@ -295,12 +303,12 @@ function sumAt(at: Reader, base: BaseLoss): number {
 }
 
 function groupAt(at: Reader, base: BaseLoss): Group {
-  const { valid, total, sums } = at.entries("valid", "total", "sums");
+  const { valid, total, mass, whole, sums } = at.entries("valid", "total", "mass", "whole", "sums");
   const all = total.count();
   // Of an angle's sums, Σp², Σpt and Σ(t − α·p)², the second may be negative.
   const isSigned = (i: number) => base.kernel === "VectorAngle" && i === 1;
   const numbers = sums.list(SUMS).map((sum, i) => (isSigned(i) ? sum.number() : sumAt(sum, base)));
-  return { valid: valid.count(all), sums: numbers, total: all };
+  return { valid: valid.count(all), total: all, mass: mass.amount(), whole: whole.amount(), sums: numbers };
 }
 
 /** What results depend on: all but the layout. */
@@ -321,7 +329,9 @@ function pieceOf(settings: Settings, predLike: ImageLike, targetLike: TargetLike
   const isWindow = base.kind === "window";
   // What is counted of a window's core needs no room for the windows around its pixels.
   const counting: Settings = isWindow ? { ...settings, base: mae() } : settings;
-  const { size, pred: image } = prepare(counting, predLike, targetLike, given.mask);
+  const { mask: maskLike, weights: weightsLike } = given;
+  const masses = { mask: maskLike, weights: weightsLike };
+  const { size, pred: image } = prepare(counting, predLike, targetLike, masses);
   if (size.samples !== 1) {
     throw new RangeError(`"pred": expected a piece of one sample, got a batch of ${size.samples}`);
   }
@@ -331,41 +341,58 @@ function pieceOf(settings: Settings, predLike: ImageLike, targetLike: TargetLike
   const cut = <T>(name: string, array: T, order = targetLayout) =>
     given.halo === undefined || array === undefined ? array : coreOf(name, array, image.shape.length, order, sides);
   const pred = cut("pred", predLike, layout);
-  const [target, mask] = [cut("target", targetLike), cut("mask", given.mask)];
-  const core = prepare(counting, pred, target, mask);
+  const target = cut("target", targetLike);
+  const cutMasses = { mask: cut("mask", maskLike), weights: cut("weights", weightsLike) };
+  const core = prepare(counting, pred, target, cutMasses);
   const { groups: count, total } = core.call.geometry;
   const of = (group: (g: number) => Omit<Group, "total">): Group[] =>
-    Array.from({ length: count }, (_, g) => ({ ...group(g), total }));
+    Array.from({ length: count }, (_, g) => {
+      const { valid, mass, whole, sums } = group(g);
+      return { valid, total, mass, whole, sums };
+    });
 
   if (isWindow) {
-    const counts = records(core);
+    const counted = compute(core.kernels, core.call).groups;
     const isSeen = size.height > 2 * HALO && size.width > 2 * HALO;
-    const sums = isSeen ? records(prepare(settings, predLike, targetLike, given.mask)) : undefined;
-    return of((g) => ({ valid: counts(g)[0] as number, sums: sums ? sums(g).slice(1, 1 + SUMS) : [0, 0, 0] }));
+    const sums = isSeen ? records(prepare(settings, predLike, targetLike, masses)) : undefined;
+    return of((g) => ({ ...countsOf(counted, g), sums: sums ? sums(g).slice(1, 1 + SUMS) : [0, 0, 0] }));
   }
   if (base.kernel === "VectorAngle") {
     const planes = planeSums(
-      prepare({ ...settings, base: bandMoments, groupBy: "channel" }, pred, target, mask),
+      prepare({ ...settings, base: bandMoments, groupBy: "channel" }, pred, target, cutMasses),
       NO_HALO,
     );
     const perGroup = planes.length / count;
     return of((g) => {
       const own = planes.slice(g * perGroup, (g + 1) * perGroup);
       const { weight, sum, spread } = own.reduce((all, { angle }) => join(all, angle), NO_MOMENTS);
-      return { valid: own.reduce((all, { valid }) => all + valid, 0), sums: [weight, sum, spread] };
+      const over = (f: (plane: PlaneSums) => number) => own.reduce((all, plane) => all + f(plane), 0);
+      return {
+        valid: over(({ valid }) => valid),
+        mass: over(({ error }) => error.weight),
+        whole: over(({ whole }) => whole),
+        sums: [weight, sum, spread],
+      };
     });
   }
   if (base.kind === "moments") {
     const sums = records(core);
-    return of((g) => ({ valid: sums(g)[0] as number, sums: sums(g).slice(1, 1 + SUMS) }));
+    const counted = compute(core.kernels, core.call).groups;
+    return of((g) => ({ ...countsOf(counted, g), sums: sums(g).slice(1, 1 + SUMS) }));
   }
   // Means over pixels, and the root of one.
-  const { loss, validCount } = compute(core.kernels, core.call).groups;
+  const counted = compute(core.kernels, core.call).groups;
   return of((g) => {
-    const [value, valid] = [loss[g] as number, validCount[g] as number];
+    const counts = countsOf(counted, g);
+    const value = counted.loss[g] as number;
     const mean = base.kernel === "Rmse" ? value * value : value / base.scale;
-    return { valid, sums: [mean * valid, 0, 0] };
+    return { ...counts, sums: [mean * counts.mass, 0, 0] };
   });
+}
+
+/** What is counted of a group. */
+function countsOf({ validCount, validWeight, totalWeight }: Groups, g: number): Omit<Group, "total" | "sums"> {
+  return { valid: validCount[g] as number, mass: validWeight[g] as number, whole: totalWeight[g] as number };
 }
 
 /** The count and sums of each group, as the kernels gather them. */
@@ -379,11 +406,20 @@ function joinGroups(isAngle: boolean, a: Group, b: Group): Group {
   const moments = ([weight = 0, sum = 0, spread = 0]: readonly number[]): Moments => ({ weight, sum, spread });
   const { weight, sum, spread } = join(moments(a.sums), moments(b.sums));
   const sums = isAngle ? [weight, sum, spread] : a.sums.map((x, i) => x + (b.sums[i] as number));
-  return { valid: a.valid + b.valid, total: a.total + b.total, sums };
+  return {
+    valid: a.valid + b.valid,
+    total: a.total + b.total,
+    mass: a.mass + b.mass,
+    whole: a.whole + b.whole,
+    sums,
+  };
 }
 
 /** From the sums of a group to its loss and weight: the kernels' own way, on a job of that one group. */
-function settle({ base, power }: Settings, { valid, total, sums }: Group): { loss: number; weight: number } {
+function settle(
+  { base, power }: Settings,
+  { valid, total, mass, whole, sums }: Group,
+): { loss: number; weight: number } {
   const kernels = staging();
   return Workspace.use(kernels, (workspace) => {
     const { exports } = kernels;
@@ -394,6 +430,9 @@ function settle({ base, power }: Settings, { valid, total, sums }: Group): { los
     const coefficients = weight + 8;
     exports.setLoss(job, Loss[base.kernel], base.scale, base.a, base.b);
     exports.setGeometry(job, 0, 1, 1, 1, 1, 1, total);
+    // Masses, which without soft mask and weights are counts.
+    exports.setRule(job, true, 0, Number.POSITIVE_INFINITY, 0, 0);
+    exports.setPixelWeights(job, 1, 0);
     exports.setWeights(job, power, Number.NaN);
     exports.setMemory(job, 0, record, loss, weight, 0, coefficients);
     exports.clearGroups(job);
@@ -403,6 +442,8 @@ function settle({ base, power }: Settings, { valid, total, sums }: Group): { los
       kernels.f64.set([valid, pp, spread, 0], record / 8);
       kernels.f64[coefficients / 8] = pp === 0 ? 0 : pt / pp;
     } else kernels.f64.set([valid, ...sums], record / 8);
+    kernels.f64[record / 8 + 1 + MassSum.Mass] = mass;
+    kernels.f64[record / 8 + 1 + MassSum.Total] = whole;
     exports.weigh(job);
     exports.finish(job);
     return { loss: kernels.f64[loss / 8] as number, weight: kernels.f64[weight / 8] as number };

@@ -1,9 +1,17 @@
-import { kindOf, ownOptions } from "../check.ts";
+import { kindOf, own, ownOptions } from "../check.ts";
 import { baseLoss } from "../losses/BaseLoss.ts";
 import { crossEntropy } from "../losses/pixel.ts";
 import { arrayNameOf } from "../memory/arrayTypes.ts";
+import type { Checked } from "../memory/checkTensor.ts";
 import { heap } from "../memory/kernels.ts";
-import { type ImageLike, type LabelsLike, type MaskLike, zeros } from "../memory/tensor.ts";
+import {
+  type ImageLike,
+  type LabelsLike,
+  type MaskLike,
+  type Tensor,
+  type WeightsLike,
+  zeros,
+} from "../memory/tensor.ts";
 import { checkLabels, checkPixels, dense, float32Labels, prepare, ruleOf } from "../plan/arrays.ts";
 import { dimensions, type Layout } from "../plan/geometry.ts";
 import { PreparedTarget } from "../plan/PreparedTarget.ts";
@@ -13,8 +21,10 @@ import { writePrepared } from "../run/compute.ts";
 
 /** Options of `prepareTarget`. `threshold: x` is short for `valid: { above: x }`: one of the two at most. */
 export type PrepareOptions = RuleOptions & {
-  /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
+  /** Bytes ≠ 0 where a pixel may count, or a soft mask; of the target's shape or broadcastable to it, as are `weights`. */
   mask?: MaskLike;
+  /** What each pixel counts: finite numbers ≥ 0. The target keeps a copy of them, as of a soft mask. */
+  weights?: WeightsLike;
   /** Order of the dimensions: `"NCHW"` (default) or `"NHWC"`; class labels have no channels, and go with both. */
   layout?: Layout;
   /** Whether the target holds class labels, for `crossEntropy`: an `Int32Array` does, other arrays hold images by default. */
@@ -32,7 +42,7 @@ const copy = baseLoss("prepareTarget", "Mse");
  *
  * @param target float32 or integers, `[B, C, H, W]` (`[B, H, W, C]` for layout `"NHWC"`), `[C, H, W]` or `[H, W]`; class labels
  *   `[B, H, W]` or `[H, W]`
- * @param options `mask`, `valid` or `threshold`, `layout`, `labels`, `ignoreIndex`, as the criterion would have them
+ * @param options `mask`, `weights`, `valid` or `threshold`, `layout`, `labels`, `ignoreIndex`, as the criterion would have them
  * @throws TypeError, RangeError where shapes, kinds or options do not fit, or the kernels' memory is full
  * @example
  * ```ts
@@ -42,8 +52,8 @@ const copy = baseLoss("prepareTarget", "Mse");
  * ```
  */
 export function prepareTarget(target: ImageLike | LabelsLike, options: PrepareOptions = {}): PreparedTarget {
-  const known = ["threshold", "valid", "mask", "layout", "labels", "ignoreIndex"];
-  const { mask, labels: given, ignoreIndex, ...rest } = ownOptions("options", options, known);
+  const known = ["threshold", "valid", "mask", "weights", "layout", "labels", "ignoreIndex"];
+  const { mask, weights, labels: given, ignoreIndex, ...rest } = ownOptions("options", options, known);
   const labels = given ?? arrayNameOf((target as Partial<ImageLike> | null)?.data) === "Int32Array";
   if (typeof labels !== "boolean") throw new TypeError(`"labels": expected a boolean, got ${kindOf(labels)}`);
   if (!labels && ignoreIndex !== undefined) {
@@ -58,16 +68,26 @@ export function prepareTarget(target: ImageLike | LabelsLike, options: PrepareOp
   const size = { ...settings, base: copy, rule: labels ? DEFAULT_RULE : rule };
   dimensions(shape, settings.layout, "target");
   // Seen as its own prediction, the target is checked against its mask, and cut as the criteria will cut it.
-  const { fullMask } = prepare(size, image, image, mask);
+  const { fullMask, masses } = prepare(size, image, image, { mask, weights });
   const tensor = zeros(shape);
+  const copies: PreparedTarget["masses"] = own({});
   try {
+    for (const [name, array] of Object.entries(masses)) if (array) Object.assign(copies, { [name]: copyOf(array) });
     const out = { data: tensor.data, shape: tensor.shape, scale: 1, offset: 0 };
-    const { call } = prepare(size, image, image, mask, out);
+    const { call } = prepare(size, image, image, { mask, weights }, out);
     writePrepared(heap(), call, dense("Grad", out, call.pred.strides));
   } catch (error) {
     tensor.dispose();
+    for (const { owner } of Object.values(copies)) (owner as Tensor).dispose();
     throw error;
   }
   const { scale, offset } = image;
-  return new PreparedTarget(tensor, { scale, offset, layout: settings.layout, rule, labels, fullMask });
+  return new PreparedTarget(tensor, { scale, offset, layout: settings.layout, rule, labels, fullMask, masses: copies });
+}
+
+/** A copy in the kernels' memory. */
+function copyOf({ data, shape }: Checked<Float32Array>): Checked<Float32Array> {
+  const owner = zeros(shape);
+  owner.data.set(data);
+  return { data: owner.data, shape, scale: 1, offset: 0, owner };
 }

@@ -2,7 +2,7 @@
 
 import { checkNumber, isProxiedArray, kindOf, show } from "../check.ts";
 import type { Kind } from "../losses/BaseLoss.ts";
-import type { ImageLike, LabelsLike, MaskLike, Tensor, TensorLike } from "../memory/tensor.ts";
+import type { ImageLike, LabelsLike, MaskLike, Tensor, TensorLike, WeightsLike } from "../memory/tensor.ts";
 import type { Groups } from "../plan/call.ts";
 import type { PreparedTarget, TargetLike } from "../plan/PreparedTarget.ts";
 import type { Reduction } from "../plan/settings.ts";
@@ -15,8 +15,13 @@ export type TargetOf<K extends Kind> = [K] extends ["labels"]
     : TargetLike;
 
 export interface ForwardOptions {
-  /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
+  /**
+   * Bytes ≠ 0 where a pixel may count, or a soft mask: a `Float32Array` of the share, from 0 to 1, of each pixel that is valid. Of the
+   * target's shape or broadcastable to it, as are `weights`.
+   */
   mask?: MaskLike;
+  /** What each pixel counts, its importance or its area: finite numbers ≥ 0. */
+  weights?: WeightsLike;
 }
 
 export interface GradientOptions<R extends Reduction = Reduction> extends ForwardOptions {

@@ -12,7 +12,7 @@ import type { ForwardOptions, TargetOf, ValueOf } from "./results.ts";
  * whose groups are samples by default.
  *
  * @param base a base loss such as `mse()`, or a function of the valid pixels, taken as `custom(fn)`
- * @param options those of `FlexibleWeightedLoss`, and `mask`
+ * @param options those of `FlexibleWeightedLoss`, `mask` and `weights`
  * @throws TypeError, RangeError where shapes, kinds or options do not fit
  * @example
  * ```ts
@@ -25,11 +25,12 @@ export function validPixelWeightedLoss<R extends Reduction = "mean", K extends K
   base: BaseLoss<K> | CustomFunction,
   options: LossOptions<R, K> & ForwardOptions = {} as LossOptions<R, K> & ForwardOptions,
 ): ValueOf<R> {
-  const known = ["groupBy", "threshold", "valid", "weighting", "reduction", "layout", "mask"];
-  const { mask, ...rest } = ownOptions("options", options, known);
+  const known = ["groupBy", "threshold", "valid", "weighting", "reduction", "layout", "mask", "weights"];
+  const { mask, weights, ...rest } = ownOptions("options", options, known);
   const criterion = new FlexibleWeightedLoss<R>(typeof base === "function" ? custom(base) : base, {
     groupBy: "sample",
     ...rest,
   } as LossOptions<R>);
-  return criterion.forward(pred, target as TargetLike, mask === undefined ? {} : { mask }).value;
+  const given = { ...(mask !== undefined && { mask }), ...(weights !== undefined && { weights }) };
+  return criterion.forward(pred, target as TargetLike, given).value;
 }

@@ -28,12 +28,14 @@ export interface BaseLoss<K extends Kind = Kind> {
 
 /**
  * A loss of the caller's own over the valid pixels of a group, gathered in storage order: the mean, or whatever number stands
- * for the group; with `grad`, one entry per pixel, where gradients are asked for. The arrays are `Float64Array`s, which are used alike,
+ * for the group; with `grad`, one entry per pixel, where gradients are asked for. `masses`, one per pixel, are given where there are
+ * weights or a soft mask: what they mean is up to the function. The arrays are `Float64Array`s, which are used alike,
  * where pred and target are both integers of one scale and offset, other than 1 and 0.
  */
 export type CustomFunction = (
   pred: Float32Array,
   target: Float32Array,
+  masses?: Float32Array,
 ) => number | { value: number; grad?: ArrayLike<number> };
 
 /** Options of a loss that has none. */

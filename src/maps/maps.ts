@@ -5,7 +5,7 @@ import type { BaseLoss } from "../losses/BaseLoss.ts";
 import { mae } from "../losses/elementwise.ts";
 import { sam } from "../losses/pixel.ts";
 import { type SsimOptions, ssim } from "../losses/ssim.ts";
-import { type ImageLike, type MaskLike, type Tensor, tensor } from "../memory/tensor.ts";
+import { type ImageLike, type MaskLike, type Tensor, tensor, type WeightsLike } from "../memory/tensor.ts";
 import { type Prepared, prepare } from "../plan/arrays.ts";
 import type { Dimensions, Layout, Strides } from "../plan/geometry.ts";
 import type { TargetLike } from "../plan/PreparedTarget.ts";
@@ -17,8 +17,10 @@ import { type Output, padded, type Strip, Strips } from "./strips.ts";
 export interface MapOptions {
   /** Which target values count; `{ min: 0 }` by default. */
   valid?: ValidRule;
-  /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
+  /** Bytes ≠ 0 where a pixel may count, or a soft mask; of the target's shape or broadcastable to it, as are `weights`. */
   mask?: MaskLike;
+  /** What each pixel counts: finite numbers ≥ 0. Where a weight is 0 the pixel does not count; `ssimMap` weighs its windows by the others. */
+  weights?: WeightsLike;
   /** Order of the dimensions: `"NCHW"` (default) or `"NHWC"`. */
   layout?: Layout;
 }
@@ -35,7 +37,7 @@ export interface MapOptions {
  */
 export function errorMap(pred: ImageLike, target: TargetLike, options: MapOptions = {}): Tensor {
   const prepared = prepareMap(mae(), pred, target, ownOptions("options", options, MAP_OPTIONS));
-  return draw(prepared, false, 0, ({ kernels }, { rows }, pred, target, map) => {
+  return draw(prepared, false, 0, ({ kernels }, { rows }, { pred, target }, map) => {
     kernels.exports.errorMap(pred, target, padded(rows * prepared.size.width), map);
   });
 }
@@ -59,10 +61,10 @@ export function ssimMap(pred: ImageLike, target: TargetLike, options: MapOptions
   const base = ssim({ dataRange, invalid });
   const prepared = prepareMap(base, pred, target, given);
   const { height, width } = prepared.size;
-  return draw(prepared, false, RADIUS, (workspace, { row, rows, top, bottom }, pred, target, map) => {
+  return draw(prepared, false, RADIUS, (workspace, { row, rows, top, bottom }, { pred, target, mass }, map) => {
     const { exports } = workspace.kernels;
     const scratch = workspace.area("map scratch", exports.ssimMapScratchBytes(bottom - top));
-    exports.ssimMap(pred, target, width, height, top, bottom, row, row + rows, base.a, base.b, map, scratch);
+    exports.ssimMap(pred, target, width, height, top, bottom, row, row + rows, base.a, base.b, mass, map, scratch);
   });
 }
 
@@ -87,7 +89,7 @@ export function angleMap(
   checkChoice("pixels", pixels, ["all", "any"]);
   const prepared = prepareMap(sam({ pixels }), pred, target, given);
   const { channels, width } = prepared.size;
-  return draw(prepared, true, 0, (workspace, { rows, stride }, pred, target, map) => {
+  return draw(prepared, true, 0, (workspace, { rows, stride }, { pred, target }, map) => {
     const { exports } = workspace.kernels;
     const scratch = workspace.area("map scratch", exports.angleMapScratchBytes(channels));
     const needed = pixels === "all" ? channels : 2;
@@ -95,15 +97,15 @@ export function angleMap(
   });
 }
 
-const MAP_OPTIONS = ["valid", "mask", "layout"];
+const MAP_OPTIONS = ["valid", "mask", "weights", "layout"];
 
 /** Pixels on either side of an SSIM window's centre. */
 const RADIUS = 5;
 
 function prepareMap(base: BaseLoss, pred: ImageLike, target: TargetLike, given: MapOptions): Prepared {
-  const { mask, valid, layout = "NCHW" } = given;
+  const { mask, weights, valid, layout = "NCHW" } = given;
   const settings = checkSettings(base, { layout, ...(valid !== undefined && { valid }) }, "channel");
-  return prepare(settings, pred, target, mask);
+  return prepare(settings, pred, target, { mask, weights });
 }
 
 /** Has `paint` leave the rows of a strip at address `map`: those of each of its channels, or of all of them together. */
@@ -111,7 +113,7 @@ function draw(
   { kernels, call, size, pred: { shape, data } }: Prepared,
   together: boolean,
   reach: number,
-  paint: (workspace: Workspace, strip: Strip, pred: number, target: number, map: number) => void,
+  paint: (workspace: Workspace, strip: Strip, plane: Pick<Strip, "pred" | "target" | "mass">, map: number) => void,
 ): Tensor {
   const plane = size.height * size.width;
   const flat = { sample: plane, channel: 0, pixel: 1 };
@@ -124,7 +126,8 @@ function draw(
       const { sample, channel, channels, row, rows, stride } = strip;
       const map = workspace.area("map", padded(rows * size.width) * 4);
       for (let k = 0; k < (together ? 1 : channels); k++) {
-        paint(workspace, strip, strip.pred + k * stride, strip.target + k * stride, map);
+        const at = (area: number) => (area === 0 ? 0 : area + k * stride);
+        paint(workspace, strip, { pred: at(strip.pred), target: at(strip.target), mass: at(strip.mass) }, map);
         strips.store(output, sample, channel + k, row, rows, map);
       }
     });

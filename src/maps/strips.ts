@@ -3,8 +3,9 @@
 
 import { Role } from "../memory/kernelApi.ts";
 import type { Prepared } from "../plan/arrays.ts";
-import type { Operand } from "../plan/call.ts";
+import { isSoft, isWeighted, type Operand } from "../plan/call.ts";
 import type { Strides } from "../plan/geometry.ts";
+import { checkMasses } from "../run/masses.ts";
 import type { Workspace } from "../run/workspace.ts";
 
 /** Pixels of a strip, all channels together: with pred, target and mask, a second-level cache is not exceeded. */
@@ -27,6 +28,8 @@ export interface Strip {
   /** Address of the pixel at the left of `top`, of the first channel; target is NaN where it does not count. */
   readonly pred: number;
   readonly target: number;
+  /** Of the pixels' masses; 0 where there are none. */
+  readonly mass: number;
   /** Bytes from channel to channel. */
   readonly stride: number;
 }
@@ -47,11 +50,15 @@ export class Strips {
     this.#workspace = workspace;
     this.#prepared = prepared;
     const { kernels, job } = workspace;
-    const { rule, mask } = prepared.call;
+    const { rule, mask, weights } = prepared.call;
     const nodata = workspace.area("nodata", rule.nodata.length * 4);
     kernels.f32.set(rule.nodata, nodata / 4);
     kernels.exports.setRule(job, false, rule.min, rule.max, nodata, rule.nodata.length);
-    if (mask) kernels.exports.setMaskRows(job, prepared.size.width, mask.row);
+    const { width } = prepared.size;
+    if (mask) kernels.exports.setMask(job, isSoft(mask), width, mask.row * mask.array.BYTES_PER_ELEMENT);
+    if (weights) kernels.exports.setPixelWeights(job, width, weights.row * weights.array.BYTES_PER_ELEMENT);
+    const { pixels, channels, planes, tile, planesPerGroup, groups, total } = prepared.call.geometry;
+    kernels.exports.setGeometry(job, pixels, channels, planes, tile, planesPerGroup, groups, total);
   }
 
   /** Visits all strips, with up to `reach` rows above and below their own. */
@@ -63,6 +70,7 @@ export class Strips {
     const stride = padded((own + 2 * reach) * width) * 4;
     const pred = this.#workspace.area("strip pred", stride * channels);
     const target = this.#workspace.area("strip target", stride * channels);
+    const mass = isWeighted(call) ? this.#workspace.area("strip mass", stride * channels) : 0;
     if (width === 0) return;
     for (let plane = 0; plane < size.samples * planes; plane++) {
       const sample = Math.floor(plane / planes);
@@ -72,9 +80,11 @@ export class Strips {
         const top = Math.max(0, row - reach);
         const bottom = Math.min(height, row + rows + reach);
         for (let k = 0; k < channels; k++) {
-          this.#load(sample, channel + k, k === 0, top, bottom, pred + k * stride, target + k * stride);
+          const at = (area: number) => (area === 0 ? 0 : area + k * stride);
+          this.#load(sample, channel + k, k === 0, top, bottom, [at(pred), at(target), at(mass)]);
         }
-        visit({ sample, channel, channels, row, rows, top, bottom, pred, target, stride });
+        checkMasses(this.#workspace, call);
+        visit({ sample, channel, channels, row, rows, top, bottom, pred, target, mass, stride });
       }
     }
   }
@@ -90,17 +100,26 @@ export class Strips {
     else for (let i = 0; i < length; i++) data[start + i * strides.pixel] = source[i] as number;
   }
 
-  #load(sample: number, channel: number, isFirst: boolean, top: number, bottom: number, pred: number, target: number) {
+  #load(
+    sample: number,
+    channel: number,
+    isFirst: boolean,
+    top: number,
+    bottom: number,
+    [pred, target, mass]: [number, number, number],
+  ) {
     const { call, size } = this.#prepared;
     const { width } = size;
     const { exports } = this.#workspace.kernels;
     for (const operand of [call.pred, call.target]) {
       this.#place(operand, operand.strides.pixel * width, sample, channel, isFirst, top, bottom);
     }
-    if (call.mask) this.#place(call.mask, call.mask.row, sample, channel, isFirst, top, bottom);
+    for (const operand of [call.mask, call.weights]) {
+      if (operand) this.#place(operand, operand.row, sample, channel, isFirst, top, bottom);
+    }
     const n = (bottom - top) * width;
-    const mask = this.#workspace.area("strip mask bytes", padded(n));
-    exports.loadPlane(this.#workspace.job, sample, channel, top * width, n, pred, target, mask);
+    const scratch = this.#workspace.area("strip scratch", exports.planeScratchBytes(n));
+    exports.loadPlane(this.#workspace.job, sample, channel, top * width, n, pred, target, mass, scratch);
   }
 
   /** Tells the kernels where an operand lies, once its rows [top, bottom) have been copied in if it is the caller's own. */

@@ -29,6 +29,7 @@ export const PIXELS = [
 ] as const;
 export const LABELS = ["Int32Array", "Uint8Array", "Uint8ClampedArray", "Float32Array"] as const;
 export const BYTES = ["Uint8Array", "Uint8ClampedArray"] as const;
+export const MASKS = [...BYTES, "Float32Array"] as const;
 export const FLOATS = ["Float32Array"] as const;
 
 type Tag = (this: unknown) => string | undefined;

@@ -31,7 +31,10 @@ export type PixelData = Float32Array | Uint8Array | Int16Array | Uint16Array;
 export type ImageLike = TensorLike<PixelData | Uint8ClampedArray | Float16Data>;
 
 /** Bytes, of which those that are not 0 let a pixel count; the `bool` of ONNX Runtime is such a mask. */
-export type MaskLike = TensorLike<Uint8Array | Uint8ClampedArray>;
+export type MaskLike = TensorLike<Uint8Array | Uint8ClampedArray | Float32Array>;
+
+/** A finite number ≥ 0 for each pixel, its importance or its area; of the target's shape or broadcastable to it. */
+export type WeightsLike = TensorLike<Float32Array>;
 
 /** Class labels, for `crossEntropy`: whole numbers. */
 export type LabelsLike = TensorLike<Int32Array | Uint8Array | Uint8ClampedArray | Float32Array>;

@@ -1,7 +1,7 @@
 import { checkChoice, checkNumber, kindOf, own, ownOptions, show } from "../check.ts";
 import { checkDataRange } from "../losses/ssim.ts";
 import { staging } from "../memory/kernels.ts";
-import type { ImageLike, MaskLike } from "../memory/tensor.ts";
+import type { ImageLike, MaskLike, WeightsLike } from "../memory/tensor.ts";
 import { prepare } from "../plan/arrays.ts";
 import type { Layout } from "../plan/geometry.ts";
 import type { TargetLike } from "../plan/PreparedTarget.ts";
@@ -40,8 +40,10 @@ export interface MetricsOptions {
 }
 
 export interface UpdateOptions {
-  /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
+  /** Bytes ≠ 0 where a pixel may count, or a soft mask; of the target's shape or broadcastable to it, as are `weights`. */
   mask?: MaskLike;
+  /** What each pixel counts: finite numbers ≥ 0. */
+  weights?: WeightsLike;
   /** Name of the image that this is a window of: windows of the same name are one sample. */
   sample?: string;
   /** Pixels on each side of the window that belong to its neighbours: `HALO` of them, or as many as there are. */
@@ -61,7 +63,7 @@ interface BandOfSample {
 type Sample = readonly BandOfSample[];
 
 const FORMAT = "valid-pixel-loss/BandMetrics";
-const VERSION = 1;
+const VERSION = 2;
 
 /**
  * Metrics per band and of the scene over an archive, batch by batch, in memory that does not grow with it.
@@ -114,15 +116,15 @@ export class BandMetrics {
    * @throws TypeError, RangeError where shapes, kinds or options do not fit; nothing has been taken in then
    */
   update(pred: ImageLike, target: TargetLike, options: UpdateOptions = {}): void {
-    const given = ownOptions("update options", options, ["mask", "sample", "halo"]);
+    const given = ownOptions("update options", options, ["mask", "weights", "sample", "halo"]);
     const { samples, total } = this.#measure(pred, target, given);
     // Sample by sample, so that how they are split into batches changes no bit.
     for (const planes of samples) {
       const sam = planes.reduce((sum, { spectra }) => joinMeans(sum, spectra), this.#scene.sam);
       this.#scene = { ...this.#scene, total: this.#scene.total + total, sam };
       this.#bands = this.#bands.map((band, c) => {
-        const { absError, error, target } = planes[c] as PlaneSums;
-        return joinBands(band, { ...NO_BAND, absError, error, target });
+        const { valid, whole, absError, error, target } = planes[c] as PlaneSums;
+        return joinBands(band, { ...NO_BAND, valid, whole, absError, error, target });
       });
       const sample = planes.map(({ valid, angle, unlike, uqi }) => ({ valid, angle, unlike, uqi }));
       if (given.sample === undefined) this.#fold(sample);
@@ -167,7 +169,7 @@ export class BandMetrics {
     all.close();
     const { exports } = staging();
     const { bands: names, dataRange } = this.#options;
-    const stats = all.#bands.map((band) => bandStats(exports, band, all.#scene.total, dataRange));
+    const stats = all.#bands.map((band) => bandStats(exports, band, dataRange));
     const bands = Object.fromEntries(names.map((name, c) => [name, stats[c] as BandStats]));
     return new Evaluation(bands, sceneStats(exports, all.#scene, all.#bands, this.#options));
   }
@@ -202,7 +204,7 @@ export class BandMetrics {
     state.format(FORMAT, VERSION);
     const { options, bands, scene, open } = state.entries("format", "version", "options", "bands", "scene", "open");
     options.entries("dataRange", "valid", "layout", "ratio", "without");
-    const keys = ["name", "absError", "error", "target", "ssim", "sam"] as const;
+    const keys = ["name", "valid", "whole", "absError", "error", "target", "ssim", "sam"] as const;
     const all = bands.list().map((band) => band.entries(...keys));
     if (all.length === 0) throw new RangeError(`"state.bands": expected at least one, got none`);
     const names = new Set<string>();
@@ -212,9 +214,11 @@ export class BandMetrics {
     const total = rest.total.count();
     metrics.#scene = { total, sam: meanAt(sam), uqi: meanAt(uqi) };
     metrics.#bands = all.map((band) => ({
+      valid: band.valid.count(total),
+      whole: band.whole.amount(),
       absError: band.absError.amount(),
-      error: momentsAt(band.error, total),
-      target: momentsAt(band.target, total),
+      error: momentsAt(band.error),
+      target: momentsAt(band.target),
       ssim: meanAt(band.ssim),
       sam: meanAt(band.sam),
     }));
@@ -233,10 +237,10 @@ export class BandMetrics {
   }
 
   /** The sums of a batch, per sample and band, and the pixels of each sample's core. */
-  #measure(pred: ImageLike, target: TargetLike, { mask, sample, halo }: UpdateOptions) {
+  #measure(pred: ImageLike, target: TargetLike, { mask, weights, sample, halo }: UpdateOptions) {
     const { bands, dataRange, layout, valid, without } = this.#options;
     const settings = checkSettings(bandSums(dataRange, without), { layout, ...(valid && { valid }) }, "channel");
-    const whole = prepare(settings, pred, target, mask);
+    const whole = prepare(settings, pred, target, { mask, weights });
     const { samples, channels, height, width } = whole.size;
     if (channels !== bands.length) {
       throw new RangeError(`"pred": expected ${bands.length} channels, one per band, got ${channels}`);
@@ -286,7 +290,15 @@ export class BandMetrics {
   }
 }
 
-const NO_BAND: BandSums = { absError: 0, error: NO_MOMENTS, target: NO_MOMENTS, ssim: NO_MEAN, sam: NO_MEAN };
+const NO_BAND: BandSums = {
+  valid: 0,
+  whole: 0,
+  absError: 0,
+  error: NO_MOMENTS,
+  target: NO_MOMENTS,
+  ssim: NO_MEAN,
+  sam: NO_MEAN,
+};
 const NOTHING: SceneSums = { total: 0, sam: NO_MEAN, uqi: NO_MEAN };
 
 function joinMeans(a: Mean, b: Mean): Mean {
@@ -295,6 +307,8 @@ function joinMeans(a: Mean, b: Mean): Mean {
 
 function joinBands(a: BandSums, b: BandSums): BandSums {
   return {
+    valid: a.valid + b.valid,
+    whole: a.whole + b.whole,
     absError: a.absError + b.absError,
     error: join(a.error, b.error),
     target: join(a.target, b.target),
@@ -318,17 +332,12 @@ function joinSamples(a: BandOfSample, b: BandOfSample): BandOfSample {
 
 function meanAt(at: Reader): Mean {
   const { sum, count } = at.entries("sum", "count");
-  return { sum: sum.number(), count: count.count() };
+  return { sum: sum.number(), count: count.amount() };
 }
 
-/** Moments; given the `total` of pixels, their weight is how many of these there are. */
-function momentsAt(at: Reader, total?: number): Moments {
+function momentsAt(at: Reader): Moments {
   const { weight, sum, spread } = at.entries("weight", "sum", "spread");
-  return {
-    weight: total === undefined ? weight.amount() : weight.count(total),
-    sum: sum.number(),
-    spread: spread.amount(),
-  };
+  return { weight: weight.amount(), sum: sum.number(), spread: spread.amount() };
 }
 
 function checkBands(bands: unknown): readonly string[] {

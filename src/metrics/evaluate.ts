@@ -1,5 +1,5 @@
 import { ownOptions } from "../check.ts";
-import type { ImageLike, MaskLike } from "../memory/tensor.ts";
+import type { ImageLike, MaskLike, WeightsLike } from "../memory/tensor.ts";
 import { checkPixels } from "../plan/arrays.ts";
 import { dimensions, type Layout } from "../plan/geometry.ts";
 import type { TargetLike } from "../plan/PreparedTarget.ts";
@@ -9,8 +9,10 @@ import type { Evaluation } from "./figures.ts";
 export interface EvaluateOptions extends Omit<MetricsOptions, "bands"> {
   /** Names of the bands, one per channel; `B1`, `B2`, … by default. */
   bands?: readonly string[];
-  /** Bytes ≠ 0 where a pixel may count; of the target's shape or broadcastable to it. */
+  /** Bytes ≠ 0 where a pixel may count, or a soft mask; of the target's shape or broadcastable to it, as are `weights`. */
   mask?: MaskLike;
+  /** What each pixel counts: finite numbers ≥ 0. */
+  weights?: WeightsLike;
 }
 
 /**
@@ -26,11 +28,11 @@ export interface EvaluateOptions extends Omit<MetricsOptions, "bands"> {
  * ```
  */
 export function evaluate(pred: ImageLike, target: TargetLike, options: EvaluateOptions): Evaluation {
-  const known = ["bands", "dataRange", "valid", "mask", "layout", "ratio", "without"];
+  const known = ["bands", "dataRange", "valid", "mask", "weights", "layout", "ratio", "without"];
   const given = ownOptions("options", options, known);
-  const { mask, bands = numbered(pred, given.layout), ...rest } = given;
+  const { mask, weights, bands = numbered(pred, given.layout), ...rest } = given;
   const metrics = new BandMetrics({ bands, ...rest });
-  metrics.update(pred, target, mask === undefined ? {} : { mask });
+  metrics.update(pred, target, { ...(mask !== undefined && { mask }), ...(weights !== undefined && { weights }) });
   return metrics.compute();
 }
 

@@ -1,7 +1,8 @@
 // The figures of merit: what each is, and how it comes from what is gathered of valid pixels, which is all
 // that is kept, so that the parts of an archive add up.
 //
-// d = pred − target throughout.
+// d = pred − target throughout. Where there are a soft mask or weights, every mean over pixels is one in which a pixel counts as much as its
+// mass m, mask · weight: Σ m·x / Σm.
 
 import type { Exports } from "../memory/kernelApi.ts";
 import { type Mean, type Moments, mean, squares } from "./moments.ts";
@@ -38,7 +39,7 @@ export interface BandStats {
    */
   readonly cpsnr: number;
   readonly validCount: number;
-  /** Valid pixels among all of the band's. */
+  /** Valid pixels among all of the band's, each by its mass and its weight. */
   readonly validRatio: number;
 }
 
@@ -46,7 +47,7 @@ export interface BandStats {
 export interface SceneStats {
   /**
    * Spectral angle mapper (Kruse et al. 1993): the angle between the spectra of prediction and target at a pixel, in radians, mean
-   * over the pixels whose bands are all valid.
+   * over the pixels whose bands are all valid. NaN where a soft mask or weights have a number for each band of a pixel.
    */
   readonly sam: number;
   /**
@@ -61,7 +62,7 @@ export interface SceneStats {
    *     Q = 2·x̄·ȳ / (x̄² + ȳ²) · 2·σxy / (σx² + σy²)
    *
    * in which means and variances are those of the window's valid pixels, and a quotient 0/0 counts as 1. A window counts where at
-   * least 32 of its 64 pixels are valid. Mean over the bands of all samples that have a window that counts. Q is off by less than 1e-14
+   * least 32 of its 64 pixels are valid. It knows no weights: each pixel with mass counts alike. Mean over the bands of all samples that have a window that counts. Q is off by less than 1e-14
    * from exact arithmetic over offsets of 1 to 1e7, and by less than 1e-8 where windows lie far from the rest of their plane.
    */
   readonly uqi: number;
@@ -96,9 +97,13 @@ export class Evaluation {
 
 /** What the figures of a band are made of. */
 export interface BandSums {
-  /** Σ|d| */
+  /** Valid pixels. */
+  readonly valid: number;
+  /** Σ of the weights of all pixels, 1 each without. */
+  readonly whole: number;
+  /** Σ m·|d| */
   readonly absError: number;
-  /** Of d, and of target: Σw is the number of valid pixels. */
+  /** Of d, and of target: Σw is Σm. */
   readonly error: Moments;
   readonly target: Moments;
   /** Of samples. */
@@ -116,35 +121,35 @@ export interface SceneSums {
   readonly uqi: Mean;
 }
 
-export function bandStats(exports: Exports, sums: BandSums, total: number, dataRange: number): BandStats {
-  const { absError, error, target, ssim, sam } = sums;
-  const count = error.weight;
-  const rmse = Math.sqrt(squares(error) / count);
+export function bandStats(exports: Exports, sums: BandSums, dataRange: number): BandStats {
+  const { valid, whole, absError, error, target, ssim, sam } = sums;
+  const { weight } = error;
+  const rmse = Math.sqrt(squares(error) / weight);
   return {
     psnr: exports.decibels(dataRange / rmse),
     rmse,
-    mae: absError / count,
-    bias: error.sum / count,
+    mae: absError / weight,
+    bias: error.sum / weight,
     ssim: mean(ssim),
     sam: mean(sam),
     r2: target.spread === 0 ? Number.NaN : 1 - squares(error) / target.spread,
-    cpsnr: exports.decibels(dataRange / Math.sqrt(error.spread / count)),
-    validCount: count,
-    validRatio: count / total,
+    cpsnr: exports.decibels(dataRange / Math.sqrt(error.spread / weight)),
+    validCount: valid,
+    validRatio: weight / whole,
   };
 }
 
 export function sceneStats(
   exports: Exports,
-  { total, sam, uqi }: SceneSums,
+  { sam, uqi }: SceneSums,
   bands: readonly BandSums[],
   { dataRange, ratio }: { dataRange: number; ratio: number },
 ): SceneStats {
   const seen = bands.filter(({ error }) => error.weight > 0);
   const over = (f: (band: BandSums) => number) => seen.reduce((sum, band) => sum + f(band), 0);
-  const count = over(({ error }) => error.weight);
-  const rmse = Math.sqrt(over(({ error }) => squares(error)) / count);
-  // (rmse / mean)² = Σd² · n / (Σt)²
+  const weight = over(({ error }) => error.weight);
+  const rmse = Math.sqrt(over(({ error }) => squares(error)) / weight);
+  // (rmse / mean)² = Σ m·d² · Σm / (Σ m·t)²
   const relative = over(({ error, target: { sum } }) =>
     sum === 0 ? Number.NaN : (squares(error) / sum) * (error.weight / sum),
   );
@@ -154,6 +159,6 @@ export function sceneStats(
     uqi: mean(uqi),
     psnr: exports.decibels(dataRange / rmse),
     rmse,
-    validRatio: count / (total * bands.length),
+    validRatio: weight / bands.reduce((sum, { whole }) => sum + whole, 0),
   };
 }

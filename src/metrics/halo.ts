@@ -1,6 +1,6 @@
 // A window of a larger image: its core, and around it pixels that belong to the neighbouring windows.
 
-import { elements, kindOf, ownOptions, show } from "../check.ts";
+import { elements, kindOf, own, ownOptions, show } from "../check.ts";
 import { FLOATS, type KernelData, LABELS, PIXELS } from "../memory/arrayTypes.ts";
 import { type Checked, checkTensor } from "../memory/checkTensor.ts";
 import { tensor } from "../memory/tensor.ts";
@@ -70,7 +70,8 @@ export function coreOf(
   const kinds = [...PIXELS, ...LABELS];
   if (!(array instanceof PreparedTarget)) return crop(checkTensor(name, array, kinds), rank, layout, sides);
   const { data, shape } = crop(checkTensor<Float32Array>(name, array.tensor, FLOATS), rank, layout, sides);
-  return array.with(tensor(data, shape));
+  const masses = Object.entries(array.masses).map(([key, values]) => [key, crop(values, rank, layout, sides)]);
+  return array.with(tensor(data, shape), own(Object.fromEntries(masses)));
 }
 
 function crop<D extends KernelData>(

@@ -1,8 +1,10 @@
 // Sums that can be joined, and those that the kernels gather of each band; see assembly/spread.ts and assembly/bandSums.ts.
 
 import { type BaseLoss, baseLoss } from "../losses/BaseLoss.ts";
+import { MassSum } from "../memory/kernelApi.ts";
 import { staging } from "../memory/kernels.ts";
 import type { Prepared } from "../plan/arrays.ts";
+import { type BroadcastOperand, isSoft, isWeighted } from "../plan/call.ts";
 import { groupSums } from "../run/compute.ts";
 import type { Sides } from "./halo.ts";
 
@@ -41,18 +43,20 @@ export function mean({ sum, count }: Mean): number {
 export interface PlaneSums {
   /** Valid pixels. */
   readonly valid: number;
-  /** Σ|d| */
+  /** Σ of the weights of all pixels, 1 each without. */
+  readonly whole: number;
+  /** Σ m·|d|, m being the pixels' masses, 1 each without soft mask and weights. */
   readonly absError: number;
-  /** Of d, and of target: Σw is the number of pixels. */
+  /** Of d, and of target: Σw is Σm. */
   readonly error: Moments;
   readonly target: Moments;
-  /** Of the angle: Σp², Σpt, Σ(t − α·p)². */
+  /** Of the angle: Σ m·p², Σ m·p·t, Σ m·(t − α·p)². */
   readonly angle: Moments;
-  /** 1 − SSIM, of centres. */
+  /** 1 − SSIM, of centres, each as often as it has mass. */
   readonly unlike: Mean;
   /** Of windows. */
   readonly uqi: Mean;
-  /** Spectral angles of pixels, with the first plane of a sample. */
+  /** Spectral angles of pixels, with the first plane of a sample; NaN where pixels have a mass for each of their bands. */
   readonly spectra: Mean;
 }
 
@@ -85,19 +89,31 @@ export function planeSums({ kernels, call, size }: Prepared, sides: Sides): Plan
   };
   const records = groupSums(kernels, { ...call, core });
   const stride = kernels.exports.recordBytes() / 8;
+  const weighted = isWeighted(call);
+  const byChannel = [call.mask && isSoft(call.mask) ? call.mask : undefined, call.weights].some(
+    (operand) => operand !== undefined && variesByChannel(operand, call.geometry.channels),
+  );
+  const pixels = (core.right - core.left) * (core.bottom - core.top);
   return Array.from({ length: call.geometry.groups }, (_, plane) => {
     // In the order of assembly/bandSums.ts.
     const [valid, absError, d, dSpread, t, tSpread, pp, pt, residual, unlike, centres, uqi, windows, angles, spectra] =
       records.subarray(plane * stride, (plane + 1) * stride) as unknown as number[] & { length: 15 };
+    const weight = weighted ? (records[plane * stride + 1 + MassSum.Mass] as number) : valid;
     return {
       valid,
+      whole: weighted ? (records[plane * stride + 1 + MassSum.Total] as number) : pixels,
       absError,
-      error: { weight: valid, sum: d, spread: dSpread },
-      target: { weight: valid, sum: t, spread: tSpread },
+      error: { weight, sum: d, spread: dSpread },
+      target: { weight, sum: t, spread: tSpread },
       angle: { weight: pp, sum: pt, spread: residual },
       unlike: { sum: unlike, count: centres },
       uqi: { sum: uqi, count: windows },
-      spectra: { sum: angles, count: spectra },
+      spectra: { sum: byChannel ? Number.NaN : angles, count: spectra },
     } as PlaneSums;
   });
+}
+
+/** Whether an operand has a number for each of several channels, by its shape. */
+function variesByChannel({ strides }: BroadcastOperand, channels: number): boolean {
+  return channels > 1 && strides.channel !== 0;
 }

@@ -1,5 +1,6 @@
 import { DISPOSE } from "../memory/dispose.ts";
 import type { ImageLike, LabelsLike, Tensor } from "../memory/tensor.ts";
+import type { Checked } from "../memory/checkTensor.ts";
 import type { Counts } from "./call.ts";
 import type { Layout } from "./geometry.ts";
 import type { Rule } from "./rule.ts";
@@ -20,15 +21,17 @@ export class PreparedTarget implements Disposable {
   readonly rule: Rule;
   /** @internal Whether it holds class labels. */
   readonly labels: boolean;
-  /** @internal Whether it had no mask, or one of its own shape: that decides how it is cut into tiles, and so its bits. */
+  /** @internal Whether its mask and weights, if any, were of its own shape: that decides how it is cut into tiles, and so its bits. */
   readonly fullMask: boolean;
+  /** @internal Copies of its soft mask and its weights. */
+  readonly masses: { readonly mask?: Checked<Float32Array>; readonly weights?: Checked<Float32Array> };
   /** @internal */
   readonly counts = new Map<string, Counts>();
 
   /** @internal Use `prepareTarget`. */
   constructor(
     tensor: Tensor,
-    of: Pick<PreparedTarget, "scale" | "offset" | "layout" | "rule" | "labels" | "fullMask">,
+    of: Pick<PreparedTarget, "scale" | "offset" | "layout" | "rule" | "labels" | "fullMask" | "masses">,
   ) {
     this.tensor = tensor;
     this.shape = tensor.shape;
@@ -38,16 +41,18 @@ export class PreparedTarget implements Disposable {
     this.rule = of.rule;
     this.labels = of.labels;
     this.fullMask = of.fullMask;
+    this.masses = of.masses;
   }
 
-  /** @internal What `tensor`, a part of this one's, is as a prepared target. */
-  with(tensor: Tensor): PreparedTarget {
-    return new PreparedTarget(tensor, this);
+  /** @internal What `tensor`, a part of this one's, is as a prepared target, with the same parts of what its masses are made of. */
+  with(tensor: Tensor, masses: PreparedTarget["masses"]): PreparedTarget {
+    return new PreparedTarget(tensor, { ...this, masses });
   }
 
   /** Frees the memory. Any later use throws; a second call does nothing. */
   dispose(): void {
     this.tensor.dispose();
+    for (const { owner } of Object.values(this.masses)) (owner as Tensor).dispose();
   }
 
   [DISPOSE](): void {

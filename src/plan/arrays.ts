@@ -1,13 +1,13 @@
 // The arrays of a call, checked against each other and described to the kernels.
 
-import { checkSameShape, kindOf } from "../check.ts";
+import { checkSameShape, kindOf, showShape } from "../check.ts";
 import type { BaseLoss } from "../losses/BaseLoss.ts";
-import { BYTES, FLOATS, LABELS, PIXELS } from "../memory/arrayTypes.ts";
+import { FLOATS, LABELS, MASKS, PIXELS } from "../memory/arrayTypes.ts";
 import { type Checked, checkTensor, overlap } from "../memory/checkTensor.ts";
 import { type ReductionName, type RoleName, Type, type TypeName } from "../memory/kernelApi.ts";
 import { type Kernels, kernelsFor } from "../memory/kernels.ts";
 import { type PixelData, Tensor } from "../memory/tensor.ts";
-import type { Call, Counts, Operand } from "./call.ts";
+import type { BroadcastOperand, Call, Counts, Operand } from "./call.ts";
 import {
   checkBroadcast,
   type Dimensions,
@@ -30,9 +30,24 @@ export interface Prepared {
   readonly kernels: Kernels;
   readonly size: Dimensions;
   readonly pred: Checked<PixelData>;
-  /** Whether there is no mask, or one with an element of its own for each of the target's. */
+  /** Whether mask and weights, as far as they are given, have an element of their own for each of the target's. */
   readonly fullMask: boolean;
-  readonly inputs: readonly ArrayBufferView[];
+  /** Soft mask and weights, checked. */
+  readonly masses: Masses;
+  /** By the names of arguments. */
+  readonly inputs: Readonly<Record<string, ArrayBufferView>>;
+}
+
+/** What callers may give beside pred and target. */
+export interface GivenMasses {
+  readonly mask?: unknown;
+  readonly weights?: unknown;
+}
+
+/** What masses are made of. */
+export interface Masses {
+  readonly mask?: Checked<Float32Array> | undefined;
+  readonly weights?: Checked<Float32Array> | undefined;
 }
 
 type LabelData = Int32Array | Uint8Array | Float32Array;
@@ -46,6 +61,9 @@ const MAX_ROW = 2 ** 24;
 
 /** Classes are told apart by float32, which holds every whole number up to this. */
 const MAX_CLASSES = 2 ** 24;
+
+/** What the kernels call SSIM's way of putting zeros in place of invalid pixels. */
+const ZERO = 2;
 
 const REDUCTIONS: Record<Settings["reduction"], ReductionName> = { mean: "Mean", sum: "Sum", none: "None" };
 
@@ -81,7 +99,7 @@ export function prepare(
   settings: Settings,
   predLike: unknown,
   targetLike: unknown,
-  maskLike: unknown,
+  given: GivenMasses,
   out?: Checked<Float32Array>,
   known?: Map<string, Counts>,
 ): Prepared {
@@ -107,7 +125,7 @@ export function prepare(
   }
   const ready = targetLike instanceof PreparedTarget ? targetLike : undefined;
   const asGiven: Checked<PixelData | LabelData> = ready
-    ? checkPrepared(ready, settings, maskLike)
+    ? checkPrepared(ready, settings, given)
     : isLabels
       ? checkLabels("target", targetLike)
       : checkPixels("target", targetLike);
@@ -117,38 +135,55 @@ export function prepare(
   const target = isRounded ? float32Labels(asGiven as Checked<LabelData>, ignoreIndex) : asGiven;
   const targetShape = isLabels ? withoutChannels(pred.shape, layout) : pred.shape;
   checkSameShape("target", target.shape, isLabels ? "pred without its channels" : "pred", targetShape);
-  const given =
-    maskLike === undefined ? undefined : uncalibrated("mask", checkTensor<Uint8Array>("mask", maskLike, BYTES));
+  const layoutOfMasses = isLabels ? undefined : layout;
+  const givenMask = given.mask === undefined ? ready?.masses.mask : checkMask(given.mask);
+  const givenWeights = given.weights === undefined ? ready?.masses.weights : checkWeights(given.weights);
+  for (const [name, array] of Object.entries({ mask: givenMask, weights: givenWeights })) {
+    if (array?.data instanceof Float32Array) checkMasses(name, array.shape, target.shape, settings, layoutOfMasses);
+  }
   // A custom loss gets a group's pixels in storage order: planes that alternate must not be told apart by a mask that they share.
   const isCustom = base.kind === "custom";
-  const mask = given && isCustom ? broadcast(given, target.shape) : given;
-  const fullMask = isCustom || (ready ? ready.fullMask : mask === undefined || isFullMask(mask.shape, target.shape));
+  const mask = givenMask && isCustom ? broadcast("mask", givenMask, target.shape) : givenMask;
+  const weights = givenWeights && isCustom ? broadcast("weights", givenWeights, target.shape) : givenWeights;
+  const isFull = (array: Checked<ArrayBufferView> | undefined) => !array || isFullMask(array.shape, target.shape);
+  const fullMask = isCustom || (ready ? ready.fullMask : isFull(mask) && isFull(weights));
   const shape = geometry(size, layout, groupBy, scopeOf(base), fullMask);
 
-  const inputs = [pred.data, asGiven.data, ...(given ? [given.data] : [])];
-  const kernels = kernelsFor(out ? [...inputs, out.data] : inputs);
+  const inputs = {
+    pred: pred.data,
+    target: asGiven.data,
+    ...(givenMask && { mask: givenMask.data }),
+    ...(givenWeights && { weights: givenWeights.data }),
+  };
+  const kernels = kernelsFor([...Object.values(inputs), ...(out ? [out.data] : [])]);
   const plane = size.height * size.width;
   const labelStrides = { sample: plane, channel: 0, pixel: 1 };
   const targetStrides = isLabels ? labelStrides : shape.strides;
+  const broadcastTo = {
+    target: target.shape,
+    size,
+    layout: layoutOfMasses,
+    // Seen as one plane per sample, what is full is as flat as the target.
+    flat: shape.planes === 1 && shape.channels === 1 && fullMask ? targetStrides : undefined,
+  };
   const rule = ready ? NAN_RULE : isRounded ? DEFAULT_RULE : ruleOf(settings);
   return {
     kernels,
     size,
     pred,
     fullMask,
+    masses: {
+      mask: givenMask?.data instanceof Float32Array ? (givenMask as Checked<Float32Array>) : undefined,
+      weights: givenWeights,
+    },
     inputs,
     call: {
       loss: base,
       geometry: shape,
       pred: dense("Pred", pred, shape.strides),
       target: dense("Target", target, targetStrides),
-      mask:
-        mask &&
-        maskOperand(mask, target.shape, size, isLabels ? undefined : layout, {
-          full: fullMask,
-          // Seen as one plane per sample, a full mask is as flat as the target.
-          flat: shape.planes === 1 && shape.channels === 1 ? targetStrides : undefined,
-        }),
+      mask: mask && broadcastOperand("Mask", mask, broadcastTo),
+      weights: weights && broadcastOperand("Weights", weights, broadcastTo),
       rule,
       counts: countsIn(ready?.counts ?? known, shape, base, rule),
       power: settings.power,
@@ -189,15 +224,16 @@ function scopeOf(base: BaseLoss): Scope {
 }
 
 /** What a prepared target holds, where it goes with the criterion. */
-function checkPrepared(target: PreparedTarget, settings: Settings, mask: unknown): Checked<Float32Array> {
+function checkPrepared(target: PreparedTarget, settings: Settings, given: GivenMasses): Checked<Float32Array> {
   const { base, layout, rule } = settings;
   const isLabels = base.kind === "labels";
   if (isLabels !== target.labels) {
     const what = (labels: boolean) => (labels ? "class labels" : "an image");
     throw new TypeError(`"target": expected ${what(isLabels)}, got ${kindOf(target)} of ${what(target.labels)}`);
   }
-  if (mask !== undefined) {
-    throw new TypeError(`"mask": expected none with a prepared target, which has its own, got ${kindOf(mask)}`);
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    throw new TypeError(`"${name}": expected none with a prepared target, which has its own, got ${kindOf(value)}`);
   }
   if ((rule || isLabels) && !sameRule(ruleOf(settings), target.rule)) {
     const what = isLabels ? "ignoreIndex" : "rule for valid pixels";
@@ -228,27 +264,64 @@ function typeOf(data: PixelData | LabelData): TypeName {
   return data instanceof Int16Array ? "I16" : "U16";
 }
 
-function maskOperand(
-  { data, shape, owner }: Checked<Uint8Array>,
-  targetShape: readonly number[],
-  { channels, height, width }: Dimensions,
-  layout: Layout | undefined,
-  { full, flat }: { full: boolean; flat: Strides | undefined },
-): NonNullable<Call["mask"]> {
-  const strides = maskStrides(shape, targetShape, layout);
+function broadcastOperand(
+  role: "Mask" | "Weights",
+  { data, shape, owner }: Checked<Uint8Array | Float32Array>,
+  to: { target: readonly number[]; size: Dimensions; layout: Layout | undefined; flat: Strides | undefined },
+): BroadcastOperand {
+  const { channels, height, width } = to.size;
+  const strides = maskStrides(shape, to.target, to.layout, role.toLowerCase());
   const { channel, row, pixel } = strides;
-  const common = { role: "Mask", array: data, owner, type: Type.U8, scale: 1, offset: 0 } as const;
-  if (full && flat)
-    return { ...common, strides: flat, row: width, consecutive: true, linear: true, extent: data.length };
+  const full = isFullMask(shape, to.target);
+  const common = { role, array: data, owner, type: Type[typeOf(data)], scale: 1, offset: 0, shape } as const;
+  if (full && to.flat) {
+    return { ...common, strides: to.flat, row: width, consecutive: true, linear: true, extent: data.length };
+  }
   const extent = (channels - 1) * channel + (height - 1) * row + (width - 1) * pixel + 1;
   return { ...common, strides, row, consecutive: full, linear: full || row === width * pixel, extent };
 }
 
-/** A mask with an element of its own for each of the target's. */
-function broadcast(mask: Checked<Uint8Array>, target: readonly number[]): Checked<Uint8Array> {
-  checkBroadcast(mask.shape, target);
+/** Accepts a mask: of bytes, or soft. */
+function checkMask(mask: unknown): Checked<Uint8Array | Float32Array> {
+  return uncalibrated("mask", checkTensor<Uint8Array | Float32Array>("mask", mask, MASKS));
+}
+
+function checkWeights(weights: unknown): Checked<Float32Array> {
+  return uncalibrated("weights", checkTensor<Float32Array>("weights", weights, FLOATS));
+}
+
+/** Accepts a soft mask or weights of this shape, where the base loss can have them. */
+function checkMasses(
+  name: string,
+  shape: readonly number[],
+  target: readonly number[],
+  { base }: Settings,
+  layout: Layout | undefined,
+): void {
+  checkBroadcast(name, shape, target);
+  if (base.kind === "window" && base.b === ZERO) {
+    throw new RangeError(
+      `"${name}": expected none with ${base.name}({ invalid: "zero" }), whose zeros have no weight, got shape ${showShape(shape)}`,
+    );
+  }
+  const fromEnd = layout === "NHWC" ? 1 : 3;
+  const channels = base.kind === "pixel" && target.length > 2 ? (shape[shape.length - fromEnd] ?? 1) : 1;
+  if (channels !== 1) {
+    throw new RangeError(
+      `"${name}": expected one number per pixel for ${base.name}, 1 in place of the channels, got shape ${showShape(shape)}`,
+    );
+  }
+}
+
+/** A mask, or weights, with an element of its own for each of the target's. */
+function broadcast<Data extends Uint8Array | Float32Array>(
+  name: string,
+  mask: Checked<Data>,
+  target: readonly number[],
+): Checked<Data> {
+  checkBroadcast(name, mask.shape, target);
   if (isFullMask(mask.shape, target)) return mask;
-  let { data } = mask;
+  let data: Data = mask.data;
   // From the last dimension on: what stands behind a dimension is a block, repeated where the mask has but one of it.
   let block = 1;
   for (let i = 1; i <= target.length; i++) {
@@ -260,8 +333,9 @@ function broadcast(mask: Checked<Uint8Array>, target: readonly number[]): Checke
 }
 
 /** Each block of `data`, `times` times. */
-function repeated(data: Uint8Array, block: number, times: number): Uint8Array {
-  const all = new Uint8Array(data.length * times);
+function repeated<Data extends Uint8Array | Float32Array>(data: Data, block: number, times: number): Data {
+  const Kind = data.constructor as new (length: number) => Data;
+  const all = new Kind(data.length * times);
   for (let at = 0; at < all.length; at += block) {
     const from = Math.floor(at / (block * times)) * block;
     all.set(data.subarray(from, from + block), at);
@@ -283,13 +357,12 @@ export function checkOut(outLike: unknown, pred: unknown): Checked<Float32Array>
   return out;
 }
 
-export function checkApart(out: Checked<Float32Array>, inputs: readonly ArrayBufferView[]): void {
-  inputs.forEach((input, i) => {
+export function checkApart(out: Checked<Float32Array>, inputs: Prepared["inputs"]): void {
+  for (const [name, input] of Object.entries(inputs)) {
     if (overlap(out.data, input)) {
-      const which = ["pred", "target", "mask"][i];
-      throw new RangeError(`"out": expected memory of its own, got memory that overlaps ${which}`);
+      throw new RangeError(`"out": expected memory of its own, got memory that overlaps ${name}`);
     }
-  });
+  }
 }
 
 /** The tensor that a gradient is written to: the caller's, or a new one on the JavaScript heap. */

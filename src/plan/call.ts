@@ -26,14 +26,26 @@ export interface Operand {
   readonly extent: number;
 }
 
-/** Losses, weights and counts, an entry per group: `b`, or `b * C + c`. */
+/** An operand that may be broadcast to the target's shape. */
+export interface BroadcastOperand extends Operand {
+  /** Elements from row to row. */
+  readonly row: number;
+  /** As it was given. */
+  readonly shape: readonly number[];
+}
+
+/** Losses, weights and counts, an entry per group: sample `b`, channel `b * C + c`, or band `c`. */
 export interface Groups {
   /** Unweighted loss, 0 where skipped. */
   readonly loss: Float64Array;
-  /** (valid / total)^p, 0 where skipped. */
+  /** (validWeight / totalWeight)^p, 0 where skipped. */
   readonly weight: Float64Array;
   readonly validCount: Float64Array;
   readonly totalCount: Float64Array;
+  /** Σm of the valid pixels' masses, mask · weight; `validCount` without soft masks and weights. */
+  readonly validWeight: Float64Array;
+  /** Σ of the weights of all pixels, valid or not; `totalCount` without weights. */
+  readonly totalWeight: Float64Array;
 }
 
 /** All that a computation needs, checked. */
@@ -44,13 +56,23 @@ export interface Call {
   readonly target: Operand;
   /** Valid counts of the groups, which others know or will ask for. */
   readonly counts?: Counts | undefined;
-  readonly mask?: (Operand & { readonly row: number }) | undefined;
+  /** Bytes, or float32: a soft mask. */
+  readonly mask?: BroadcastOperand | undefined;
+  /** A weight for each pixel. */
+  readonly weights?: BroadcastOperand | undefined;
   readonly rule: Rule;
   readonly power: number;
   readonly reduction: ReductionName;
   /** Of the metrics of bands: the image without what belongs to its neighbours. */
   readonly core?: Core | undefined;
 }
+
+/** Whether a mask is soft: not bytes. */
+export const isSoft = ({ array }: Operand): boolean => array instanceof Float32Array;
+
+/** Whether pixels have masses: a soft mask, or weights. */
+export const isWeighted = ({ mask, weights }: Pick<Call, "mask" | "weights">): boolean =>
+  weights !== undefined || (mask !== undefined && isSoft(mask));
 
 /** Columns from `left` to before `right`, and rows from `top` to before `bottom`. */
 export interface Core {
@@ -60,9 +82,9 @@ export interface Core {
   readonly bottom: number;
 }
 
-/** The valid pixels of each group, once somebody has counted them. */
+/** The valid pixels of each group, how much they weigh, and all pixels with them, once somebody has counted these. */
 export interface Counts {
-  known?: Float64Array;
+  known?: Pick<Groups, "validCount" | "validWeight" | "totalWeight">;
 }
 
 /** What else it takes to compute a gradient. */

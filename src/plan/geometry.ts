@@ -14,7 +14,9 @@
 import { showShape } from "../check.ts";
 
 export type Layout = "NCHW" | "NHWC";
-export type GroupBy = "sample" | "channel";
+
+/** What is weighed as one: a sample, a channel of a sample, all samples, or a channel of all samples. */
+export type GroupBy = "sample" | "channel" | "batch" | "band";
 
 /** The four dimensions of an image batch, whatever its layout. */
 export interface Dimensions {
@@ -38,6 +40,7 @@ export interface Geometry {
   readonly tile: number;
   readonly tilesPerPlane: number;
   readonly units: number;
+  /** Planes, one after the other, that belong to one group; the groups come round again after the last. */
   readonly planesPerGroup: number;
   readonly groups: number;
   /** Elements of a group (pixels where the loss looks across channels), valid or not. */
@@ -110,18 +113,16 @@ export function geometry(
 ): Geometry {
   const plane = height * width;
   const image = channels * plane;
-  const bySample = groupBy === "sample";
-  const groups = bySample ? samples : samples * channels;
-  const total = scope === "pixel" || !bySample ? plane : image;
+  // Samples and channels of a group.
+  const groupSamples = groupBy === "batch" || groupBy === "band" ? samples : 1;
+  const groupChannels = groupBy === "sample" || groupBy === "batch" ? channels : 1;
+  const groups = { sample: samples, channel: samples * channels, batch: 1, band: channels }[groupBy];
+  const total = groupSamples * (scope === "pixel" ? 1 : groupChannels) * plane;
+  // A band's planes are not neighbours: its group comes round with each sample.
+  const planesPerGroup = groupBy === "band" ? 1 : groupSamples * groupChannels;
   const rows = scope === "window";
   const isImage = scope === "image";
-  const view = (
-    pixels: number,
-    together: number,
-    planes: number,
-    planesPerGroup: number,
-    strides: Strides,
-  ): Geometry => {
+  const view = (pixels: number, together: number, planes: number, perGroup: number, strides: Strides): Geometry => {
     const tile = rows ? width : isImage ? stripOf(width, together) : tileOf(together);
     const tilesPerPlane = rows ? height : Math.ceil(pixels / tile);
     const units = together === 0 ? 0 : samples * planes * tilesPerPlane;
@@ -132,7 +133,7 @@ export function geometry(
       tile,
       tilesPerPlane,
       units,
-      planesPerGroup,
+      planesPerGroup: perGroup,
       groups,
       total,
       strides,
@@ -140,16 +141,16 @@ export function geometry(
       rows,
     };
   };
-  if (scope === "element" && bySample && fullMask && image <= MAX_PIXELS) {
-    return view(image, 1, 1, 1, { sample: image, channel: 0, pixel: 1 });
+  if (scope === "element" && (groupBy === "sample" || groupBy === "batch") && fullMask && image <= MAX_PIXELS) {
+    return view(image, 1, 1, groupSamples, { sample: image, channel: 0, pixel: 1 });
   }
   if (layout === "NHWC" && channels !== 1) {
-    return view(plane, channels, 1, bySample ? channels : 1, { sample: image, channel: 1, pixel: channels });
+    return view(plane, channels, 1, planesPerGroup, { sample: image, channel: 1, pixel: channels });
   }
   const strides = { sample: image, channel: plane, pixel: 1 };
-  if (scope === "pixel") return view(plane, channels, 1, channels, strides);
-  if (isImage) return view(plane, channels, 1, 1, strides);
-  return view(plane, 1, channels, bySample ? channels : 1, strides);
+  if (scope === "pixel") return view(plane, channels, 1, planesPerGroup, strides);
+  if (isImage) return view(plane, channels, 1, planesPerGroup, strides);
+  return view(plane, 1, channels, planesPerGroup, strides);
 }
 
 /** Pixels of a tile of so many channels. */
@@ -174,8 +175,9 @@ export function maskStrides(
   mask: readonly number[],
   target: readonly number[],
   layout: Layout | undefined,
+  name = "mask",
 ): MaskStrides {
-  checkBroadcast(mask, target);
+  checkBroadcast(name, mask, target);
   const strides: number[] = [];
   let stride = 1;
   for (let i = 0; i < target.length; i++) {
@@ -192,14 +194,14 @@ export function maskStrides(
   return { sample: last(4), row: last(3), pixel: last(2), channel: last(1) };
 }
 
-/** Accepts the shape of a mask that is the target's, or can be broadcast to it. */
-export function checkBroadcast(mask: readonly number[], target: readonly number[]): void {
+/** Accepts the shape of a mask, or of weights, that is the target's, or can be broadcast to it. */
+export function checkBroadcast(name: string, mask: readonly number[], target: readonly number[]): void {
   const fits =
     mask.length <= target.length &&
     mask.every((size, i) => size === 1 || size === target[target.length - mask.length + i]);
   if (!fits) {
     throw new RangeError(
-      `"mask": expected shape ${showShape(target)} like target, or broadcastable to it, got ${showShape(mask)}`,
+      `"${name}": expected shape ${showShape(target)} like target, or broadcastable to it, got ${showShape(mask)}`,
     );
   }
 }

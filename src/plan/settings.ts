@@ -19,7 +19,10 @@ interface CommonOptions<R extends Reduction> {
   layout?: Layout;
 }
 
-/** What is weighed as one: a sample (all its elements) or a channel of a sample. */
+/**
+ * What is weighed as one: `"sample"` (all its elements), `"channel"` of a sample, `"batch"` (every valid pixel counts alike, whatever its
+ * sample), or `"band"` (a channel of all samples).
+ */
 interface GroupOptions<G extends GroupBy = GroupBy> {
   groupBy?: G;
 }
@@ -28,11 +31,11 @@ interface GroupOptions<G extends GroupBy = GroupBy> {
 export type RuleOptions = { threshold?: number; valid?: undefined } | { threshold?: undefined; valid?: ValidRule };
 
 /**
- * Options of a criterion whose base loss is of kind K. The groups of what looks across the channels of a pixel are samples, and
+ * Options of a criterion whose base loss is of kind K. The groups of what looks across the channels of a pixel have all of these, and
  * class labels have a rule of their own.
  */
 export type LossOptions<R extends Reduction = Reduction, K extends Kind = Kind> = CommonOptions<R> &
-  ([K] extends ["pixel" | "labels"] ? GroupOptions<"sample"> : GroupOptions) &
+  ([K] extends ["pixel" | "labels"] ? GroupOptions<"sample" | "batch"> : GroupOptions) &
   ([K] extends ["labels"] ? { threshold?: undefined; valid?: undefined } : RuleOptions);
 
 /** What a criterion was made with, checked. */
@@ -51,7 +54,7 @@ const POWERS = { sqrt: 0.5, linear: 1, uniform: 0 };
 /** Within these, no power of a ratio of pixel counts leaves the range of float64. */
 const POWER_BOUNDS = { min: -16, max: 16 };
 
-/** Whether the loss looks across the channels of a pixel, so that its groups have to be samples. */
+/** Whether the loss looks across the channels of a pixel, so that its groups have all of them. */
 export function looksAcrossChannels(base: BaseLoss): boolean {
   return base.kind === "pixel" || base.kind === "labels";
 }
@@ -76,10 +79,15 @@ export function checkSettings(base: unknown, options: LossOptions, defaultGroupB
   const given = ownOptions("options", options, known);
   const { threshold, valid, weighting = "sqrt", reduction = "mean", layout = "NCHW" } = given;
   const across = looksAcrossChannels(base);
-  const groupBy = checkChoice("groupBy", given.groupBy ?? (across ? "sample" : defaultGroupBy), ["sample", "channel"]);
-  if (across && groupBy === "channel") {
-    const instead = base.name === "sam" ? '"sample", or vectorAngle() for an angle per channel' : '"sample"';
-    throw new RangeError(`"groupBy": expected ${instead}, since ${base.name} looks across channels, got "channel"`);
+  const groupBy = checkChoice("groupBy", given.groupBy ?? (across ? "sample" : defaultGroupBy), [
+    "sample",
+    "channel",
+    "batch",
+    "band",
+  ]);
+  if (across && (groupBy === "channel" || groupBy === "band")) {
+    const instead = `"sample" or "batch"${base.name === "sam" ? ", or vectorAngle() for an angle per channel" : ""}`;
+    throw new RangeError(`"groupBy": expected ${instead}, since ${base.name} looks across channels, got "${groupBy}"`);
   }
   if (typeof weighting !== "number") checkChoice("weighting", weighting, ["sqrt", "linear", "uniform"]);
   if (base.kind === "labels" && (threshold !== undefined || valid !== undefined)) {

@@ -6,10 +6,20 @@
 import { isProxiedArray, kindOf, own } from "../check.ts";
 import { type BaseLoss, hasTrait } from "../losses/BaseLoss.ts";
 import { checkInUse } from "../memory/checkTensor.ts";
-import { LOSSES, Loss, Pass, type PassName, Reduction } from "../memory/kernelApi.ts";
+import { LOSSES, Loss, Pass, type PassName, Reduction, MassSum } from "../memory/kernelApi.ts";
 import type { Kernels } from "../memory/kernels.ts";
-import type { Call, Counts, Gradient, Groups, Operand, Outcome } from "../plan/call.ts";
+import {
+  type Call,
+  type Counts,
+  type Gradient,
+  type Groups,
+  isSoft,
+  isWeighted,
+  type Operand,
+  type Outcome,
+} from "../plan/call.ts";
 import type { Geometry } from "../plan/geometry.ts";
+import { checkMasses } from "./masses.ts";
 import { type Step, Workspace } from "./workspace.ts";
 
 /** A loss to compute, with its gradient where one is wanted. */
@@ -116,13 +126,18 @@ export function groupSums(kernels: Kernels, call: Call): Float64Array {
   return Workspace.use(kernels, (workspace) => {
     const computation = new Computation(workspace, call);
     for (const step of computation.sums()) Workspace.run([step]);
+    computation.checkMasses();
     return computation.records();
   });
 }
 
 /** Writes a copy of the target to `to`, NaN wherever the rule or the mask says that a pixel does not count. */
 export function writePrepared(kernels: Kernels, call: Call, to: Operand): void {
-  Workspace.use(kernels, (workspace) => Workspace.run([new Computation(workspace, call).prepare(to)]));
+  Workspace.use(kernels, (workspace) => {
+    const computation = new Computation(workspace, call);
+    Workspace.run([computation.prepare(to)]);
+    computation.checkMasses();
+  });
 }
 
 class Computation {
@@ -142,7 +157,7 @@ class Computation {
     this.#gradient = gradient;
     const { kernels, job } = workspace;
     const { exports } = kernels;
-    const { loss, geometry, rule, mask, target } = call;
+    const { loss, geometry, rule, mask, weights, target } = call;
     const slots = workspace.slots(geometry.channels);
     const { groups } = geometry;
     const acrossAll = loss.a === Number.POSITIVE_INFINITY;
@@ -167,14 +182,16 @@ class Computation {
     const upstreams = typeof upstream === "number" ? 1 : upstream.length;
     const nodata = workspace.area("nodata", rule.nodata.length * 4);
     const recordBytes = groups * exports.recordBytes();
-    const perGroup = 16 + exports.coefficientBytes() + geometry.planesPerGroup * exports.rangesBytes();
-    this.#records = workspace.area("groups", recordBytes + groups * perGroup + upstreams * 8);
+    const planes = (geometry.units / Math.max(1, geometry.tilesPerPlane)) * geometry.channels;
+    const perGroup = 16 + exports.coefficientBytes();
+    const rangesBytes = planes * exports.rangesBytes();
+    this.#records = workspace.area("groups", recordBytes + groups * perGroup + upstreams * 8 + rangesBytes);
     this.#losses = this.#records + recordBytes;
     this.#weights = this.#losses + groups * 8;
     const gradOutputs = this.#weights + groups * 8;
     const coefficients = gradOutputs + upstreams * 8;
     exports.setMemory(job, slots, this.#records, this.#losses, this.#weights, gradOutputs, coefficients);
-    exports.setRanges(job, coefficients + groups * exports.coefficientBytes());
+    exports.setRanges(job, coefficients + groups * exports.coefficientBytes(), planes);
     if (typeof upstream === "number") kernels.f64[gradOutputs / 8] = upstream;
     else kernels.f64.set(upstream, gradOutputs / 8);
     kernels.f32.set(rule.nodata, nodata / 4);
@@ -183,21 +200,22 @@ class Computation {
     const dn = areDigitalNumbers(call);
     // Asked by the kernels as they go: of float32, unless it holds digital numbers that are to be made values, and of uint16.
     const inPlace = dn ? isFloat(target) || isUint16(target) : isFloat(target) && !isCalibrated(target);
-    this.#setRule(dn, inPlace && !mask);
+    this.#setRule(dn, inPlace && (!mask || isSoft(mask)));
     exports.clearGroups(job);
-    this.#targets = mask ? [call.target, mask] : [call.target];
+    this.#targets = [target, ...(mask ? [mask] : []), ...(weights ? [weights] : [])];
     this.#inputs = [call.pred, ...this.#targets];
   }
 
   /** `dn`: tiles hold digital numbers. `inPlace`: the target can be compared where it lies. */
   #setRule(dn: boolean, inPlace: boolean): void {
     const { kernels, job } = this.#workspace;
-    const { rule, mask, geometry, target } = this.#call;
+    const { rule, mask, weights, geometry, target } = this.#call;
     const least = leastOf(this.#call);
     const simple = inPlace && least !== undefined;
     const nodataCount = least === undefined ? rule.nodata.length : 0;
     kernels.exports.setRule(job, simple, least ?? rule.min, rule.max, this.#nodata, nodataCount);
-    if (mask) kernels.exports.setMaskRows(job, geometry.width, mask.row);
+    if (mask) kernels.exports.setMask(job, isSoft(mask), geometry.width, mask.row * mask.array.BYTES_PER_ELEMENT);
+    if (weights) kernels.exports.setPixelWeights(job, geometry.width, weights.row * weights.array.BYTES_PER_ELEMENT);
     if (dn) kernels.exports.setDigitalNumbers(job, target.scale, target.offset);
   }
 
@@ -221,6 +239,7 @@ class Computation {
       yield* this.#finish();
     } else {
       yield this.#step("Sums", this.#inputs);
+      this.checkMasses();
       this.#checkLabels();
       if (hasTrait(loss, "Residual") && exports.needsResidual(job)) {
         exports.clearRecords(job);
@@ -245,7 +264,7 @@ class Computation {
   prepare(to: Operand): Step {
     // Digital numbers stay what they are.
     this.#setRule(true, false);
-    return this.#step("Prepare", [...this.#targets, to], { collect: false });
+    return this.#step("Prepare", [...this.#targets, to], { collect: isWeighted(this.#call) });
   }
 
   /** The steps to `records`. */
@@ -290,6 +309,7 @@ class Computation {
     const { job, kernels } = this.#workspace;
     const { exports } = kernels;
     yield this.#step("Count", this.#inputs);
+    this.checkMasses();
     exports.weigh(job);
     exports.coefficients(job, reductionId);
     yield this.#gradient ? this.#write(this.#gradient, true) : this.#step("Sums", this.#inputs);
@@ -325,15 +345,24 @@ class Computation {
       yield this.#step("Count", this.#targets, { counts });
       // Another may have counted for both.
       if (!counts?.known) {
-        // Labels are checked as they are counted: counts that are known are those of right labels.
+        // Labels and masses are checked as they are counted: counts that are known are those of right ones.
+        this.checkMasses();
         this.#checkLabels();
-        if (counts) counts.known = this.#counts(geometry.groups);
+        if (counts) counts.known = this.#groups(geometry);
         return;
       }
     }
-    const { kernels } = this.#workspace;
-    const stride = kernels.exports.recordBytes() / 8;
-    for (const [g, count] of counts.known.entries()) kernels.f64[this.#records / 8 + g * stride] = count;
+    const { f64, exports } = this.#workspace.kernels;
+    const { validCount, validWeight, totalWeight } = counts.known;
+    for (let g = 0, at = this.#records / 8; g < geometry.groups; g++, at += exports.recordBytes() / 8) {
+      f64[at] = validCount[g] as number;
+      f64[at + 1 + MassSum.Mass] = validWeight[g] as number;
+      f64[at + 1 + MassSum.Total] = totalWeight[g] as number;
+    }
+  }
+
+  checkMasses(): void {
+    checkMasses(this.#workspace, this.#call);
   }
 
   #checkLabels(): void {
@@ -355,9 +384,10 @@ class Computation {
     const { exports } = kernels;
     const { geometry, loss } = this.#call;
     const gradient = this.#gradient;
-    const { channels, planesPerGroup, tile, tilesPerPlane, units } = geometry;
+    const { channels, planesPerGroup, groups, tile, tilesPerPlane, units } = geometry;
     const slots = this.#workspace.slots(channels);
     yield this.#step("Count", this.#targets);
+    this.checkMasses();
     exports.weigh(job);
     exports.coefficients(job, reductionId);
     const counts = this.#counts(geometry.groups);
@@ -365,11 +395,14 @@ class Computation {
     // Digital numbers are handed over as the float64 that they stand for.
     const wide = areDigitalNumbers(this.#call) && isCalibrated(this.#call.pred);
     const Pixels = wide ? Float64Array : Float32Array;
-    const room = this.#workspace.area("gathered", 2 * channels * tile * 8 + 64);
-    exports.setGathered(job, room, room + channels * tile * Pixels.BYTES_PER_ELEMENT);
+    // pred, target and masses, with a vector of room behind each.
+    const room = this.#workspace.area("gathered", 3 * (channels * tile * 8 + 16));
+    const targetRoom = room + channels * tile * Pixels.BYTES_PER_ELEMENT + 16;
+    const massRoom = targetRoom + channels * tile * Pixels.BYTES_PER_ELEMENT + 16;
+    exports.setGathered(job, room, targetRoom, massRoom);
 
     const groupOf = (unit: number, k: number) =>
-      Math.floor((Math.floor(unit / tilesPerPlane) * channels + k) / planesPerGroup);
+      Math.floor((Math.floor(unit / tilesPerPlane) * channels + k) / planesPerGroup) % groups;
     /** Calls `visit` with each group's part of each unit: where it stands in the gathered area, and among the group's pixels. */
     const walk = (pass: "Gather" | "Scatter", operands: Operand[], before: Part, after: Part) => {
       const cursors = new Float64Array(geometry.groups);
@@ -388,14 +421,21 @@ class Computation {
 
     const preds: (Float32Array | Float64Array)[] = [];
     const targets: (Float32Array | Float64Array)[] = [];
+    const masses: (Float32Array | undefined)[] = [];
     const grads: (Float64Array | undefined)[] = [];
     walk("Gather", this.#inputs, none, (group, k, cursor, n) => {
       preds[group] ??= new Pixels(counts[group] as number);
       targets[group] ??= new Pixels(counts[group] as number);
       const pixels = wide ? kernels.f64 : kernels.f32;
-      const from = room / Pixels.BYTES_PER_ELEMENT + k * tile;
-      preds[group].set(pixels.subarray(from, from + n), cursor);
-      targets[group].set(pixels.subarray(from + channels * tile, from + channels * tile + n), cursor);
+      const take = (into: Float32Array | Float64Array, from: Float32Array | Float64Array, area: number) => {
+        const start = area / from.BYTES_PER_ELEMENT + k * tile;
+        into.set(from.subarray(start, start + n), cursor);
+      };
+      take(preds[group], pixels, room);
+      take(targets[group], pixels, targetRoom);
+      if (!isWeighted(this.#call)) return;
+      masses[group] ??= new Float32Array(counts[group] as number);
+      take(masses[group], kernels.f32, massRoom);
     });
     const losses = Float64Array.from(counts, (count, group) => {
       if (count === 0) return 0;
@@ -403,14 +443,15 @@ class Computation {
         loss,
         preds[group] as Float32Array,
         targets[group] as Float32Array,
+        masses[group],
         gradient !== undefined,
       );
       grads[group] = grad;
       return value;
     });
     // The memory of what the function has disposed of may be another tensor's by now.
-    const { pred, target, mask } = this.#call;
-    for (const [name, operand] of Object.entries({ pred, target, mask, out: gradient?.grad })) {
+    const { pred, target, mask, weights } = this.#call;
+    for (const [name, operand] of Object.entries({ pred, target, mask, weights, out: gradient?.grad })) {
       checkInUse(name, operand?.owner);
     }
     kernels.f64.set(losses, this.#losses / 8);
@@ -429,15 +470,23 @@ class Computation {
   }
 
   #counts(groups: number): Float64Array {
-    return this.#numbers(this.#records, groups, this.#workspace.kernels.exports.recordBytes() / 8);
+    return this.#sums(groups, -1);
+  }
+
+  /** The k-th sum of each group; −1 is its count. */
+  #sums(groups: number, k: number): Float64Array {
+    return this.#numbers(this.#records + (1 + k) * 8, groups, this.#workspace.kernels.exports.recordBytes() / 8);
   }
 
   #groups({ groups, total }: Geometry): Groups {
+    const weighted = isWeighted(this.#call);
     return {
       loss: this.#numbers(this.#losses, groups),
       weight: this.#numbers(this.#weights, groups),
       validCount: this.#counts(groups),
       totalCount: new Float64Array(groups).fill(total),
+      validWeight: weighted ? this.#sums(groups, MassSum.Mass) : this.#counts(groups),
+      totalWeight: weighted ? this.#sums(groups, MassSum.Total) : new Float64Array(groups).fill(total),
     };
   }
 
@@ -497,8 +546,14 @@ type Part = (group: number, channel: number, cursor: number, n: number) => void;
 
 const none: Part = () => {};
 
-function ask({ fn }: BaseLoss, pred: Float32Array, target: Float32Array, wantsGrad: boolean) {
-  const answer: unknown = fn?.(pred, target);
+function ask(
+  { fn }: BaseLoss,
+  pred: Float32Array,
+  target: Float32Array,
+  masses: Float32Array | undefined,
+  wantsGrad: boolean,
+) {
+  const answer: unknown = masses ? fn?.(pred, target, masses) : fn?.(pred, target);
   const value = typeof answer === "object" && answer !== null ? (answer as { value: unknown }).value : answer;
   if (typeof value !== "number") {
     throw new TypeError(`"custom": expected fn to return a number or { value, grad }, got ${kindOf(answer)}`);

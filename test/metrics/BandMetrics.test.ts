@@ -325,7 +325,7 @@ describe("the state", () => {
       (s) => ({ ...s, format: "x" }),
       '"state.format": expected "valid-pixel-loss/BandMetrics", got "x"',
     ],
-    ["a later version", (s) => ({ ...s, version: 2 }), '"state.version": expected 1, got 2'],
+    ["a later version", (s) => ({ ...s, version: 3 }), '"state.version": expected 2, got 3'],
     ["no options", ({ options: _, ...s }) => s, '"state.options": expected an object, got undefined'],
     ["no data range", (s) => ({ ...s, options: {} }), '"state.options": "dataRange": expected a number, got undefined'],
     ["an unknown option", (s) => ({ ...s, options: { ...s.options, x: 1 } }), '"state.options": expected dataRange, '],
@@ -345,7 +345,7 @@ describe("the state", () => {
     ...["error", "target"].map((of): [string, (s: State) => unknown, string] => [
       `pixels of ${of} less than none`,
       (s) => ({ ...s, bands: s.bands.map((b: State) => ({ ...b, [of]: { ...b[of], weight: -3 } })) }),
-      `"state.bands[0].${of}.weight": expected a whole number`,
+      `"state.bands[0].${of}.weight": expected a number from 0 on, got -3`,
     ]),
     [
       "text for a number",
@@ -406,7 +406,7 @@ describe("the state", () => {
     [
       "more valid pixels than there are",
       (s) => ({ ...s, scene: { ...s.scene, total: 5 } }),
-      '"state.bands[0].error.weight": expected a whole number from 0 to 5, got ',
+      '"state.bands[0].valid": expected a whole number from 0 to 5, got ',
     ],
     ["no bands", (s) => ({ ...s, bands: [] }), '"state.bands": expected at least one, got none'],
     [

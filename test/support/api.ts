@@ -47,9 +47,9 @@ export function place(data: ArrayLike<number>, shape: readonly number[], memory:
   return owned;
 }
 
-/** pred, target and the mask of a problem whose arrays lie in `layout`. */
+/** pred, target, mask and weights of a problem whose arrays lie in `layout`. */
 export function tensorsOf(problem: Problem, layout: Layout = "NCHW", memory: Memory = "staged") {
-  const { pred, target, mask } = problem;
+  const { pred, target, mask, weights } = problem;
   const shape = shapeIn(problem.shape, layout);
   const [B, , H, W] = problem.shape;
   const aligned = memory !== "misaligned";
@@ -60,7 +60,12 @@ export function tensorsOf(problem: Problem, layout: Layout = "NCHW", memory: Mem
     target: classes
       ? (tensor(aligned ? target : misaligned(target), [B, H, W]) as Tensor<TensorData> as Tensor)
       : place(target, shape, memory),
-    given: mask ? { mask: tensor(aligned ? mask.data : misaligned(mask.data), [...mask.shape]) } : {},
+    given: {
+      ...(mask
+        ? { mask: tensor<Uint8Array | Float32Array>(aligned ? mask.data : misaligned(mask.data), [...mask.shape]) }
+        : {}),
+      ...(weights ? { weights: place(weights.data, weights.shape, memory) } : {}),
+    },
   };
 }
 

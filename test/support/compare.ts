@@ -6,11 +6,12 @@ import { at } from "../../reference/layout.ts";
 
 const list = (x: number | ArrayLike<number>): number[] => (typeof x === "number" ? [x] : Array.from(x));
 
-/** Every number within `tolerance` relative of the wanted one; 0, ±Infinity and NaN must come out as such. */
+/** Every number within `tolerance` relative of the wanted one, or of `unit` where that is more; 0, ±Infinity and NaN must come out as such. */
 export function valueError(
   got: number | ArrayLike<number>,
   want: number | ArrayLike<number>,
   tolerance = 1e-6,
+  unit = 0,
 ): string {
   if ((typeof got === "number") !== (typeof want === "number"))
     return `got a ${typeof got === "number" ? "number" : "vector"}, want the other`;
@@ -19,7 +20,7 @@ export function valueError(
   for (const [i, expected] of w.entries()) {
     const actual = at(g, i);
     const right = Number.isFinite(expected)
-      ? Math.abs(actual - expected) <= tolerance * Math.abs(expected)
+      ? Math.abs(actual - expected) <= tolerance * Math.max(Math.abs(expected), unit)
       : Object.is(actual, expected);
     if (!right) return `[${i}] got ${actual}, want ${expected} within ${tolerance} relative`;
   }

@@ -1,6 +1,6 @@
 /** Seeded problems: the same data in every run, in the domain that each base loss is made for. */
 import { at, type Layout, offsetOf, relayout, type Shape, sizeOf } from "../../reference/layout.ts";
-import type { Base, Problem, Settings } from "../../reference/losses.ts";
+import type { Base, PixelValues, Problem, Settings } from "../../reference/losses.ts";
 
 /** Uniform in [0, 1): mulberry32. */
 export function seeded(seed: number): () => number {
@@ -125,17 +125,24 @@ export function problemOf(base: Base, extent: Shape, seed: number, invalid = 0.3
 
 /** The problem, given in NCHW, as it lies in `layout`. */
 export function inLayout(problem: Problem, layout: Layout): Problem {
-  const { shape, pred, target, mask } = problem;
+  const { shape, pred, target, mask, weights } = problem;
+  if (layout === "NCHW") return problem;
   const move = <T extends Float32Array | Float64Array | Uint8Array>(data: T, of: Shape) =>
     relayout(data, of, "NCHW", layout);
-  const moved = {
+  const labels = !(target instanceof Float32Array && target.length === pred.length);
+  /** What is broadcast has channels where its shape says so: of class labels, and of what goes with them, there are none. */
+  const moveValues = <T extends Uint8Array | Float32Array>({ data, shape }: PixelValues<T>): PixelValues<T> => {
+    if (labels) return { data, shape };
+    const [b, c, h, w] = [...Array<number>(4 - shape.length).fill(1), ...shape] as unknown as Shape;
+    return { data: move(data, [b, c, h, w]), shape: [b, h, w, c] };
+  };
+  return {
     ...problem,
     pred: move(pred, shape),
-    target: target instanceof Float32Array && target.length === pred.length ? move(target, shape) : target,
+    target: labels ? target : move(target as Float32Array, shape),
+    ...(mask ? { mask: moveValues(mask) } : {}),
+    ...(weights ? { weights: moveValues(weights) } : {}),
   };
-  if (!mask || layout === "NCHW" || mask.shape.length < 4) return moved;
-  const [b, c, h, w] = mask.shape as unknown as Shape;
-  return { ...moved, mask: { data: move(mask.data, [b, c, h, w]), shape: [b, h, w, c] } };
 }
 
 /**

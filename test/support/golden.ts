@@ -3,8 +3,6 @@ import { readFileSync } from "node:fs";
 import type { Shape } from "../../reference/layout.ts";
 import type { Base, BaseName, Params, Problem, Settings, ValidRule } from "../../reference/losses.ts";
 
-const folder = new URL("../golden/", import.meta.url);
-
 /** A group's figures as the index writes them. */
 export interface Figures {
   readonly value: number | number[];
@@ -12,6 +10,9 @@ export interface Figures {
   readonly weights: number[];
   readonly counts: number[];
   readonly totals: number[];
+  /** Of the vectors with weights. */
+  readonly validWeights?: number[];
+  readonly totalWeights?: number[];
 }
 
 interface RawOptions {
@@ -42,7 +43,10 @@ interface RawCase {
   target: string;
   target_dtype: "f32" | "i32";
   mask?: string;
+  mask_dtype?: "u8" | "f32";
   mask_shape?: number[];
+  weights?: string;
+  weights_shape?: number[];
 }
 
 interface RawLossCase extends RawCase {
@@ -66,7 +70,13 @@ export interface Stats {
 interface RawMetricsCase extends RawCase {
   kind: "metrics";
   options: RawMetricsOptions;
-  expected: { pooled: Record<string, Stats>; per_sample: Record<string, Stats>[] };
+  expected: {
+    pooled: Record<string, Stats>;
+    per_sample: Record<string, Stats>[];
+    /** What `evaluate` has to give, by its own names; of the vectors with weights. */
+    evaluate?: Record<string, Record<string, number | string | null>>;
+    scene?: Record<string, number | string | null>;
+  };
 }
 
 /** One term of a case: a single loss is one term of weight 1. */
@@ -99,34 +109,53 @@ export interface MetricsCase {
   readonly bands: readonly string[];
   readonly pooled: Readonly<Record<string, Stats>>;
   readonly perSample: readonly Readonly<Record<string, Stats>>[];
+  readonly evaluated: RawMetricsCase["expected"]["evaluate"];
+  readonly scene: RawMetricsCase["expected"]["scene"];
 }
 
-const index = JSON.parse(readFileSync(new URL("cases.json", folder), "utf8")) as {
-  cases: (RawLossCase | RawMetricsCase)[];
-  arrays: Record<string, [start: number, length: number]>;
-};
-
-const arrays = new Uint8Array(readFileSync(new URL("arrays.bin", folder)));
+interface Vectors {
+  readonly lossCases: readonly LossCase[];
+  readonly metricsCases: readonly MetricsCase[];
+}
 
 /** A copy of an array's bytes, by its name in the index. */
-function bytes(name: string): ArrayBuffer {
-  const place = index.arrays[name];
-  if (!place) throw new Error(`golden vectors: no array ${name}`);
-  return arrays.slice(place[0], place[0] + place[1]).buffer;
+type Bytes = (name: string) => ArrayBuffer;
+
+/** The vectors of a folder of test/. */
+function vectorsIn(name: string): Vectors {
+  const folder = new URL(`../${name}/`, import.meta.url);
+  const index = JSON.parse(readFileSync(new URL("cases.json", folder), "utf8")) as {
+    cases: (RawLossCase | RawMetricsCase)[];
+    arrays: Record<string, [start: number, length: number]>;
+  };
+  const arrays = new Uint8Array(readFileSync(new URL("arrays.bin", folder)));
+  const bytes: Bytes = (name) => {
+    const place = index.arrays[name];
+    if (!place) throw new Error(`golden vectors: no array ${name}`);
+    return arrays.slice(place[0], place[0] + place[1]).buffer;
+  };
+  return {
+    lossCases: index.cases.flatMap((c) => (c.kind === "loss" ? [lossCase(c, bytes)] : [])),
+    metricsCases: index.cases.flatMap((c) => (c.kind === "metrics" ? [metricsCase(c, bytes)] : [])),
+  };
 }
 
-function problemOf(c: RawCase): Problem {
+function problemOf(c: RawCase, bytes: Bytes): Problem {
+  const Mask = c.mask_dtype === "f32" ? Float32Array : Uint8Array;
   return {
     shape: c.shape as Shape,
     pred: new Float32Array(bytes(c.pred)),
     target: c.target_dtype === "i32" ? new Int32Array(bytes(c.target)) : new Float32Array(bytes(c.target)),
-    ...(c.mask && c.mask_shape ? { mask: { data: new Uint8Array(bytes(c.mask)), shape: c.mask_shape } } : {}),
+    ...(c.mask && c.mask_shape ? { mask: { data: new Mask(bytes(c.mask)), shape: c.mask_shape } } : {}),
+    ...(c.weights && c.weights_shape
+      ? { weights: { data: new Float32Array(bytes(c.weights)), shape: c.weights_shape } }
+      : {}),
   };
 }
 
 /** The index writes a few names its own way. */
 const makerOf: Readonly<Record<string, BaseName>> = { logcosh: "logCosh" };
-const paramOf: Readonly<Record<string, string>> = { mode: "pixels", log_input: "logInput" };
+const paramOf: Readonly<Record<string, string>> = { mode: "pixels", log_input: "logInput", data_range: "dataRange" };
 
 function baseOf(loss: string, raw: Params = {}, ignoreIndex?: number | null): Base {
   const params = Object.fromEntries(Object.entries(raw).map(([key, value]) => [paramOf[key] ?? key, value]));
@@ -145,7 +174,7 @@ function settingsOf(o: RawOptions, groupBy: "sample" | "channel"): Settings {
   return { groupBy, weighting, reduction: o.reduction, ...rule };
 }
 
-function lossCase(c: RawLossCase): LossCase {
+function lossCase(c: RawLossCase, bytes: Bytes): LossCase {
   const { options: o, expected } = c;
   const terms: Term[] =
     "terms" in expected
@@ -166,7 +195,7 @@ function lossCase(c: RawLossCase): LossCase {
   return {
     title: `${c.id} ${c.name}`,
     tags: c.tags,
-    problem: { ...problemOf(c), gradOutput: c.grad_output },
+    problem: { ...problemOf(c, bytes), gradOutput: c.grad_output },
     terms,
     combined: "terms" in expected,
     value: expected.value,
@@ -175,20 +204,22 @@ function lossCase(c: RawLossCase): LossCase {
   };
 }
 
-function metricsCase(c: RawMetricsCase): MetricsCase {
+function metricsCase(c: RawMetricsCase, bytes: Bytes): MetricsCase {
   return {
     title: `${c.id} ${c.name}`,
     tags: c.tags,
-    problem: problemOf(c),
+    problem: problemOf(c, bytes),
     valid: ruleOf(c.options.threshold, c.options.inclusive),
     dataRange: c.options.data_range,
     bands: c.options.bands,
     pooled: c.expected.pooled,
     perSample: c.expected.per_sample,
+    evaluated: c.expected.evaluate,
+    scene: c.expected.scene,
   };
 }
 
-export const lossCases: readonly LossCase[] = index.cases.flatMap((c) => (c.kind === "loss" ? [lossCase(c)] : []));
-export const metricsCases: readonly MetricsCase[] = index.cases.flatMap((c) =>
-  c.kind === "metrics" ? [metricsCase(c)] : [],
-);
+export const { lossCases, metricsCases } = vectorsIn("golden");
+
+/** Those with soft masks and weights. */
+export const weighted = vectorsIn("golden-weights");
