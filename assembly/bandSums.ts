@@ -64,13 +64,13 @@ function rowSums<W>(
   let mm = absError;
   let i = 0;
   do {
-    const stored = v128.load64_zero(target + (i << 2));
-    let valid = f32x4.ge(stored, lo);
+    const raw = v128.load64_zero(target + (i << 2));
+    let valid = f32x4.ge(raw, lo);
     if (i + 1 == n) valid = i32x4.replace_lane(valid, 1, 0);
     // Selected before anything is made of them: what is not valid counts as zero.
     const mask = lowMask(valid);
     const p = v128.and(f64x2.add(low(v128.load64_zero(pred + (i << 2))), zero), mask);
-    const t = v128.and(f64x2.add(low(stored), zero), mask);
+    const t = v128.and(f64x2.add(low(raw), zero), mask);
     const d = f64x2.sub(p, t);
     const e = v128.and(f64x2.sub(d, errorMean), mask);
     const u = v128.and(f64x2.sub(t, targetMean), mask);

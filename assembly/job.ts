@@ -113,7 +113,7 @@ export class Job {
   max: f32;
   nodata: usize;
   nodataCount: u32;
-  /** Whether target ≥ `min` alone, on the stored number, is the whole rule, and can be asked of it where it lies. */
+  /** Whether target ≥ `min` alone, on the raw number, is the whole rule, and can be asked of it where it lies. */
   simpleRule: bool;
   masked: bool;
   /**
@@ -232,9 +232,9 @@ export class Job {
     return changetype<Record>(this.records + group * RECORD);
   }
 
-  /** Whether a staged target holds stored numbers, of which those from `min` on are valid; else NaN where it is not. */
+  /** Whether a staged target holds raw numbers, of which those from `min` on are valid; else NaN where it is not. */
   @inline
-  get comparesStored(): bool {
+  get comparesRaw(): bool {
     return this.simpleRule && (this.dn || this.target.type == Type.F32);
   }
 
@@ -247,7 +247,7 @@ export class Job {
   /** The least value of a target tile of float32 that is valid there. */
   @inline
   get tileMin(): f32 {
-    return this.comparesStored ? this.min : -Infinity;
+    return this.comparesRaw ? this.min : -Infinity;
   }
 
   @inline

@@ -4,7 +4,7 @@
 
 import { Job, Operand, Type } from "./job";
 import { STEP } from "./lanes";
-import { calibrate, convert, gatherStored, select, sizeOf } from "./stored";
+import { calibrate, convert, gather, select, sizeOf } from "./storage";
 
 /** Length of a tile of n elements in scratch. */
 export function padded(n: u32): u32 {
@@ -21,7 +21,7 @@ function pad(tile: usize, n: u32, value: f32): void {
 }
 
 /** Whether an operand's planes are uint16, which losses of single elements take as they lie. */
-export function storedPlanar(operand: Operand): bool {
+export function uint16Planar(operand: Operand): bool {
   return operand.type == Type.U16 && operand.pixelStride == 2;
 }
 
@@ -30,7 +30,7 @@ export function loadPred(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize): v
   const pred = job.pred;
   const from = pred.at(b, c, i);
   const consecutive = pred.pixelStride == sizeOf(pred.type);
-  if (!consecutive) gatherStored(from, pred.pixelStride, pred.type, to, n);
+  if (!consecutive) gather(from, pred.pixelStride, pred.type, to, n);
   else convert(from, pred.type, to, n);
   if (!job.dn) calibrate(to, n, pred.scale, pred.offset);
   pad(to, n, 0);
@@ -42,11 +42,11 @@ export function loadTarget(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize, 
   let from = target.at(b, c, i);
   let type = target.type;
   if (target.pixelStride != sizeOf(type)) {
-    gatherStored(from, target.pixelStride, type, to, n);
+    gather(from, target.pixelStride, type, to, n);
     from = to;
     type = Type.F32;
   }
-  if (!job.comparesStored) {
+  if (!job.comparesRaw) {
     if (job.masked) loadElements<u8>(job.mask, job.width, b, c, i, n, maskScratch);
     const mask = job.masked ? maskScratch : 0;
     select(from, type, to, n, job.min, job.max, job.nodata, job.nodataCount, mask);

@@ -9,8 +9,8 @@ import { runTile } from "./losses";
 import { addTotal, keepPlaces, loadMasses } from "./masses";
 import { Pass } from "./pass";
 import { mergeRanges, rowsScratchBytes, runRows } from "./rows";
-import { loadPred, loadTarget, padded, planar, storedPlanar, storeGrad } from "./stage";
-import { countTile, differences } from "./stored";
+import { loadPred, loadTarget, padded, planar, uint16Planar, storeGrad } from "./stage";
+import { countTile, differences } from "./storage";
 import { Reading, Tile, TILE_BYTES } from "./tile";
 import { Shape, Trait } from "./traits";
 
@@ -152,7 +152,7 @@ function runUnit(job: Job, scratch: usize, unit: u32): void {
   if (whole > 0) {
     const takesUint16 = job.has(Trait.Difference) || job.shape == Shape.Moments;
     const isPlain = job.dn && job.simpleRule && !job.isWeighted;
-    const inPlace = takesUint16 && isPlain && storedPlanar(job.pred) && storedPlanar(job.target);
+    const inPlace = takesUint16 && isPlain && uint16Planar(job.pred) && uint16Planar(job.target);
     if (!stretch(job, scratch, plane, start, whole, slot, inPlace)) {
       memory.fill(slot, 0, slotBytes);
       stretch(job, scratch, plane, start, whole, slot, false);

@@ -83,10 +83,10 @@ function columnSums(plane: SsimPlane, row: i32, column: i32, n: i32, scratch: us
   const wait4 = scratch + (WAIT4 + (row & 3)) * RECORD;
   let i: usize = 0;
   do {
-    const stored = v128.load64_zero(target + (i << 2));
-    const valid = f32x4.ge(stored, lo);
+    const raw = v128.load64_zero(target + (i << 2));
+    const valid = f32x4.ge(raw, lo);
     // What is not valid counts as 0.
-    const t = f64x2.sub(low(v128.bitselect(stored, targetFill, valid)), targetShift);
+    const t = f64x2.sub(low(v128.bitselect(raw, targetFill, valid)), targetShift);
     const p = f64x2.sub(low(v128.bitselect(v128.load64_zero(pred + (i << 2)), predFill, valid)), predShift);
     const d = f64x2.sub(p, t);
     const s = f64x2.add(f64x2.mul(p, p), f64x2.mul(t, t));

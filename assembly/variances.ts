@@ -41,11 +41,11 @@ export function variances(
     const down = v128.load(weights + ((<usize>abs(row - centre)) << 4));
     for (let column = 0; column < side; column++) {
       const along = v128.load(weights + ((<usize>abs(column - centre)) << 4));
-      const stored = v128.load64_zero(target + ((<usize>column) << 2));
-      const valid = f32x4.ge(stored, lo);
+      const raw = v128.load64_zero(target + ((<usize>column) << 2));
+      const valid = f32x4.ge(raw, lo);
       const part = v128.or(lowMask(valid), zero);
       const x = low(v128.and(v128.load64_zero(pred + ((<usize>column) << 2)), valid));
-      const y = low(v128.and(stored, valid));
+      const y = low(v128.and(raw, valid));
       const first = v128.andnot(part, found);
       x0 = v128.bitselect(x, x0, first);
       y0 = v128.bitselect(y, y0, first);

@@ -29,7 +29,7 @@ import {
   sumLanes,
   widen,
 } from "../lanes";
-import { atLeast, countTile, leastOf, minuend, stored4, subtrahend } from "../stored";
+import { atLeast, countTile, leastOf, minuend, raw4, subtrahend } from "../storage";
 import { Reading, Tile } from "../tile";
 import { Trait } from "../traits";
 import { Elementary } from "./Elementary";
@@ -53,7 +53,7 @@ function at<M>(grad: usize, bytes: usize): usize {
 /** m·ρ of four pixels in float32 lanes, 0 where invalid; their gradient is stored where G asks for it. */
 function term<L extends Elementwise, S extends number, G, M>(
   pred: usize,
-  stored: v128,
+  raw: v128,
   mass: usize,
   grad: usize,
   valid: v128,
@@ -62,8 +62,8 @@ function term<L extends Elementwise, S extends number, G, M>(
   b: v128,
   coef: v128,
 ): v128 {
-  const p = minuend<S>(pred, stored, scale);
-  const t = subtrahend<S>(stored);
+  const p = minuend<S>(pred, raw, scale);
+  const t = subtrahend<S>(raw);
   if (writes<G, M>(grad)) {
     v128.store(grad, v128.and(valid, f32x4.mul(weighed<M>(coef, mass), changetype<L>(0).slope(p, t, a, b))));
   }
@@ -95,18 +95,18 @@ function sumFast<L extends Elementwise, S extends number, G, M>(job: Job, tile: 
     let s2 = f32x4.splat(0);
     let s3 = f32x4.splat(0);
     do {
-      const t0 = stored4<S>(target);
+      const t0 = raw4<S>(target);
       const v0 = atLeast<S>(t0, lo);
       s0 = f32x4.add(s0, term<L, S, G, M>(pred, t0, mass, grad, v0, scale, a, b, coef));
-      const t1 = stored4<S>(target + step);
+      const t1 = raw4<S>(target + step);
       const v1 = atLeast<S>(t1, lo);
       s1 = f32x4.add(s1, term<L, S, G, M>(pred + step, t1, mass + 16, at<M>(grad, 16), v1, scale, a, b, coef));
       let v = i32x4.add(v0, v1);
       if (vectors == 4) {
-        const t2 = stored4<S>(target + 2 * step);
+        const t2 = raw4<S>(target + 2 * step);
         const v2 = atLeast<S>(t2, lo);
         s2 = f32x4.add(s2, term<L, S, G, M>(pred + 2 * step, t2, mass + 32, at<M>(grad, 32), v2, scale, a, b, coef));
-        const t3 = stored4<S>(target + 3 * step);
+        const t3 = raw4<S>(target + 3 * step);
         const v3 = atLeast<S>(t3, lo);
         s3 = f32x4.add(s3, term<L, S, G, M>(pred + 3 * step, t3, mass + 48, at<M>(grad, 48), v3, scale, a, b, coef));
         v = i32x4.add(v, i32x4.add(v2, v3));
@@ -158,22 +158,22 @@ function sumElementary<L extends Elementary, W extends Elementwise, S extends nu
     let product = f32x4.splat(0);
     let magnitude = f32x4.splat(0);
     do {
-      const stored0 = stored4<S>(target);
-      const stored1 = stored4<S>(target + step);
-      const stored2 = stored4<S>(target + 2 * step);
-      const stored3 = stored4<S>(target + 3 * step);
-      const p0 = minuend<S>(pred, stored0, scale);
-      const p1 = minuend<S>(pred + step, stored1, scale);
-      const p2 = minuend<S>(pred + 2 * step, stored2, scale);
-      const p3 = minuend<S>(pred + 3 * step, stored3, scale);
-      const t0 = subtrahend<S>(stored0);
-      const t1 = subtrahend<S>(stored1);
-      const t2 = subtrahend<S>(stored2);
-      const t3 = subtrahend<S>(stored3);
-      const valid0 = atLeast<S>(stored0, lo);
-      const valid1 = atLeast<S>(stored1, lo);
-      const valid2 = atLeast<S>(stored2, lo);
-      const valid3 = atLeast<S>(stored3, lo);
+      const raw0 = raw4<S>(target);
+      const raw1 = raw4<S>(target + step);
+      const raw2 = raw4<S>(target + 2 * step);
+      const raw3 = raw4<S>(target + 3 * step);
+      const p0 = minuend<S>(pred, raw0, scale);
+      const p1 = minuend<S>(pred + step, raw1, scale);
+      const p2 = minuend<S>(pred + 2 * step, raw2, scale);
+      const p3 = minuend<S>(pred + 3 * step, raw3, scale);
+      const t0 = subtrahend<S>(raw0);
+      const t1 = subtrahend<S>(raw1);
+      const t2 = subtrahend<S>(raw2);
+      const t3 = subtrahend<S>(raw3);
+      const valid0 = atLeast<S>(raw0, lo);
+      const valid1 = atLeast<S>(raw1, lo);
+      const valid2 = atLeast<S>(raw2, lo);
+      const valid3 = atLeast<S>(raw3, lo);
       const e0 = changetype<L>(0).common(p0);
       const e1 = changetype<L>(0).common(p1);
       const e2 = changetype<L>(0).common(p2);

@@ -12,7 +12,7 @@
 
 import { Job } from "../job";
 import { countLanes, high, highMask, low, lowMask, narrow, sumLanes } from "../lanes";
-import { atLeast, highNumbers, leastOf, lowNumbers, stored4 } from "../stored";
+import { atLeast, highNumbers, leastOf, lowNumbers, raw4 } from "../storage";
 import { Reading, Tile } from "../tile";
 
 /** Three terms of a pixel that are summed together, in f64x2; `x` is a parameter in both lanes. */
@@ -50,11 +50,11 @@ function sumAs<M extends Moments, S extends number, D, W>(tile: Tile, x0: f64, z
   let third0 = f64x2.splat(0);
   let third1 = f64x2.splat(0);
   do {
-    const stored = stored4<S>(target);
-    const valid = atLeast<S>(stored, lo);
+    const raw = raw4<S>(target);
+    const valid = atLeast<S>(raw, lo);
     // Selected before the products: what is not valid counts as zero in each of them.
-    const p = v128.and(valid, stored4<S>(pred));
-    const t = v128.and(valid, stored);
+    const p = v128.and(valid, raw4<S>(pred));
+    const t = v128.and(valid, raw);
     let p0 = lowNumbers<S>(p);
     let p1 = highNumbers<S>(p);
     let t0 = lowNumbers<S>(t);
@@ -110,8 +110,8 @@ function gradientAs<S extends number, W>(tile: Tile): void {
   let grad = tile.grad;
   const end = pred + tile.n * sizeof<S>();
   do {
-    const p = stored4<S>(pred);
-    const t = stored4<S>(target);
+    const p = raw4<S>(pred);
+    const t = raw4<S>(target);
     const first = f64x2.add(f64x2.add(f64x2.mul(a, lowNumbers<S>(p)), f64x2.mul(b, lowNumbers<S>(t))), c);
     const last = f64x2.add(f64x2.add(f64x2.mul(a, highNumbers<S>(p)), f64x2.mul(b, highNumbers<S>(t))), c);
     const m = massesAt<W>(mass);

@@ -107,11 +107,11 @@ function angles<D, M>(tile: Tile, channels: usize, needed: i32, zero0: f64): voi
     let pt = zero;
     c = 0;
     do {
-      const stored = v128.load(target + c * targetStride);
-      const here = v128.and(f32x4.ge(stored, lo), valid);
+      const raw = v128.load(target + c * targetStride);
+      const here = v128.and(f32x4.ge(raw, lo), valid);
       const p = v128.and(here, value<f32, D>(v128.load(pred + c * predStride), level));
       pp = f32x4.add(pp, f32x4.mul(p, p));
-      pt = f32x4.add(pt, f32x4.mul(p, v128.and(here, value<f32, D>(stored, level))));
+      pt = f32x4.add(pt, f32x4.mul(p, v128.and(here, value<f32, D>(raw, level))));
     } while (++c < channels);
     const ratio = f32x4.div(pt, pp);
     let alpha0 = low(ratio);
@@ -134,10 +134,10 @@ function angles<D, M>(tile: Tile, channels: usize, needed: i32, zero0: f64): voi
       let pt1 = none;
       c = 0;
       do {
-        const stored = v128.load(target + c * targetStride);
-        const here = v128.and(f32x4.ge(stored, lo), valid);
+        const raw = v128.load(target + c * targetStride);
+        const here = v128.and(f32x4.ge(raw, lo), valid);
         const p = v128.and(here, v128.load(pred + c * predStride));
-        const t = v128.and(here, stored);
+        const t = v128.and(here, raw);
         const level0 = v128.and(lowMask(here), level64);
         const level1 = v128.and(highMask(here), level64);
         const p0 = value<f64, D>(low(p), level0);
@@ -165,10 +165,10 @@ function angles<D, M>(tile: Tile, channels: usize, needed: i32, zero0: f64): voi
     let rp1 = none;
     c = 0;
     do {
-      const stored = v128.load(target + c * targetStride);
-      const here = v128.and(f32x4.ge(stored, lo), valid);
+      const raw = v128.load(target + c * targetStride);
+      const here = v128.and(f32x4.ge(raw, lo), valid);
       const p = v128.and(here, v128.load(pred + c * predStride));
-      const t = v128.and(here, stored);
+      const t = v128.and(here, raw);
       const level0 = v128.and(lowMask(here), level64);
       const level1 = v128.and(highMask(here), level64);
       const p0 = value<f64, D>(low(p), level0);
@@ -215,13 +215,13 @@ function angles<D, M>(tile: Tile, channels: usize, needed: i32, zero0: f64): voi
       const along1 = f64x2.add(alpha1, v128.and(f64x2.div(rp1, pp1), f64x2.gt(pp1, none)));
       c = 0;
       do {
-        const stored = v128.load(target + c * targetStride);
-        const here = v128.and(f32x4.ge(stored, lo), valid);
+        const raw = v128.load(target + c * targetStride);
+        const here = v128.and(f32x4.ge(raw, lo), valid);
         const p = v128.load(pred + c * predStride);
         const p0 = value<f64, D>(low(p), level64);
         const p1 = value<f64, D>(high(p), level64);
-        const g0 = f64x2.mul(scale0, f64x2.sub(value<f64, D>(low(stored), level64), f64x2.mul(along0, p0)));
-        const g1 = f64x2.mul(scale1, f64x2.sub(value<f64, D>(high(stored), level64), f64x2.mul(along1, p1)));
+        const g0 = f64x2.mul(scale0, f64x2.sub(value<f64, D>(low(raw), level64), f64x2.mul(along0, p0)));
+        const g1 = f64x2.mul(scale1, f64x2.sub(value<f64, D>(high(raw), level64), f64x2.mul(along1, p1)));
         v128.store(grad + c * gradStride, v128.and(here, narrow(g0, g1)));
       } while (++c < channels);
       grad += 16;

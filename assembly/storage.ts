@@ -1,4 +1,4 @@
-// Elements as they are stored, S being their type, and as float32.
+// Elements as they lie in memory, raw, S being their type, and as float32.
 
 import { Type } from "./job";
 import { countLanes, high, low, narrow } from "./lanes";
@@ -16,12 +16,12 @@ export function read4<S extends number>(from: usize): v128 {
 
 // The kernels' own view of what they read where it lies: float32, or uint16 in lanes of i32.
 
-/** Four consecutive stored numbers to compare. */
-export function stored4<S extends number>(from: usize): v128 {
+/** Four consecutive raw numbers to compare. */
+export function raw4<S extends number>(from: usize): v128 {
   return isFloat<S>() ? v128.load(from) : v128.load_ext<u16>(from);
 }
 
-/** The first two of four stored numbers as f64x2. */
+/** The first two of four raw numbers as f64x2. */
 export function lowNumbers<S extends number>(v: v128): v128 {
   return isFloat<S>() ? low(v) : f64x2.convert_low_i32x4_s(v);
 }
@@ -36,7 +36,7 @@ export function leastOf<S extends number>(least: f32): v128 {
   return isFloat<S>() ? f32x4.splat(least) : i32x4.splat(<i32>least - 1);
 }
 
-/** Which of four stored numbers are at least that. */
+/** Which of four raw numbers are at least that. */
 export function atLeast<S extends number>(v: v128, least: v128): v128 {
   return isFloat<S>() ? f32x4.ge(v, least) : i32x4.gt_s(v, least);
 }
@@ -50,10 +50,10 @@ export function countTile<S extends number>(tile: Tile): void {
   let c0 = i32x4.splat(0);
   let c1 = i32x4.splat(0);
   do {
-    const v0 = atLeast<S>(stored4<S>(target), lo);
-    const v1 = atLeast<S>(stored4<S>(target + step), lo);
-    const v2 = atLeast<S>(stored4<S>(target + 2 * step), lo);
-    const v3 = atLeast<S>(stored4<S>(target + 3 * step), lo);
+    const v0 = atLeast<S>(raw4<S>(target), lo);
+    const v1 = atLeast<S>(raw4<S>(target + step), lo);
+    const v2 = atLeast<S>(raw4<S>(target + 2 * step), lo);
+    const v3 = atLeast<S>(raw4<S>(target + 3 * step), lo);
     c0 = i32x4.sub(c0, i32x4.add(v0, v1));
     c1 = i32x4.sub(c1, i32x4.add(v2, v3));
     target += 4 * step;
@@ -62,14 +62,14 @@ export function countTile<S extends number>(tile: Tile): void {
 }
 
 /** p of ρ(p, t) as a loss of the difference has it: of uint16 scale · (P − T), exact but for the product. */
-export function minuend<S extends number>(pred: usize, stored: v128, scale: v128): v128 {
+export function minuend<S extends number>(pred: usize, raw: v128, scale: v128): v128 {
   if (isFloat<S>()) return v128.load(pred);
-  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.sub(stored4<S>(pred), stored)), scale);
+  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.sub(raw4<S>(pred), raw)), scale);
 }
 
-/** t of ρ(p, t), from target as it is stored. */
-export function subtrahend<S extends number>(stored: v128): v128 {
-  return isFloat<S>() ? stored : f32x4.splat(0);
+/** t of ρ(p, t), from the raw target. */
+export function subtrahend<S extends number>(raw: v128): v128 {
+  return isFloat<S>() ? raw : f32x4.splat(0);
 }
 
 /**
@@ -119,7 +119,7 @@ function within(v: v128, lo: v128, hi: v128): v128 {
 }
 
 /**
- * The same, NaN where the rule does not hold: min ≤ v ≤ max on the stored number, v none of `nodata`, and the mask's byte ≠ 0 where
+ * The same, NaN where the rule does not hold: min ≤ v ≤ max on the raw number, v none of `nodata`, and the mask's byte ≠ 0 where
  * there is a mask.
  */
 function selectAs<S extends number>(
@@ -176,8 +176,8 @@ export function sizeOf(type: Type): usize {
   return type == Type.U8 ? 1 : type == Type.I16 || type == Type.U16 ? 2 : 4;
 }
 
-/** Consecutive stored numbers from elements that lie `stride` bytes apart. */
-export function gatherStored(from: usize, stride: usize, type: Type, to: usize, n: u32): void {
+/** Consecutive raw numbers from elements that lie `stride` bytes apart. */
+export function gather(from: usize, stride: usize, type: Type, to: usize, n: u32): void {
   if (type == Type.F32) gatherAs<f32>(from, stride, to, n);
   else if (type == Type.U8) gatherAs<u8>(from, stride, to, n);
   else if (type == Type.I16) gatherAs<i16>(from, stride, to, n);
