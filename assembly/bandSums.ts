@@ -1,10 +1,10 @@
-// What the metrics of a band are made of, as a record keeps it, and how two records become one. d = pred − target.
+// The sums that the metrics of a band are made of, and how two sets of them become one. d = pred − target.
 
-import { Job, MassSum, Record } from "./job";
+import { Job, MassSum, Sums } from "./job";
 import { low, lowMask, sumLanes } from "./lanes";
 import { joinedSpread, round24, spreadOf } from "./spread";
 
-/** Where a record has what; its count is that of the valid pixels. */
+/** What stands where in the sums of a band; their count is that of the valid pixels. */
 export enum Sum {
   /** Σ|d|, which a pixel's mass multiplies as it does all that follows */
   AbsError,
@@ -24,7 +24,7 @@ export enum Sum {
   /** ΣQ, and the windows that count. */
   Uqi,
   Windows,
-  /** Of the first band's record: Σ of the spectral angles, and the pixels that have one. */
+  /** In the sums of the first band: Σ of the spectral angles, and the pixels that have one. */
   Angle,
   Spectra,
 }
@@ -105,24 +105,16 @@ function weighed<W>(x: v128, m: v128): v128 {
 }
 
 /**
- * Adds the pixels of a row of `n` that are valid to `record`. Means come first, deviations from them second: the corrected
+ * Adds the pixels of a row of `n` that are valid to `sums`. Means come first, deviations from them second: the corrected
  * two-pass algorithm (Chan, Golub & LeVeque 1983), whose squares have nothing left to cancel. Works in ten f64 of scratch.
  */
-export function addRow(
-  job: Job,
-  pred: usize,
-  target: usize,
-  mass: usize,
-  n: i32,
-  scratch: usize,
-  record: Record,
-): void {
+export function addRow(job: Job, pred: usize, target: usize, mass: usize, n: i32, scratch: usize, sums: Sums): void {
   if (n <= 0) return;
-  if (mass) addRowAs<bool>(job, pred, target, mass, n, scratch, record);
-  else addRowAs<void>(job, pred, target, 0, n, scratch, record);
+  if (mass) addRowAs<bool>(job, pred, target, mass, n, scratch, sums);
+  else addRowAs<void>(job, pred, target, 0, n, scratch, sums);
 }
 
-function addRowAs<W>(job: Job, pred: usize, target: usize, mass: usize, n: i32, scratch: usize, record: Record): void {
+function addRowAs<W>(job: Job, pred: usize, target: usize, mass: usize, n: i32, scratch: usize, sums: Sums): void {
   rowSums<W>(job, pred, target, mass, n, 0, 0, 0, scratch);
   const count = load<f64>(scratch);
   if (count == 0) return;
@@ -135,15 +127,15 @@ function addRowAs<W>(job: Job, pred: usize, target: usize, mass: usize, n: i32, 
   rowSums<W>(job, pred, target, mass, n, round24(error / weight), round24(level / weight), slope, scratch);
   const unit = job.unit;
   const area = unit * unit;
-  const before = job.massOf(record);
-  join(record, Sum.Error, before, weight, unit * error, area * spreadAt(weight, scratch + 24));
-  join(record, Sum.Target, before, weight, unit * level, area * spreadAt(weight, scratch + 40));
+  const before = job.massOf(sums);
+  join(sums, Sum.Error, before, weight, unit * error, area * spreadAt(weight, scratch + 24));
+  join(sums, Sum.Target, before, weight, unit * level, area * spreadAt(weight, scratch + 40));
   const residual = area * spreadAt(squares, scratch + 56);
-  join(record, Sum.Products, record.sum(Sum.Squares), area * squares, area * products, residual);
-  record.add(Sum.Squares, area * squares);
-  record.add(Sum.AbsError, Math.abs(unit) * load<f64>(scratch, 8));
-  record.count += count;
-  if (!isVoid<W>()) record.add(MassSum.Mass, weight);
+  join(sums, Sum.Products, sums.sum(Sum.Squares), area * squares, area * products, residual);
+  sums.add(Sum.Squares, area * squares);
+  sums.add(Sum.AbsError, Math.abs(unit) * load<f64>(scratch, 8));
+  sums.count += count;
+  if (!isVoid<W>()) sums.add(MassSum.Mass, weight);
 }
 
 /** The spread of values whose deviations from near their mean, and the squares of these, sum up to the two f64 at `sums`. */
@@ -152,23 +144,23 @@ function spreadAt(weight: f64, sums: usize): f64 {
 }
 
 /** Adds a set of values to the one whose weight is `weight` and whose sum and spread stand at k and k + 1. */
-function join(record: Record, k: u32, weight: f64, otherWeight: f64, sum: f64, spread: f64): void {
-  record.set(k + 1, joinedSpread(weight, record.sum(k), record.sum(k + 1), otherWeight, sum, spread));
-  record.add(k, sum);
+function join(sums: Sums, k: u32, weight: f64, otherWeight: f64, sum: f64, spread: f64): void {
+  sums.set(k + 1, joinedSpread(weight, sums.sum(k), sums.sum(k + 1), otherWeight, sum, spread));
+  sums.add(k, sum);
 }
 
-/** Adds all that `other` has to `record`. */
-export function addRecord(job: Job, record: Record, other: Record): void {
-  const before = job.massOf(record);
+/** Adds all that `other` has to `sums`. */
+export function addBandSums(job: Job, sums: Sums, other: Sums): void {
+  const before = job.massOf(sums);
   const weight = job.massOf(other);
-  join(record, Sum.Error, before, weight, other.sum(Sum.Error), other.sum(Sum.ErrorSpread));
-  join(record, Sum.Target, before, weight, other.sum(Sum.Target), other.sum(Sum.TargetSpread));
+  join(sums, Sum.Error, before, weight, other.sum(Sum.Error), other.sum(Sum.ErrorSpread));
+  join(sums, Sum.Target, before, weight, other.sum(Sum.Target), other.sum(Sum.TargetSpread));
   const squares = other.sum(Sum.Squares);
-  join(record, Sum.Products, record.sum(Sum.Squares), squares, other.sum(Sum.Products), other.sum(Sum.Residual));
-  record.add(Sum.Squares, squares);
-  record.add(Sum.AbsError, other.sum(Sum.AbsError));
-  for (let k: u32 = Sum.Unlike; k <= <u32>Sum.Spectra; k++) record.add(k, other.sum(k));
-  record.count += other.count;
-  record.add(MassSum.Mass, other.sum(MassSum.Mass));
-  record.add(MassSum.Total, other.sum(MassSum.Total));
+  join(sums, Sum.Products, sums.sum(Sum.Squares), squares, other.sum(Sum.Products), other.sum(Sum.Residual));
+  sums.add(Sum.Squares, squares);
+  sums.add(Sum.AbsError, other.sum(Sum.AbsError));
+  for (let k: u32 = Sum.Unlike; k <= <u32>Sum.Spectra; k++) sums.add(k, other.sum(k));
+  sums.count += other.count;
+  sums.add(MassSum.Mass, other.sum(MassSum.Mass));
+  sums.add(MassSum.Total, other.sum(MassSum.Total));
 }

@@ -3,7 +3,7 @@
 // outer pixels, beside its core, are seen by those windows alone.
 
 import { addRow, Sum } from "./bandSums";
-import { Job, RECORD, Record } from "./job";
+import { Job, SUMS_BYTES, Sums } from "./job";
 import { addTotal, loadMasses } from "./masses";
 import { spectralAngles } from "./pixel/sam";
 import { Invalid, setShifts, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue } from "./ssim";
@@ -29,7 +29,7 @@ const PLANE_BYTES: u32 = (offsetof<SsimPlane>() + 63) & ~63;
 /** Bytes that one of the kernels works in: SSIM with the sums and counts of its rows, UQI, or the padded end of a row of spectra. */
 function workBytes(job: Job): u32 {
   const ssimBytes = SSIM_SCRATCH + (job.tile / max(1, job.width)) * 24;
-  const spectraBytes = TILE_BYTES + RECORD + job.channels * 32;
+  const spectraBytes = TILE_BYTES + SUMS_BYTES + job.channels * 32;
   return PLANE_BYTES + ((max(max(ssimBytes, UQI_SCRATCH), spectraBytes) + 63) & ~63);
 }
 
@@ -39,7 +39,7 @@ export function bandsScratchBytes(job: Job): u32 {
   return workBytes(job) + stagedPixels(job) * (job.channels * 8 + massBytes + 1);
 }
 
-/** Gathers what a strip has in the slots of its bands. */
+/** Gathers the sums of a strip, band by band. */
 export function runStrip(job: Job, scratch: usize, unit: u32): void {
   const width = job.width;
   const height = job.pixels / width;
@@ -50,8 +50,8 @@ export function runStrip(job: Job, scratch: usize, unit: u32): void {
   const row1 = min(row0 + rows, height);
   const top = row0 > <u32>RADIUS ? row0 - RADIUS : 0;
   const bottom = min(row1 + RADIUS, height);
-  const slots = job.slots + (unit - job.firstUnit) * channels * RECORD;
-  memory.fill(slots, 0, channels * RECORD);
+  const partials = job.partialSums + (unit - job.firstUnit) * channels * SUMS_BYTES;
+  memory.fill(partials, 0, channels * SUMS_BYTES);
 
   // Where row 0 of the first band stands, or would have to.
   let pred = job.pred.at(b, 0, 0);
@@ -77,7 +77,7 @@ export function runStrip(job: Job, scratch: usize, unit: u32): void {
       tile.planes = 1;
       tile.needed = 1;
       tile.mass = massArea + <usize>c * plane;
-      tile.sums = changetype<Record>(slots + c * RECORD);
+      tile.sums = changetype<Sums>(partials + c * SUMS_BYTES);
       loadMasses(job, tile, b, c, top * width, n, room);
     }
     pred = area - <usize>top * stride;
@@ -91,22 +91,22 @@ export function runStrip(job: Job, scratch: usize, unit: u32): void {
   const columns = job.coreRight - job.coreLeft;
   const core = <usize>first * stride + <usize>job.coreLeft * 4;
   for (let c: u32 = 0; c < channels; c++) {
-    const record = changetype<Record>(slots + c * RECORD);
+    const sums = changetype<Sums>(partials + c * SUMS_BYTES);
     const p = pred + <usize>c * predStride;
     const t = target + <usize>c * targetStride;
     const mass: usize = job.isWeighted ? massArea + <usize>c * plane - <usize>top * stride : 0;
     for (let row = first, at = core; row < last; row++, at += stride) {
-      addRow(job, p + at, t + at, mass ? mass + at : 0, columns, scratch, record);
-      if (mass) addTotal(job, b, c, row * width + job.coreLeft, columns, room, record);
+      addRow(job, p + at, t + at, mass ? mass + at : 0, columns, scratch, sums);
+      if (mass) addTotal(job, b, c, row * width + job.coreLeft, columns, room, sums);
     }
     if (<u32>job.b & (Figures.Ssim | Figures.Uqi)) {
       const image = survey(job, scratch, p, t, mass, row0, row1);
-      if (<u32>job.b & Figures.Ssim) addSsim(image, row0, row1, record);
-      if (<u32>job.b & Figures.Uqi) addUqi(job, image, first, last, record);
+      if (<u32>job.b & Figures.Ssim) addSsim(image, row0, row1, sums);
+      if (<u32>job.b & Figures.Uqi) addUqi(job, image, first, last, sums);
     }
   }
   if (<u32>job.b & Figures.Angle) {
-    const record = changetype<Record>(slots);
+    const sums = changetype<Sums>(partials);
     for (let row = first, at = core; row < last; row++, at += stride) {
       tile.pred = pred + at;
       tile.target = target + at;
@@ -120,11 +120,11 @@ export function runStrip(job: Job, scratch: usize, unit: u32): void {
         tile.planes = channels;
         tile.needed = channels;
         tile.mass = massArea;
-        tile.sums = record;
+        tile.sums = sums;
         loadMasses(job, tile, b, 0, row * width + job.coreLeft, columns, room);
-        record.add(Sum.Spectra, tile.massSum);
+        sums.add(Sum.Spectra, tile.massSum);
       }
-      addAngles(job, tile, columns, record);
+      addAngles(job, tile, columns, sums);
     }
   }
 }
@@ -154,29 +154,29 @@ function survey(job: Job, scratch: usize, pred: usize, target: usize, mass: usiz
 }
 
 /** Adds the loss of the centres in rows [row0, row1). All that lie far enough from the borders are of the core. */
-function addSsim(plane: SsimPlane, row0: u32, row1: u32, record: Record): void {
+function addSsim(plane: SsimPlane, row0: u32, row1: u32, sums: Sums): void {
   let centres: f64 = 0;
   for (let row = row0; row < row1; row++) centres += load<f64>(plane.counts + row * 16, 8);
   if (centres == 0) return;
   ssimValue(plane, row0, row1);
-  for (let row = row0; row < row1; row++) record.add(Sum.Unlike, load<f64>(plane.sums + row * 8));
-  record.add(Sum.Centres, centres);
+  for (let row = row0; row < row1; row++) sums.add(Sum.Unlike, load<f64>(plane.sums + row * 8));
+  sums.add(Sum.Centres, centres);
 }
 
 /** Adds the windows that belong to rows [first, last): to the pixel that stands ANCHOR behind their first row and column. */
-function addUqi(job: Job, plane: SsimPlane, first: i32, last: i32, record: Record): void {
+function addUqi(job: Job, plane: SsimPlane, first: i32, last: i32, sums: Sums): void {
   const row0 = max(first - ANCHOR, 0);
   const row1 = min(last - ANCHOR, plane.height - SIDE + 1);
   const column0 = max(<i32>job.coreLeft - ANCHOR, 0);
   const column1 = min(<i32>job.coreRight - ANCHOR, plane.width - SIDE + 1);
-  uqi(plane, row0, row1, column0, column1, record);
+  uqi(plane, row0, row1, column0, column1, sums);
 }
 
 /** Adds the spectral angles of a row of n pixels, which a tile at the start of scratch describes. */
-function addAngles(job: Job, tile: Tile, n: u32, record: Record): void {
+function addAngles(job: Job, tile: Tile, n: u32, sums: Sums): void {
   const channels = job.channels;
-  const angles = changetype<Record>(changetype<usize>(tile) + TILE_BYTES);
-  memory.fill(changetype<usize>(angles), 0, RECORD);
+  const angles = changetype<Sums>(changetype<usize>(tile) + TILE_BYTES);
+  memory.fill(changetype<usize>(angles), 0, SUMS_BYTES);
   const whole = n & ~3;
   tile.n = whole;
   tile.reading = job.isCalibrated ? Reading.Numbers : Reading.Values;
@@ -184,7 +184,7 @@ function addAngles(job: Job, tile: Tile, n: u32, record: Record): void {
   tile.sums = angles;
   if (whole > 0) spectralAngles(tile, channels, channels, job.zero);
   if (whole < n) {
-    const preds = changetype<usize>(angles) + RECORD;
+    const preds = changetype<usize>(angles) + SUMS_BYTES;
     const targets = preds + channels * 16;
     for (let c: usize = 0; c < channels; c++) {
       v128.store(preds + c * 16, i32x4.splat(0));
@@ -200,6 +200,6 @@ function addAngles(job: Job, tile: Tile, n: u32, record: Record): void {
     tile.n = 4;
     spectralAngles(tile, channels, channels, job.zero);
   }
-  record.add(Sum.Angle, angles.sum(0));
-  if (!tile.mass) record.add(Sum.Spectra, angles.count);
+  sums.add(Sum.Angle, angles.sum(0));
+  if (!tile.mass) sums.add(Sum.Spectra, angles.count);
 }

@@ -1,6 +1,6 @@
 // The exported surface: a job is described through the setters, then its passes are run over ranges of units.
 
-import { COEFFICIENTS, Job, JOB_BYTES, MassSum, RANGES, RECORD, Role, Type } from "./job";
+import { COEFFICIENTS, Job, JOB_BYTES, MassSum, RANGES, SUMS_BYTES, Role, Type } from "./job";
 import { Loss, traits } from "./losses";
 import { Pass } from "./pass";
 import { Shape, Trait } from "./traits";
@@ -35,7 +35,7 @@ export function jobBytes(): u32 {
 }
 
 export function recordBytes(): u32 {
-  return RECORD;
+  return SUMS_BYTES;
 }
 
 export function coefficientBytes(): u32 {
@@ -138,15 +138,15 @@ export function setWeights(job: Job, power: f64, normalizer: f64): void {
 
 export function setMemory(
   job: Job,
-  slots: usize,
-  records: usize,
+  partialSums: usize,
+  groupSums: usize,
   losses: usize,
   weights: usize,
   gradOutputs: usize,
   coefficients: usize,
 ): void {
-  job.slots = slots;
-  job.records = records;
+  job.partialSums = partialSums;
+  job.groupSums = groupSums;
   job.losses = losses;
   job.weights = weights;
   job.gradOutputs = gradOutputs;
@@ -173,7 +173,7 @@ export function setPass(job: Job, pass: Pass, keep: bool, next: usize): void {
   job.next = next;
 }
 
-/** The unit whose slots come first, for `run` and `collect` of a window of units. */
+/** The unit whose partial sums come first, for `run` and `collect` of a window of units. */
 export function setFirstUnit(job: Job, unit: u32): void {
   job.firstUnit = unit;
 }

@@ -4,8 +4,8 @@
 // of at most `tile` pixels of the `channels` planes that are looked at together.
 //
 //     plane p = first channel of unit            unit u = p-group · tilesPerPlane + k
-//     ├── tile 0 ──┼── tile 1 ──┼─ … ─┼ last ┤    each (unit, channel) has a slot for its sums,
-//                                                added into the group's record in order of u
+//     ├── tile 0 ──┼── tile 1 ──┼─ … ─┼ last ┤    each (unit, channel) has partial sums of its own,
+//                                                added to the group's sums in order of u
 //
 // So neither threads nor staging nor alignment can change a bit of a result.
 
@@ -30,22 +30,22 @@ export enum Role {
   Weights,
 }
 
-/** Sums of a slot or a group, behind those that each loss has of its own; 0 where pixels have no masses. */
+/** Sums of a unit or a group, behind those that each loss has of its own; 0 where pixels have no masses. */
 export enum MassSum {
   /** Σm, over valid pixels. */
   Mass = 14,
   /** Σa, over all. */
   Total,
-  /** Of a slot, where the first weight and the first share of a soft mask stand that cannot be. */
+  /** Of a unit, where the first weight and the first share of a soft mask stand that cannot be. */
   BadWeight,
   BadMask,
 }
 
-/** Sums that a slot or a group holds besides its count. */
-export const SUMS: u32 = 18;
+/** Sums that a unit or a group has besides its count. */
+export const SUM_COUNT: u32 = 18;
 
-/** Bytes of a slot, or of a group's record: the count, then the sums, all f64. */
-export const RECORD: u32 = (1 + SUMS) * 8;
+/** Bytes of the sums of a unit or a group: the count, then the sums, all f64. */
+export const SUMS_BYTES: u32 = (1 + SUM_COUNT) * 8;
 
 /** float64 coefficients per group: `slope` of the elementwise and pixel losses; A, B, C of A·p + B·t + C of the moment losses. */
 export const COEFFICIENTS: u32 = 3;
@@ -105,7 +105,7 @@ export class Job {
   /** (unit plane, channel) pairs per group. */
   planesPerGroup: u32;
   groups: u32;
-  /** Unit whose slots come first in `slots`. */
+  /** Unit whose sums come first in `partialSums`. */
   firstUnit: u32;
 
   // Valid rule: min ≤ target ≤ max, target ≠ any of nodata, mask ≠ 0
@@ -149,8 +149,8 @@ export class Job {
 
   /** Whether gradients are added to what stands there, instead of replacing it. */
   keep: bool;
-  slots: usize;
-  records: usize;
+  partialSums: usize;
+  groupSums: usize;
   losses: usize;
   weights: usize;
   gradOutputs: usize;
@@ -206,13 +206,13 @@ export class Job {
 
   /** What the valid pixels of a group count. */
   @inline
-  massOf(sums: Record): f64 {
+  massOf(sums: Sums): f64 {
     return this.isWeighted ? sums.sum(MassSum.Mass) : sums.count;
   }
 
   /** What all its pixels would count. */
   @inline
-  totalOf(sums: Record): f64 {
+  totalOf(sums: Sums): f64 {
     return this.isWeighted ? sums.sum(MassSum.Total) : this.total;
   }
 
@@ -228,8 +228,8 @@ export class Job {
 
   /** The sums of a group. */
   @inline
-  sumsOf(group: u32): Record {
-    return changetype<Record>(this.records + group * RECORD);
+  sumsOf(group: u32): Sums {
+    return changetype<Sums>(this.groupSums + group * SUMS_BYTES);
   }
 
   /** Whether a staged target holds raw numbers, of which those from `min` on are valid; else NaN where it is not. */
@@ -268,10 +268,10 @@ export class Job {
 
 export const JOB_BYTES: u32 = offsetof<Job>() + 5 * offsetof<Operand>();
 
-/** The count and the sums of a slot or of a group. */
+/** The count and the sums of a group, or of what a unit has of it. */
 @unmanaged
 @final
-export class Record {
+export class Sums {
   count: f64;
 
   @inline

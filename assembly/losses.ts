@@ -13,7 +13,7 @@ import { Mse } from "./elementwise/Mse";
 import { Pinball } from "./elementwise/Pinball";
 import { PoissonNLL, PoissonNLLLog } from "./elementwise/PoissonNLL";
 import { Tukey } from "./elementwise/Tukey";
-import { Job, Record } from "./job";
+import { Job, Sums } from "./job";
 import { DICE, dice, diceCoefficients, diceLoss } from "./moments/dice";
 import { VECTOR_ANGLE, vectorAngle, vectorAngleCoefficients, vectorAngleLoss } from "./moments/vectorAngle";
 import { CROSS_ENTROPY, crossEntropy } from "./pixel/crossEntropy";
@@ -140,7 +140,7 @@ export function runTile(job: Job, tile: Tile, channel: u32): bool {
 }
 
 /** Loss of a group from its sums, of which it has some; that of a custom loss stands there already. */
-export function groupLoss(job: Job, group: u32, sums: Record): f64 {
+export function groupLoss(job: Job, group: u32, sums: Sums): f64 {
   switch (job.loss) {
     case Loss.Rmse:
       return Math.sqrt(sums.sum(0) / job.massOf(sums));
@@ -158,7 +158,7 @@ export function groupLoss(job: Job, group: u32, sums: Record): f64 {
 }
 
 /** Sets the coefficients of a group's gradient; `outer` is ∂value / ∂loss of the group, not 0. */
-export function groupCoefficients(job: Job, group: u32, sums: Record, outer: f64): void {
+export function groupCoefficients(job: Job, group: u32, sums: Sums, outer: f64): void {
   let a: f64;
   switch (job.loss) {
     case Loss.Rmse: {

@@ -1,6 +1,6 @@
 // Maps: a number per pixel, NaN where it does not count. Images are planar, target is NaN where a pixel does not count.
 
-import { RECORD, Record } from "./job";
+import { SUMS_BYTES, Sums } from "./job";
 import { spectralAngles } from "./pixel/sam";
 import { Invalid, setShifts, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue } from "./ssim";
 import { Tile, TILE_BYTES } from "./tile";
@@ -17,7 +17,7 @@ export function errorMap(pred: usize, target: usize, n: u32, map: usize): void {
 
 /** Bytes of scratch of `angleMap`. */
 export function angleMapScratchBytes(channels: u32): u32 {
-  return TILE_BYTES + channels * 32 + RECORD;
+  return TILE_BYTES + channels * 32 + SUMS_BYTES;
 }
 
 /**
@@ -36,7 +36,7 @@ export function angleMap(
 ): void {
   const preds = scratch + TILE_BYTES;
   const targets = preds + channels * 16;
-  const record = changetype<Record>(targets + channels * 16);
+  const sums = changetype<Sums>(targets + channels * 16);
   const tile = changetype<Tile>(scratch);
   memory.fill(scratch, 0, TILE_BYTES);
   tile.pred = preds;
@@ -45,15 +45,15 @@ export function angleMap(
   tile.targetStride = 16;
   tile.n = 4;
   tile.least = -Infinity;
-  tile.sums = record;
+  tile.sums = sums;
   for (let i: usize = 0; i < n * 4; i += 4) {
     for (let c: usize = 0; c < channels; c++) {
       v128.store(preds + c * 16, v128.load32_splat(pred + c * stride + i));
       v128.store(targets + c * 16, v128.load32_splat(target + c * stride + i));
     }
-    memory.fill(changetype<usize>(record), 0, RECORD);
+    memory.fill(changetype<usize>(sums), 0, SUMS_BYTES);
     spectralAngles(tile, channels, needed, 0);
-    store<f32>(map + i, <f32>(record.count > 0 ? record.sum(0) / 4 : NaN));
+    store<f32>(map + i, <f32>(sums.count > 0 ? sums.sum(0) / 4 : NaN));
   }
 }
 

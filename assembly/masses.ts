@@ -6,7 +6,7 @@
 // a is the pixel's weight, and mask the share of it that is valid, each 1 where it is not given; a mask of bytes belongs to the rule. In the
 // target tile a pixel without mass becomes NaN: from there on it is invalid as any other, and no loop looks at masses to tell.
 
-import { Job, MassSum, Record } from "./job";
+import { Job, MassSum, Sums } from "./job";
 import { maxLanes, minLanes, sumLanes, widen } from "./lanes";
 import { counted } from "./pixel/sam";
 import { loadElements, padded } from "./stage";
@@ -18,7 +18,7 @@ function placeOf(job: Job, b: u32, c: u32, i: u32): f64 {
 }
 
 /** Adds Σa of n pixels, valid or not, to the total weight, and notes the first weight that is negative or not finite. */
-export function addTotal(job: Job, b: u32, c: u32, i: u32, n: u32, scratch: usize, sums: Record): void {
+export function addTotal(job: Job, b: u32, c: u32, i: u32, n: u32, scratch: usize, sums: Sums): void {
   if (!job.hasWeights) return sums.add(MassSum.Total, n);
   loadElements<f32>(job.pixelWeights, job.width, b, c, i, n, scratch);
   memory.fill(scratch + n * 4, 0, (padded(n) - n) * 4);
@@ -92,8 +92,8 @@ export function loadMasses(job: Job, tile: Tile, b: u32, c: u32, i: u32, n: u32,
   if (bad != 0 && tile.sums.sum(MassSum.BadMask) == 0) tile.sums.set(MassSum.BadMask, bad);
 }
 
-/** Keeps, of what a slot has noted, where the first weight or share of a mask stands that cannot be. */
-export function keepPlaces(job: Job, slot: Record): void {
-  if (job.badWeight == 0) job.badWeight = slot.sum(MassSum.BadWeight);
-  if (job.badMask == 0) job.badMask = slot.sum(MassSum.BadMask);
+/** Keeps, of what a unit has noted, where the first weight or share of a mask stands that cannot be. */
+export function keepPlaces(job: Job, partial: Sums): void {
+  if (job.badWeight == 0) job.badWeight = partial.sum(MassSum.BadWeight);
+  if (job.badMask == 0) job.badMask = partial.sum(MassSum.BadMask);
 }

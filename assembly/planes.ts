@@ -1,13 +1,13 @@
 // For maps: rows of a plane, from whatever the arrays are to planar float32.
 
-import { Job, RECORD, Record } from "./job";
+import { Job, SUMS_BYTES, Sums } from "./job";
 import { addTotal, keepPlaces, loadMasses } from "./masses";
 import { loadPred, loadTarget, padded } from "./stage";
 import { Tile, TILE_BYTES } from "./tile";
 
 /** Bytes of scratch of `loadPlane` for n pixels. */
 export function planeScratchBytes(n: u32): u32 {
-  return TILE_BYTES + RECORD + 16 + padded(n) * 5;
+  return TILE_BYTES + SUMS_BYTES + 16 + padded(n) * 5;
 }
 
 /**
@@ -26,12 +26,12 @@ export function loadPlane(
   scratch: usize,
 ): void {
   const tile = changetype<Tile>(scratch);
-  const sums = changetype<Record>(scratch + TILE_BYTES);
-  const room = (scratch + TILE_BYTES + RECORD + 15) & ~15;
+  const sums = changetype<Sums>(scratch + TILE_BYTES);
+  const room = (scratch + TILE_BYTES + SUMS_BYTES + 15) & ~15;
   loadPred(job, b, c, i, n, pred);
   loadTarget(job, b, c, i, n, target, room);
   if (!mass) return;
-  memory.fill(scratch, 0, TILE_BYTES + RECORD);
+  memory.fill(scratch, 0, TILE_BYTES + SUMS_BYTES);
   tile.target = target;
   tile.least = job.tileMin;
   tile.planes = 1;

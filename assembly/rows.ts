@@ -2,11 +2,11 @@
 // is computed in, so bands follow from what is at hand: all rows where images are used as they lie, a band of them where they have
 // to be staged, with the rows around them that the windows reach.
 //
-//     slot of a row    count          sum 0             sum 1      sums 2 to 5                       sum 6
+//     sums of a row    count          sum 0             sum 1      sums 2 to 5                       sum 6
 //     Pass.Count       valid pixels                     Σm of centres   least and most of pred, target    1 where there are such
 //     other passes                    Σ (1 − SSIM)
 
-import { Job, RANGES, RECORD, MassSum, Record } from "./job";
+import { Job, RANGES, SUMS_BYTES, MassSum, Sums } from "./job";
 import { addTotal, loadMasses } from "./masses";
 import { Pass } from "./pass";
 import { Invalid, setShifts, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue, ssimValueAndGrad } from "./ssim";
@@ -121,7 +121,7 @@ function band(
       tile.mass = masses;
       tile.planes = 1;
       tile.needed = 1;
-      tile.sums = slotOf(job, unitPlane, channel, row0);
+      tile.sums = partialOf(job, unitPlane, channel, row0);
       loadMasses(job, tile, b, c, top * width, n, masses + size);
       plane.mass = masses - <usize>top * rowBytes;
     }
@@ -130,20 +130,20 @@ function band(
   if (pass == Pass.Count) {
     ssimSurvey(plane, row0, row1);
     for (let row = row0; row < row1; row++) {
-      const record = slotOf(job, unitPlane, channel, row);
-      record.count = load<f64>(plane.counts + row * 16);
-      record.add(1, load<f64>(plane.counts + row * 16, 8));
+      const partial = partialOf(job, unitPlane, channel, row);
+      partial.count = load<f64>(plane.counts + row * 16);
+      partial.add(1, load<f64>(plane.counts + row * 16, 8));
       if (plane.mass) {
-        addTotal(job, b, c, row * width, width, masses + size, record);
-        record.add(MassSum.Mass, sumOf(plane.mass + <usize>row * rowBytes, width));
+        addTotal(job, b, c, row * width, width, masses + size, partial);
+        partial.add(MassSum.Mass, sumOf(plane.mass + <usize>row * rowBytes, width));
       }
     }
-    const record = slotOf(job, unitPlane, channel, row0);
-    record.set(2, plane.predLeast);
-    record.set(3, plane.predMost);
-    record.set(4, plane.targetLeast);
-    record.set(5, plane.targetMost);
-    record.set(6, 1);
+    const partial = partialOf(job, unitPlane, channel, row0);
+    partial.set(2, plane.predLeast);
+    partial.set(3, plane.predMost);
+    partial.set(4, plane.targetLeast);
+    partial.set(5, plane.targetMost);
+    partial.set(6, 1);
     return;
   }
 
@@ -159,7 +159,8 @@ function band(
     ssimValueAndGrad(plane, row0, row1, job.coefficient(group, 0) / job.unit);
     if (!gradInPlace) storeGrad(job, b, c, row0 * width, (row1 - row0) * width, area);
   } else ssimValue(plane, row0, row1);
-  for (let row = row0; row < row1; row++) slotOf(job, unitPlane, channel, row).add(0, load<f64>(plane.sums + row * 8));
+  for (let row = row0; row < row1; row++)
+    partialOf(job, unitPlane, channel, row).add(0, load<f64>(plane.sums + row * 8));
 }
 
 /** Σ of n float32, one after the other. */
@@ -169,19 +170,19 @@ function sumOf(at: usize, n: u32): f64 {
   return sum;
 }
 
-function slotOf(job: Job, unitPlane: u32, channel: u32, row: u32): Record {
+function partialOf(job: Job, unitPlane: u32, channel: u32, row: u32): Sums {
   const unit = unitPlane * job.tilesPerPlane + row - job.firstUnit;
-  return changetype<Record>(job.slots + (unit * job.channels + channel) * RECORD);
+  return changetype<Sums>(job.partialSums + (unit * job.channels + channel) * SUMS_BYTES);
 }
 
-/** Moves the ranges of a slot into those of its plane. Each plane has its own, since those of a group may lie far apart. */
-export function mergeRanges(job: Job, plane: u32, slot: Record): void {
-  if (slot.sum(6) == 0) return;
+/** Moves the ranges of a row into those of its plane. Each plane has its own, since those of a group may lie far apart. */
+export function mergeRanges(job: Job, plane: u32, partial: Sums): void {
+  if (partial.sum(6) == 0) return;
   const ranges = job.ranges + plane * RANGES;
   for (let k: u32 = 0; k < 4; k += 2) {
     const at = ranges + k * 8;
-    store<f64>(at, Math.min(load<f64>(at), slot.sum(2 + k)));
-    store<f64>(at, Math.max(load<f64>(at, 8), slot.sum(3 + k)), 8);
+    store<f64>(at, Math.min(load<f64>(at), partial.sum(2 + k)));
+    store<f64>(at, Math.max(load<f64>(at, 8), partial.sum(3 + k)), 8);
   }
-  for (let k: u32 = 2; k < 7; k++) slot.set(k, 0);
+  for (let k: u32 = 2; k < 7; k++) partial.set(k, 0);
 }

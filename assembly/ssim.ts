@@ -33,7 +33,7 @@
 
 import { countLanes, low, lowMask, maxLanes, sumLanes } from "./lanes";
 import { DROWNED, variances } from "./variances";
-import { blurAcross, blurAlong, COLUMNS, layWeights, PITCH, RADIUS, RECORD, WEIGHTS } from "./window";
+import { blurAcross, blurAlong, COLUMNS, layWeights, PITCH, RADIUS, ROW_BYTES, WEIGHTS } from "./window";
 
 /** What becomes of invalid pixels, and which windows count. */
 export enum Invalid {
@@ -96,7 +96,7 @@ export class SsimPlane {
   saturated: bool;
 }
 
-// Maps of a record.
+// Maps of a scratch row.
 const X = 0;
 const D = PITCH;
 const S = 2 * PITCH;
@@ -111,10 +111,10 @@ const ROWS: i32 = 16;
 /** The rows that the next window still needs. */
 const KEPT: i32 = 2 * RADIUS;
 /** The rows of a step, and one more as `blurAcross` works in pairs. */
-const BUFFER: i32 = (KEPT + ROWS + 1) * RECORD;
+const BUFFER: i32 = (KEPT + ROWS + 1) * ROW_BYTES;
 
-// In scratch, behind the buffers and five records: the weights, and two vectors.
-const WEIGHTS_AT: i32 = 2 * BUFFER + 5 * RECORD;
+// In scratch, behind the buffers and five rows: the weights, and two vectors.
+const WEIGHTS_AT: i32 = 2 * BUFFER + 5 * ROW_BYTES;
 const EXACT: i32 = WEIGHTS_AT + WEIGHTS;
 
 /** Bytes of scratch memory, whatever the size of the plane. */
@@ -147,7 +147,7 @@ function store2(address: usize, pixels: v128, left: i32): void {
 }
 
 /** `n` pixels of both images become the five maps. Returns whether an invalid pixel was among them. */
-function prepareRow(plane: SsimPlane, record: usize, row: i32, column: i32, n: i32): bool {
+function prepareRow(plane: SsimPlane, into: usize, row: i32, column: i32, n: i32): bool {
   const pred = pixelAt(plane.pred, plane.predStride, row, column);
   const target = pixelAt(plane.target, plane.targetStride, row, column);
   const zero = plane.invalid == Invalid.Zero;
@@ -166,7 +166,7 @@ function prepareRow(plane: SsimPlane, record: usize, row: i32, column: i32, n: i
     const y = v128.bitselect(f64x2.sub(low(pixels), targetShift), targetFill, valid);
     const x = v128.bitselect(f64x2.sub(low(load2(pred + (i << 2), n - i)), predShift), predFill, valid);
     const d = f64x2.sub(x, y);
-    const at = record + (i << 3);
+    const at = into + (i << 3);
     v128.store(at, x, X);
     v128.store(at, d, D);
     v128.store(at, f64x2.add(f64x2.mul(x, x), f64x2.mul(y, y)), S);
@@ -182,13 +182,13 @@ function prepareRow(plane: SsimPlane, record: usize, row: i32, column: i32, n: i
  * Multiplies the five maps of a row by the masses of its `n` pixels. Under `Erode` a window with a pixel that is not valid is told by NaN
  * in the last: its weights then have no sum of their own to be compared with.
  */
-function weighRow(plane: SsimPlane, record: usize, row: i32, column: i32, n: i32): void {
+function weighRow(plane: SsimPlane, into: usize, row: i32, column: i32, n: i32): void {
   const masses = pixelAt(plane.mass, plane.massStride, row, column);
   const none = f64x2.splat(plane.invalid == Invalid.Erode ? NaN : 0);
   let i = 0;
   do {
     const m = low(load2(masses + (i << 2), n - i));
-    const at = record + (i << 3);
+    const at = into + (i << 3);
     for (let map = 0; map < M; map += PITCH) v128.store(at + map, f64x2.mul(v128.load(at + map), m));
     v128.store(at, v128.bitselect(m, none, f64x2.gt(m, f64x2.splat(0))), M);
     i += 2;
@@ -403,9 +403,9 @@ function stream<W>(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef:
   const moments = plane.scratch;
   const derivatives = moments + BUFFER;
   const prepared = derivatives + BUFFER;
-  const partials = prepared + RECORD;
-  const owned = partials + RECORD;
-  const blurred = owned + RECORD;
+  const partials = prepared + ROW_BYTES;
+  const owned = partials + ROW_BYTES;
+  const blurred = owned + ROW_BYTES;
   const weights = plane.scratch + WEIGHTS_AT;
 
   layWeights(weights);
@@ -424,7 +424,7 @@ function stream<W>(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef:
     // No centre, no row to read.
     const end = n > 0 && top < bottom ? bottom : -RADIUS;
     const offset = (left - (column0 - halo)) << 3;
-    memory.fill(partials, 0, RECORD);
+    memory.fill(partials, 0, ROW_BYTES);
     for (let i = 0; i < n + 1; i++) {
       const column = left + i;
       store<i64>(owned + (i << 3), column >= column0 && column < column1 && column < right ? -1 : 0);
@@ -435,7 +435,7 @@ function stream<W>(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef:
     for (let t = row0 - halo - RADIUS; t - RADIUS - halo < row1; t += ROWS) {
       const inEnd = min(t + ROWS, end + RADIUS);
       for (let row = max(t, top - RADIUS); row < inEnd; row++) {
-        const into = moments + (KEPT + row - t) * RECORD;
+        const into = moments + (KEPT + row - t) * ROW_BYTES;
         let holes = prepareRow(plane, prepared, row, left - RADIUS, n + 2 * RADIUS);
         if (!isVoid<W>()) {
           weighRow(plane, prepared, row, left - RADIUS, n + 2 * RADIUS);
@@ -451,16 +451,17 @@ function stream<W>(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef:
       }
 
       const centre = t - RADIUS;
-      if (gradient && (centre < top || centre + ROWS > end)) memory.fill(derivatives + KEPT * RECORD, 0, ROWS * RECORD);
+      if (gradient && (centre < top || centre + ROWS > end))
+        memory.fill(derivatives + KEPT * ROW_BYTES, 0, ROWS * ROW_BYTES);
       const centreEnd = min(centre + ROWS, end);
       for (let row = max(centre, top); row < centreEnd; row += 2) {
         // Without a hole the weights are 1, to the bit: leaving them out is faster and changes nothing.
         const holes = lastHole >= row - RADIUS;
-        const from = moments + (row - centre) * RECORD;
-        const maps = holes ? RECORD : M;
+        const from = moments + (row - centre) * ROW_BYTES;
+        const maps = holes ? ROW_BYTES : M;
         for (let map = 0; map < maps; map += PITCH) blurAcross(weights, from + map, blurred + map, n);
         for (let i = row; i < min(row + 2, centreEnd); i++) {
-          const means = blurred + (i - row) * RECORD;
+          const means = blurred + (i - row) * ROW_BYTES;
           if (plane.far) varianceRow(plane, holes, means, i, left, n);
           const loss = holes
             ? centreRow<W>(true, gradient, plane, means, owned, partials + offset, i, left, n)
@@ -468,24 +469,24 @@ function stream<W>(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef:
           const sum = plane.sums + (i << 3);
           if (i >= row0 && i < row1) store<f64>(sum, load<f64>(sum) + loss);
           if (gradient) {
-            const into = derivatives + (KEPT + i - centre) * RECORD;
+            const into = derivatives + (KEPT + i - centre) * ROW_BYTES;
             for (let map = 0; map < 3 * PITCH; map += PITCH) blurAlong(weights, partials + map, into + map, pixels);
           }
         }
       }
-      memory.copy(moments, moments + ROWS * RECORD, KEPT * RECORD);
+      memory.copy(moments, moments + ROWS * ROW_BYTES, KEPT * ROW_BYTES);
 
       if (gradient) {
         const pixel = centre - RADIUS;
         const pixelEnd = min(pixel + ROWS, row1);
         for (let row = max(pixel, row0); row < pixelEnd; row += 2) {
-          const from = derivatives + (row - pixel) * RECORD;
+          const from = derivatives + (row - pixel) * ROW_BYTES;
           for (let map = 0; map < 3 * PITCH; map += PITCH) blurAcross(weights, from + map, blurred + map, pixels);
           for (let i = row; i < min(row + 2, pixelEnd); i++) {
-            gradRow<W>(plane, blurred + (i - row) * RECORD, i, column0, pixels, coef);
+            gradRow<W>(plane, blurred + (i - row) * ROW_BYTES, i, column0, pixels, coef);
           }
         }
-        memory.copy(derivatives, derivatives + ROWS * RECORD, KEPT * RECORD);
+        memory.copy(derivatives, derivatives + ROWS * ROW_BYTES, KEPT * ROW_BYTES);
       }
     }
   }

@@ -1,7 +1,7 @@
 // What the loop of a loss works on: n pixels of a plane, or of all planes that are looked at together. Each thread has one tile, at the
 // start of its scratch, and describes one stretch of the images after the other in it.
 
-import { Record } from "./job";
+import { Sums } from "./job";
 
 /** How pixels are to be read. */
 export enum Reading {
@@ -42,7 +42,7 @@ export class Tile {
   /** f64[COEFFICIENTS] of the gradient. */
   coefficients: usize;
   /** Where sums and counts are added. */
-  sums: Record;
+  sums: Sums;
 
   @inline
   coefficient(k: u32): f64 {

@@ -1,9 +1,9 @@
 // Runs a pass of a job over a range of its units: finds or stages each unit's tiles, hands them to the loss's kernel, and keeps
-// the sums of each unit in a slot of its own until they are added up in order.
+// the sums of each unit in a place of its own until they are added up in order.
 
 import { bandsScratchBytes, runStrip } from "./bands";
-import { addRecord } from "./bandSums";
-import { Job, RECORD, MassSum, Record } from "./job";
+import { addBandSums } from "./bandSums";
+import { Job, SUMS_BYTES, MassSum, Sums } from "./job";
 import { STEP } from "./lanes";
 import { runTile } from "./losses";
 import { addTotal, keepPlaces, loadMasses } from "./masses";
@@ -28,7 +28,7 @@ export function scratchBytes(job: Job, units: u32): u32 {
  * n pixels of a unit plane from pixel i on: a multiple of STEP, or fewer than STEP, which are then padded in scratch. `inPlace`: its
  * loops take uint16 as they lie. Returns whether these could.
  */
-function stretch(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usize, inPlace: bool): bool {
+function stretch(job: Job, scratch: usize, plane: u32, i: u32, n: u32, partial: usize, inPlace: bool): bool {
   const tile = changetype<Tile>(scratch);
   const area = scratch + TILE_BYTES;
   const pass = job.pass;
@@ -53,7 +53,7 @@ function stretch(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usi
     tile.least = job.tileMin;
     for (let k: u32 = 0; k < channels; k++) {
       loadTarget(job, b, c + k, i, n, area, maskArea);
-      tile.sums = changetype<Record>(slot + k * RECORD);
+      tile.sums = changetype<Sums>(partial + k * SUMS_BYTES);
       if (job.isWeighted) weighTile(job, tile, b, c + k, i, n);
       storeGrad(job, b, c + k, i, n, area);
     }
@@ -102,13 +102,13 @@ function stretch(job: Job, scratch: usize, plane: u32, i: u32, n: u32, slot: usi
 
   if (job.shape == Shape.Pixel || job.shape == Shape.Labels) {
     tile.coefficients = job.coefficientsOf(job.groupOf(plane * channels));
-    tile.sums = changetype<Record>(slot);
+    tile.sums = changetype<Sums>(partial);
     if (job.isWeighted) weighTile(job, tile, b, c, i, n);
     runTile(job, tile, 0);
   } else {
     for (let k: u32 = 0; k < channels; k++) {
       tile.coefficients = job.coefficientsOf(job.groupOf(plane * channels + k));
-      tile.sums = changetype<Record>(slot + k * RECORD);
+      tile.sums = changetype<Sums>(partial + k * SUMS_BYTES);
       if (job.isWeighted) weighTile(job, tile, b, c + k, i, n);
       if (pass == Pass.Count) {
         if (inPlace) countTile<u16>(tile);
@@ -142,30 +142,30 @@ function weighTile(job: Job, tile: Tile, b: u32, c: u32, i: u32, n: u32): void {
 }
 
 function runUnit(job: Job, scratch: usize, unit: u32): void {
-  const slotBytes = job.channels * RECORD;
+  const partialBytes = job.channels * SUMS_BYTES;
   const plane = unit / job.tilesPerPlane;
   const start = (unit % job.tilesPerPlane) * job.tile;
   const n = min(job.tile, job.pixels - start);
   const whole = n & ~(STEP - 1);
-  const slot = job.slots + (unit - job.firstUnit) * slotBytes;
-  memory.fill(slot, 0, slotBytes);
+  const partial = job.partialSums + (unit - job.firstUnit) * partialBytes;
+  memory.fill(partial, 0, partialBytes);
   if (whole > 0) {
     const takesUint16 = job.has(Trait.Difference) || job.shape == Shape.Moments;
     const isPlain = job.dn && job.simpleRule && !job.isWeighted;
     const inPlace = takesUint16 && isPlain && uint16Planar(job.pred) && uint16Planar(job.target);
-    if (!stretch(job, scratch, plane, start, whole, slot, inPlace)) {
-      memory.fill(slot, 0, slotBytes);
-      stretch(job, scratch, plane, start, whole, slot, false);
+    if (!stretch(job, scratch, plane, start, whole, partial, inPlace)) {
+      memory.fill(partial, 0, partialBytes);
+      stretch(job, scratch, plane, start, whole, partial, false);
     }
   }
-  if (whole < n) stretch(job, scratch, plane, start + whole, n - whole, slot, false);
+  if (whole < n) stretch(job, scratch, plane, start + whole, n - whole, partial, false);
 }
 
 /** Runs the passes of a job and of those after it, which share its arrays and tiles, over units [first, last). */
 export function run(job: Job, scratch: usize, first: u32, last: u32): void {
   if (job.shape == Shape.Window && job.pass != Pass.Prepare) {
-    const slotBytes = job.channels * RECORD;
-    memory.fill(job.slots + (first - job.firstUnit) * slotBytes, 0, (last - first) * slotBytes);
+    const partialBytes = job.channels * SUMS_BYTES;
+    memory.fill(job.partialSums + (first - job.firstUnit) * partialBytes, 0, (last - first) * partialBytes);
     return runRows(job, scratch, first, last);
   }
   if (job.shape == Shape.Bands) {
@@ -179,25 +179,25 @@ export function run(job: Job, scratch: usize, first: u32, last: u32): void {
   }
 }
 
-function addSums(record: usize, slot: usize): void {
-  for (let at: usize = 0; at < RECORD; at += 8) {
-    store<f64>(record + at, load<f64>(record + at) + load<f64>(slot + at));
+function addSums(group: usize, partial: usize): void {
+  for (let at: usize = 0; at < SUMS_BYTES; at += 8) {
+    store<f64>(group + at, load<f64>(group + at) + load<f64>(partial + at));
   }
 }
 
-/** Adds the slots of units [first, last) to the records of their groups, in order. */
+/** Adds the partial sums of units [first, last) to the sums of their groups, in order. */
 export function collect(job: Job, first: u32, last: u32): void {
-  let slot = job.slots + (first - job.firstUnit) * job.channels * RECORD;
+  let partial = job.partialSums + (first - job.firstUnit) * job.channels * SUMS_BYTES;
   for (let unit = first; unit < last; unit++) {
     const plane = unit / job.tilesPerPlane;
     for (let k: u32 = 0; k < job.channels; k++) {
       const channelPlane = plane * job.channels + k;
-      const record = job.records + job.groupOf(channelPlane) * RECORD;
-      keepPlaces(job, changetype<Record>(slot));
-      if (job.shape == Shape.Window) mergeRanges(job, channelPlane, changetype<Record>(slot));
-      if (job.shape == Shape.Bands) addRecord(job, changetype<Record>(record), changetype<Record>(slot));
-      else addSums(record, slot);
-      slot += RECORD;
+      const group = job.groupSums + job.groupOf(channelPlane) * SUMS_BYTES;
+      keepPlaces(job, changetype<Sums>(partial));
+      if (job.shape == Shape.Window) mergeRanges(job, channelPlane, changetype<Sums>(partial));
+      if (job.shape == Shape.Bands) addBandSums(job, changetype<Sums>(group), changetype<Sums>(partial));
+      else addSums(group, partial);
+      partial += SUMS_BYTES;
     }
   }
 }

@@ -14,7 +14,7 @@
 // carried from window to window, so no rounding is.
 
 import { Sum } from "./bandSums";
-import { Record } from "./job";
+import { Sums } from "./job";
 import { low, sumLanes } from "./lanes";
 import { pixelAt, SsimPlane } from "./ssim";
 import { DROWNED, variances } from "./variances";
@@ -37,7 +37,7 @@ const MAPS: usize = 4;
 /** Elements of a map: the columns, the windows' reach, and what the loops run over the end. */
 const LENGTH: usize = <usize>(COLUMNS + SIDE + 24);
 const PITCH: usize = LENGTH * 8;
-const RECORD: usize = MAPS * PITCH;
+const ROW_BYTES: usize = MAPS * PITCH;
 
 // In scratch: the sums of columns, the rows that wait to be added to one 1, 2 and 4 rows further down, the sums of windows; then the
 // same of how many pixels are valid, in bytes.
@@ -46,7 +46,7 @@ const WAIT2: usize = 2;
 const WAIT4: usize = 4;
 const WINDOWS: usize = 8;
 const ROWS: usize = 9;
-const COUNTS: usize = ROWS * RECORD;
+const COUNTS: usize = ROWS * ROW_BYTES;
 // Then the weights of a window's rows or columns, all 1, what `flatColumns` says, and what `variances` does.
 const WEIGHTS: usize = (COUNTS + ROWS * LENGTH + 15) & ~15;
 const FLAT: usize = WEIGHTS + SIDE * 16;
@@ -78,9 +78,9 @@ function columnSums(plane: SsimPlane, row: i32, column: i32, n: i32, scratch: us
   const targetShift = f64x2.splat(plane.targetShift);
   const predFill = f32x4.splat(<f32>plane.predShift);
   const targetFill = f32x4.splat(<f32>plane.targetShift);
-  const wait1 = scratch + WAIT1 * RECORD;
-  const wait2 = scratch + (WAIT2 + (row & 1)) * RECORD;
-  const wait4 = scratch + (WAIT4 + (row & 3)) * RECORD;
+  const wait1 = scratch + WAIT1 * ROW_BYTES;
+  const wait2 = scratch + (WAIT2 + (row & 1)) * ROW_BYTES;
+  const wait4 = scratch + (WAIT4 + (row & 3)) * ROW_BYTES;
   let i: usize = 0;
   do {
     const raw = v128.load64_zero(target + (i << 2));
@@ -169,11 +169,11 @@ function areFlat(flat: usize): bool {
 }
 
 /**
- * Adds the windows whose first row is in [row0, row1) and whose first column is in [column0, column1) to `record`: ΣQ and how many of
+ * Adds the windows whose first row is in [row0, row1) and whose first column is in [column0, column1) to `sums`: ΣQ and how many of
  * them count. A pixel is valid where target ≥ `plane.lo`. Works in UQI_SCRATCH bytes of `plane.scratch`. Up to 15 pixels more than a
  * row has are read.
  */
-export function uqi(plane: SsimPlane, row0: i32, row1: i32, column0: i32, column1: i32, record: Record): void {
+export function uqi(plane: SsimPlane, row0: i32, row1: i32, column0: i32, column1: i32, sums: Sums): void {
   if (row0 >= row1) return;
   const scratch = plane.scratch;
   const weights = scratch + WEIGHTS;
@@ -196,7 +196,7 @@ export function uqi(plane: SsimPlane, row0: i32, row1: i32, column0: i32, column
       columnSums(plane, row, left, n + SIDE - 1, scratch);
       windowCounts(pixelAt(plane.target, plane.targetStride, row, left), n, lo, row, scratch + COUNTS);
       if (row < row0 + SIDE - 1) continue;
-      const summed = scratch + WINDOWS * RECORD;
+      const summed = scratch + WINDOWS * ROW_BYTES;
       for (let k: usize = 0; k < MAPS; k++) sumAlong(scratch + k * PITCH, summed + k * PITCH, n);
       const counts = scratch + COUNTS + WINDOWS * LENGTH;
       let flatKnown = false;
@@ -251,6 +251,6 @@ export function uqi(plane: SsimPlane, row0: i32, row1: i32, column0: i32, column
       }
     }
   }
-  record.add(Sum.Uqi, sumLanes(total));
-  record.add(Sum.Windows, <f64>(i64x2.extract_lane(windows, 0) + i64x2.extract_lane(windows, 1)));
+  sums.add(Sum.Uqi, sumLanes(total));
+  sums.add(Sum.Windows, <f64>(i64x2.extract_lane(windows, 0) + i64x2.extract_lane(windows, 1)));
 }

@@ -8,7 +8,7 @@
 //     none:  value_g = w_g·L_g         ∂value_g/∂L_g = w_g
 
 import { pow } from "./approx";
-import { COEFFICIENTS, Job, RECORD, Record } from "./job";
+import { COEFFICIENTS, Job, SUMS_BYTES, Sums } from "./job";
 import { MIN_CANCELLATION_RATIO } from "./lanes";
 import { groupCoefficients, groupLoss } from "./losses";
 import { Shape } from "./traits";
@@ -19,28 +19,28 @@ export enum Reduction {
   None,
 }
 
-/** Clears the records and the coefficients of all groups. */
+/** Clears the sums and the coefficients of all groups. */
 export function clearGroups(job: Job): void {
-  memory.fill(job.records, 0, job.groups * RECORD);
+  memory.fill(job.groupSums, 0, job.groups * SUMS_BYTES);
   memory.fill(job.coefficients, 0, job.groups * COEFFICIENTS * 8);
 }
 
-/** Clears the records alone, before sums are gathered once more. */
+/** Clears the sums alone, before they are gathered once more. */
 export function clearRecords(job: Job): void {
-  memory.fill(job.records, 0, job.groups * RECORD);
+  memory.fill(job.groupSums, 0, job.groups * SUMS_BYTES);
 }
 
 /** Whether a group has a loss: a valid pixel, and for SSIM a centre that counts. */
-function counts(job: Job, record: Record): bool {
-  return record.count > 0 && (job.shape != Shape.Window || record.sum(1) > 0);
+function counts(job: Job, sums: Sums): bool {
+  return sums.count > 0 && (job.shape != Shape.Window || sums.sum(1) > 0);
 }
 
 /** Weights of all groups from their counts, and their sum. */
 export function weigh(job: Job): void {
   let weightSum = 0.0;
   for (let g: u32 = 0; g < job.groups; g++) {
-    const record = job.sumsOf(g);
-    const weight = counts(job, record) ? pow(job.massOf(record) / job.totalOf(record), job.power) : 0;
+    const sums = job.sumsOf(g);
+    const weight = counts(job, sums) ? pow(job.massOf(sums) / job.totalOf(sums), job.power) : 0;
     store<f64>(job.weights + g * 8, weight);
     weightSum += weight;
   }
@@ -54,8 +54,8 @@ export function weigh(job: Job): void {
 export function cancelled(job: Job): bool {
   let any = false;
   for (let g: u32 = 0; g < job.groups; g++) {
-    const record = job.sumsOf(g);
-    const wide = Math.abs(record.sum(0)) < MIN_CANCELLATION_RATIO * record.sum(1);
+    const sums = job.sumsOf(g);
+    const wide = Math.abs(sums.sum(0)) < MIN_CANCELLATION_RATIO * sums.sum(1);
     job.setCoefficient(g, 1, wide ? 1 : 0);
     any = any || wide;
   }
@@ -66,8 +66,8 @@ export function cancelled(job: Job): bool {
 export function numeratorCancelled(job: Job): bool {
   let magnitude = 0.0;
   for (let g: u32 = 0; g < job.groups; g++) {
-    const record = job.sumsOf(g);
-    if (record.count > 0) magnitude += (load<f64>(job.weights + g * 8) * record.sum(1)) / job.massOf(record);
+    const sums = job.sumsOf(g);
+    if (sums.count > 0) magnitude += (load<f64>(job.weights + g * 8) * sums.sum(1)) / job.massOf(sums);
   }
   if (Math.abs(job.numerator) >= MIN_CANCELLATION_RATIO * magnitude * job.scale) return false;
   for (let g: u32 = 0; g < job.groups; g++) job.setCoefficient(g, 1, 1);
@@ -78,10 +78,10 @@ export function numeratorCancelled(job: Job): bool {
 export function finish(job: Job): void {
   let numerator = 0.0;
   for (let g: u32 = 0; g < job.groups; g++) {
-    const record = job.sumsOf(g);
+    const sums = job.sumsOf(g);
     const at = job.losses + g * 8;
-    if (counts(job, record)) {
-      const loss = groupLoss(job, g, record);
+    if (counts(job, sums)) {
+      const loss = groupLoss(job, g, sums);
       store<f64>(at, loss);
       numerator += load<f64>(job.weights + g * 8) * loss;
     } else store<f64>(at, 0);
@@ -105,12 +105,12 @@ function divisor(job: Job): f64 {
 /** The coefficients of each group's gradient kernel. Losses that depend on their sums need `finish` to have run. */
 export function coefficients(job: Job, reduction: Reduction): void {
   for (let g: u32 = 0; g < job.groups; g++) {
-    const record = job.sumsOf(g);
+    const sums = job.sumsOf(g);
     const outer = share(job, reduction, g);
     if (outer == 0) {
       // Skipped, or nothing comes from upstream.
       for (let k: u32 = 0; k < COEFFICIENTS; k++) job.setCoefficient(g, k, 0);
-    } else groupCoefficients(job, g, record, outer);
+    } else groupCoefficients(job, g, sums, outer);
   }
 }
 

@@ -1,9 +1,9 @@
 // The separable Gaussian window, 11 × 11 with σ = 1.5, over float64 rows in scratch memory.
 //
-// Scratch rows are *records* that hold the same columns of several maps:
+// A scratch row holds the same columns of several maps:
 //
-//     record   [ map 0 ……… | map 1 ……… | map 2 ……… | map 3 ……… | map 4 ……… ]
-//              ←  PITCH  →
+//     row   [ map 0 ……… | map 1 ……… | map 2 ……… | map 3 ……… | map 4 ……… ]
+//           ←  PITCH  →
 //
 // The window is symmetric: taps at equal distance are added first, six products in place of eleven. The outermost come
 // first, so that rounding happens among small terms. In this order the weights sum to 1 exactly: a map of ones stays ones.
@@ -16,11 +16,11 @@ export const COLUMNS: i32 = 256;
 
 export const MAPS: i32 = 5;
 
-/** Bytes of a map in a record: the columns, the halo of two windows in a row, and what the loops run over the end. */
+/** Bytes of a map in a scratch row: the columns, the halo of two windows in a row, and what the loops run over the end. */
 export const PITCH: i32 = (COLUMNS + 4 * RADIUS + 4) * sizeof<f64>();
 
-/** Bytes of a record. */
-export const RECORD: i32 = MAPS * PITCH;
+/** Bytes of a scratch row. */
+export const ROW_BYTES: i32 = MAPS * PITCH;
 
 // exp(−i² / 2σ²), divided by the sum over the window.
 const W0: f64 = 0.26601172486179436;
@@ -87,7 +87,7 @@ export function blurAlong(weights: usize, from: usize, into: usize, n: i32): voi
 
 /**
  * Across rows: `into[i] = Σ_k w_k · from[k][i]` for i < `n`, and the same one row further down, as the two share ten of their
- * taps. Reads twelve records, writes two. Two elements an iteration: one more is read and written.
+ * taps. Reads twelve rows, writes two. Two elements an iteration: one more is read and written.
  */
 export function blurAcross(weights: usize, from: usize, into: usize, n: i32): void {
   const w0 = v128.load(weights);
@@ -97,27 +97,27 @@ export function blurAcross(weights: usize, from: usize, into: usize, n: i32): vo
   const w4 = v128.load(weights, 64);
   const w5 = v128.load(weights, 80);
   for (const end = into + ((<usize>n) << 3); into < end; into += 16, from += 16) {
-    const x10 = v128.load(from, 10 * RECORD);
+    const x10 = v128.load(from, 10 * ROW_BYTES);
     let a = pair(w5, v128.load(from), x10);
-    const x1 = v128.load(from, RECORD);
-    let b = pair(w5, x1, v128.load(from, 11 * RECORD));
-    const x9 = v128.load(from, 9 * RECORD);
+    const x1 = v128.load(from, ROW_BYTES);
+    let b = pair(w5, x1, v128.load(from, 11 * ROW_BYTES));
+    const x9 = v128.load(from, 9 * ROW_BYTES);
     a = f64x2.add(a, pair(w4, x1, x9));
-    const x2 = v128.load(from, 2 * RECORD);
+    const x2 = v128.load(from, 2 * ROW_BYTES);
     b = f64x2.add(b, pair(w4, x2, x10));
-    const x8 = v128.load(from, 8 * RECORD);
+    const x8 = v128.load(from, 8 * ROW_BYTES);
     a = f64x2.add(a, pair(w3, x2, x8));
-    const x3 = v128.load(from, 3 * RECORD);
+    const x3 = v128.load(from, 3 * ROW_BYTES);
     b = f64x2.add(b, pair(w3, x3, x9));
-    const x7 = v128.load(from, 7 * RECORD);
+    const x7 = v128.load(from, 7 * ROW_BYTES);
     a = f64x2.add(a, pair(w2, x3, x7));
-    const x4 = v128.load(from, 4 * RECORD);
+    const x4 = v128.load(from, 4 * ROW_BYTES);
     b = f64x2.add(b, pair(w2, x4, x8));
-    const x6 = v128.load(from, 6 * RECORD);
+    const x6 = v128.load(from, 6 * ROW_BYTES);
     a = f64x2.add(a, pair(w1, x4, x6));
-    const x5 = v128.load(from, 5 * RECORD);
+    const x5 = v128.load(from, 5 * ROW_BYTES);
     b = f64x2.add(b, pair(w1, x5, x7));
     v128.store(into, f64x2.add(a, f64x2.mul(w0, x5)));
-    v128.store(into, f64x2.add(b, f64x2.mul(w0, x6)), RECORD);
+    v128.store(into, f64x2.add(b, f64x2.mul(w0, x6)), ROW_BYTES);
   }
 }

@@ -3,7 +3,7 @@
 //     L = 1 − (2Σpt + s) / (Σ(p + t) + s)  =  Σ(p + t − 2pt) / (Σ(p + t) + s)
 //     ∂L/∂p = (2Σpt + s) / (Σ(p + t) + s)² − 2t / (Σ(p + t) + s)
 
-import { Job, Record } from "../job";
+import { Job, Sums } from "../job";
 import { Pass } from "../pass";
 import { Tile } from "../tile";
 import { COST, Shape, Trait } from "../traits";
@@ -37,13 +37,13 @@ export function dice(job: Job, tile: Tile): void {
   else momentSums<Overlap>(job, tile, 1 / job.unit, job.unit);
 }
 
-export function diceLoss(job: Job, sums: Record): f64 {
+export function diceLoss(job: Job, sums: Sums): f64 {
   const size = sums.sum(0) + job.a;
   return size == 0 ? 0 : sums.sum(2) / size;
 }
 
 /** The coefficients of a group whose loss counts `outer` in the value. */
-export function diceCoefficients(job: Job, group: u32, sums: Record, outer: f64): void {
+export function diceCoefficients(job: Job, group: u32, sums: Sums, outer: f64): void {
   const size = sums.sum(0) + job.a;
   const b = size == 0 ? 0 : (-2 * outer) / size;
   const c = size == 0 ? 0 : (outer * (2 * sums.sum(1) + job.a)) / size / size;

@@ -7,7 +7,7 @@
 // Sums are in the unit of digital numbers.
 
 import { atan2 } from "../approx";
-import { Job, Record } from "../job";
+import { Job, Sums } from "../job";
 import { HALF_EPSILON } from "../lanes";
 import { Pass } from "../pass";
 import { Tile } from "../tile";
@@ -76,10 +76,10 @@ export function vectorAngle(job: Job, tile: Tile): void {
 export function needsResidual(job: Job): bool {
   let any = false;
   for (let g: u32 = 0; g < job.groups; g++) {
-    const record = job.sumsOf(g);
-    const pp = record.sum(0);
-    const tt = record.sum(1);
-    const pt = record.sum(2);
+    const sums = job.sumsOf(g);
+    const pp = sums.sum(0);
+    const tt = sums.sum(1);
+    const pt = sums.sum(2);
     if (pp > 0 && tt > 0 && pp * tt - pt * pt < SMALL_ANGLE * pp * tt) {
       job.setCoefficient(g, 0, reinterpret<f64>(reinterpret<u64>(pt / pp) & ~0x1fffffff));
       any = true;
@@ -97,7 +97,7 @@ export function parallelShare(n: f64): f64 {
 }
 
 /** N² from the sums of a group, 0 where it is rounding alone. */
-function gram(sums: Record): f64 {
+function gram(sums: Sums): f64 {
   const product = sums.sum(0) * sums.sum(1);
   const nn = product - sums.sum(2) * sums.sum(2);
   return nn <= parallelShare(sums.count) * product ? 0 : nn;
@@ -108,7 +108,7 @@ export function atan2Scalar(y: f64, x: f64): f64 {
 }
 
 /** θ of a group in radians; 0 where both vectors are zero, π/2 where one is. */
-export function vectorAngleLoss(job: Job, group: u32, sums: Record): f64 {
+export function vectorAngleLoss(job: Job, group: u32, sums: Sums): f64 {
   const pp = sums.sum(0);
   const alpha = job.coefficient(group, 0);
   // Squares of float32 never reach Infinity: p has NaN or Infinity, at no angle to anything.
@@ -120,7 +120,7 @@ export function vectorAngleLoss(job: Job, group: u32, sums: Record): f64 {
 }
 
 /** The coefficients of a group whose loss counts `outer` in the value. */
-export function vectorAngleCoefficients(job: Job, group: u32, sums: Record, outer: f64): void {
+export function vectorAngleCoefficients(job: Job, group: u32, sums: Sums, outer: f64): void {
   const nn = gram(sums);
   let a = 0.0;
   let b = 0.0;
