@@ -2,19 +2,19 @@
 
 import { Job, MassSum, Sums } from "./job";
 import { low, lowMask, sumLanes } from "./lanes";
-import { joinedSpread, round24, spreadOf } from "./spread";
+import { joinedM2, round24, m2Of } from "./squaredDeviations";
 
 /** What stands where in the sums of a band; their count is that of the valid pixels. */
 export enum Sum {
   /** Σ|d|, which a pixel's mass multiplies as it does all that follows */
   AbsError,
-  /** Σd, and the spread of d. */
+  /** Σd, and M2 of d. */
   Error,
-  ErrorSpread,
-  /** The same of target. */
+  ErrorM2,
+  /** Σt, and M2 of t. */
   Target,
-  TargetSpread,
-  /** Σp², Σpt and Σ(t − α·p)²: weight, sum and spread of the band's angle. */
+  TargetM2,
+  /** Σp², Σpt and Σ(t − α·p)²: weight, sum and M2 of the band's angle. */
   Squares,
   Products,
   Residual,
@@ -128,9 +128,9 @@ function addRowAs<W>(job: Job, pred: usize, target: usize, mass: usize, n: i32, 
   const unit = job.unit;
   const area = unit * unit;
   const before = job.massOf(sums);
-  join(sums, Sum.Error, before, weight, unit * error, area * spreadAt(weight, scratch + 24));
-  join(sums, Sum.Target, before, weight, unit * level, area * spreadAt(weight, scratch + 40));
-  const residual = area * spreadAt(squares, scratch + 56);
+  join(sums, Sum.Error, before, weight, unit * error, area * m2At(weight, scratch + 24));
+  join(sums, Sum.Target, before, weight, unit * level, area * m2At(weight, scratch + 40));
+  const residual = area * m2At(squares, scratch + 56);
   join(sums, Sum.Products, sums.sum(Sum.Squares), area * squares, area * products, residual);
   sums.add(Sum.Squares, area * squares);
   sums.add(Sum.AbsError, Math.abs(unit) * load<f64>(scratch, 8));
@@ -138,23 +138,23 @@ function addRowAs<W>(job: Job, pred: usize, target: usize, mass: usize, n: i32, 
   if (!isVoid<W>()) sums.add(MassSum.Mass, weight);
 }
 
-/** The spread of values whose deviations from near their mean, and the squares of these, sum up to the two f64 at `sums`. */
-function spreadAt(weight: f64, sums: usize): f64 {
-  return spreadOf(weight, load<f64>(sums), load<f64>(sums, 8));
+/** M2 of values of this total weight: at `sums` stand the sums of their deviations from a number near the mean, and of the squares. */
+function m2At(weight: f64, sums: usize): f64 {
+  return m2Of(weight, load<f64>(sums), load<f64>(sums, 8));
 }
 
-/** Adds a set of values to the one whose weight is `weight` and whose sum and spread stand at k and k + 1. */
-function join(sums: Sums, k: u32, weight: f64, otherWeight: f64, sum: f64, spread: f64): void {
-  sums.set(k + 1, joinedSpread(weight, sums.sum(k), sums.sum(k + 1), otherWeight, sum, spread));
+/** Adds a set of values to the one whose weight is `weight` and whose sum and M2 stand at k and k + 1. */
+function join(sums: Sums, k: u32, weight: f64, otherWeight: f64, sum: f64, m2: f64): void {
+  sums.set(k + 1, joinedM2(weight, sums.sum(k), sums.sum(k + 1), otherWeight, sum, m2));
   sums.add(k, sum);
 }
 
-/** Adds all that `other` has to `sums`. */
+/** Adds the sums of `other` to `sums`. */
 export function addBandSums(job: Job, sums: Sums, other: Sums): void {
   const before = job.massOf(sums);
   const weight = job.massOf(other);
-  join(sums, Sum.Error, before, weight, other.sum(Sum.Error), other.sum(Sum.ErrorSpread));
-  join(sums, Sum.Target, before, weight, other.sum(Sum.Target), other.sum(Sum.TargetSpread));
+  join(sums, Sum.Error, before, weight, other.sum(Sum.Error), other.sum(Sum.ErrorM2));
+  join(sums, Sum.Target, before, weight, other.sum(Sum.Target), other.sum(Sum.TargetM2));
   const squares = other.sum(Sum.Squares);
   join(sums, Sum.Products, sums.sum(Sum.Squares), squares, other.sum(Sum.Products), other.sum(Sum.Residual));
   sums.add(Sum.Squares, squares);

@@ -11,7 +11,7 @@ export { angleMap, angleMapScratchBytes, errorMap, ssimMap, ssimMapScratchBytes 
 export { bandAngle, decibels } from "./metrics";
 export { needsResidual } from "./moments/vectorAngle";
 export { loadPlane, planeScratchBytes } from "./planes";
-export { joinedSpread } from "./spread";
+export { joinedM2 as joinedSpread } from "./squaredDeviations";
 export { collect, run, scratchBytes } from "./units";
 export {
   cancelled,
