@@ -19,7 +19,7 @@ export enum Sum {
   Products,
   Residual,
   /** Σ (1 − SSIM), and the centres that count. */
-  Unlike,
+  Dssim,
   Centres,
   /** ΣQ, and the windows that count. */
   Uqi,
@@ -159,7 +159,7 @@ export function addBandSums(job: Job, sums: Sums, other: Sums): void {
   join(sums, Sum.Products, sums.sum(Sum.Squares), squares, other.sum(Sum.Products), other.sum(Sum.Residual));
   sums.add(Sum.Squares, squares);
   sums.add(Sum.AbsError, other.sum(Sum.AbsError));
-  for (let k: u32 = Sum.Unlike; k <= <u32>Sum.Spectra; k++) sums.add(k, other.sum(k));
+  for (let k: u32 = Sum.Dssim; k <= <u32>Sum.Spectra; k++) sums.add(k, other.sum(k));
   sums.count += other.count;
   sums.add(MassSum.Mass, other.sum(MassSum.Mass));
   sums.add(MassSum.Total, other.sum(MassSum.Total));

@@ -159,7 +159,7 @@ function addSsim(plane: SsimPlane, row0: u32, row1: u32, sums: Sums): void {
   for (let row = row0; row < row1; row++) centres += load<f64>(plane.counts + row * 16, 8);
   if (centres == 0) return;
   ssimValue(plane, row0, row1);
-  for (let row = row0; row < row1; row++) sums.add(Sum.Unlike, load<f64>(plane.sums + row * 8));
+  for (let row = row0; row < row1; row++) sums.add(Sum.Dssim, load<f64>(plane.sums + row * 8));
   sums.add(Sum.Centres, centres);
 }
 
