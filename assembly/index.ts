@@ -52,12 +52,12 @@ export function setLoss(job: Job, loss: Loss, scale: f64, a: f64, b: f64): void 
   job.scale = scale;
   job.a = a;
   job.b = b;
-  job.wide = false;
+  job.inF64 = false;
 }
 
 /** Has sums done once more, in float64 for the groups that `cancelled` has marked. */
 export function setWide(job: Job): void {
-  job.wide = true;
+  job.inF64 = true;
 }
 
 export function setGeometry(

@@ -93,7 +93,7 @@ export class Job {
   b: f64;
 
   /** Whether sums are done once more, in float64 where the second coefficient of a group is 1. */
-  wide: bool;
+  inF64: bool;
 
   // Geometry
   pixels: u32;

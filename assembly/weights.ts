@@ -55,9 +55,9 @@ export function cancelled(job: Job): bool {
   let any = false;
   for (let g: u32 = 0; g < job.groups; g++) {
     const sums = job.sumsOf(g);
-    const wide = Math.abs(sums.sum(0)) < MIN_CANCELLATION_RATIO * sums.sum(1);
-    job.setCoefficient(g, 1, wide ? 1 : 0);
-    any = any || wide;
+    const cancels = Math.abs(sums.sum(0)) < MIN_CANCELLATION_RATIO * sums.sum(1);
+    job.setCoefficient(g, 1, cancels ? 1 : 0);
+    any = any || cancels;
   }
   return any;
 }

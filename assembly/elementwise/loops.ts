@@ -384,7 +384,7 @@ function sumF64<L extends Elementwise, D, M>(job: Job, tile: Tile): f64 {
 }
 
 /** Whether the loss computes from digital numbers in float64, for want of a difference. */
-function widens<L extends Elementwise>(tile: Tile): bool {
+function computesInF64<L extends Elementwise>(tile: Tile): bool {
   return !(changetype<L>(0).traits() & Trait.Difference) && tile.reading == Reading.Numbers;
 }
 
@@ -412,7 +412,7 @@ function slopesFit(tile: Tile): bool {
 function settle<W extends Elementwise>(job: Job, tile: Tile, sum: f64, count: f64, magnitude: f64): bool {
   const sums = tile.sums;
   const added = sums.count - count;
-  const fits = inF32Range(job.a) && inF32Range(job.b) && !(job.wide && tile.coefficient(1) != 0);
+  const fits = inF32Range(job.a) && inF32Range(job.b) && !(job.inF64 && tile.coefficient(1) != 0);
   // What underflow takes from ρ, a great mass makes more of.
   const holds = sumIsReliable(sum, Math.max(added, tile.massSum)) && (added == 0 || fits);
   if (!holds || (tile.grad && !slopesFit(tile))) {
@@ -433,7 +433,7 @@ function settle<W extends Elementwise>(job: Job, tile: Tile, sum: f64, count: f6
  * are one loss. Returns whether that is done: if not, uint16 where they lie have to be staged.
  */
 export function elementwise<F extends Elementwise, W extends Elementwise>(job: Job, tile: Tile): bool {
-  if (widens<F>(tile)) return addNumbers<W>(job, tile);
+  if (computesInF64<F>(tile)) return addNumbers<W>(job, tile);
   const count = tile.sums.count;
   let sum: f64;
   if (tile.mass) sum = sumFast<F, f32, bool, bool>(job, tile);
@@ -445,7 +445,7 @@ export function elementwise<F extends Elementwise, W extends Elementwise>(job: J
 
 /** The same for a loss of elementary functions. Sum 1 is the magnitude of what Σ m·ρ is a difference of. */
 export function elementary<F extends Elementary, W extends Elementwise>(job: Job, tile: Tile): bool {
-  if (widens<F>(tile)) return addNumbers<W>(job, tile);
+  if (computesInF64<F>(tile)) return addNumbers<W>(job, tile);
   const count = tile.sums.count;
   const magnitude = tile.sums.sum(1);
   let sum: f64;
