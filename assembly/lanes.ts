@@ -73,12 +73,12 @@ export const HALF_EPSILON: f64 = 1.1102230246251565e-16;
 export const MIN_CANCELLATION_RATIO: f64 = 0.125;
 
 /** The smallest mean of a loss that float32 squares are reliable with: below, terms may have vanished. */
-const LEAST: f64 = 7.9e-31;
+const MIN_RELIABLE_MEAN: f64 = 7.9e-31;
 
 /** Whether a sum over `count` pixels, each term float32, has neither overflowed nor lost terms to underflow. */
 export function sumIsReliable(sum: f64, count: f64): bool {
   const size = Math.abs(sum);
-  return count == 0 || (size >= LEAST * count && size < Infinity);
+  return count == 0 || (size >= MIN_RELIABLE_MEAN * count && size < Infinity);
 }
 
 /**

@@ -32,7 +32,7 @@
 //                          gradient ◀─ blur across ◀─ [ 10 kept | ROWS new ] ◀─ blur along ◀─ a, b, e ◀
 
 import { countLanes, low, lowMask, maxLanes, sumLanes } from "./lanes";
-import { DROWNED, variances } from "./variances";
+import { MIN_VARIANCE_RATIO, variances } from "./variances";
 import { blurAcross, blurAlong, COLUMNS, layWeights, PITCH, RADIUS, ROW_BYTES, WEIGHTS } from "./window";
 
 /** What becomes of invalid pixels, and which windows count. */
@@ -120,9 +120,9 @@ const EXACT: i32 = WEIGHTS_AT + WEIGHTS;
 /** Bytes of scratch memory, whatever the size of the plane. */
 export const SSIM_SCRATCH: i32 = EXACT + 32;
 
-// Distances in data ranges. Images whose shifts are more than APART from each other do not share one. Squares of less than FAR are
+// Distances in data ranges. Images whose shifts are more than MAX_SHIFT_GAP from each other do not share one. Squares of less than FAR are
 // below 2²⁴ C2, so that no variance drowns; up to SATURATED 1 − B is at least 4e-10, of which float64 has 21 bits.
-const APART: f64 = 32;
+const MAX_SHIFT_GAP: f64 = 32;
 const FAR: f64 = 64;
 const SATURATED: f64 = 1024;
 
@@ -157,7 +157,7 @@ function prepareRow(plane: SsimPlane, into: usize, row: i32, column: i32, n: i32
   const predFill = f64x2.splat(zero ? -plane.predShift : 0);
   const targetFill = f64x2.splat(zero ? -plane.targetShift : 0);
   const one = f64x2.splat(1);
-  const part = f64x2.splat(zero ? 1 : 0);
+  const invalidWeight = f64x2.splat(zero ? 1 : 0);
   let all = i64x2.splat(-1);
   let i = 0;
   do {
@@ -171,7 +171,7 @@ function prepareRow(plane: SsimPlane, into: usize, row: i32, column: i32, n: i32
     v128.store(at, d, D);
     v128.store(at, f64x2.add(f64x2.mul(x, x), f64x2.mul(y, y)), S);
     v128.store(at, f64x2.mul(d, d), Q);
-    v128.store(at, v128.bitselect(one, part, valid), M);
+    v128.store(at, v128.bitselect(one, invalidWeight, valid), M);
     all = v128.and(all, valid);
     i += 2;
   } while (i < n);
@@ -214,7 +214,7 @@ function centreRow<W>(
   const c2 = f64x2.splat(0.03 * 0.03 * plane.dataRange * plane.dataRange);
   const predShift = f64x2.splat(plane.predShift + plane.zero);
   const targetShift = f64x2.splat(plane.targetShift + plane.zero);
-  const apart = f64x2.splat(plane.predShift - plane.targetShift);
+  const shiftGap = f64x2.splat(plane.predShift - plane.targetShift);
   const far = plane.far;
   const saturated = plane.saturated;
   const zero = f64x2.splat(0);
@@ -257,7 +257,7 @@ function centreRow<W>(
     const varD = f64x2.pmin(f64x2.pmax(q, zero), f64x2.add(varS, varS));
     const fullX = f64x2.add(muX, predShift);
     const fullY = f64x2.add(muY, targetShift);
-    const fullD = f64x2.add(muD, apart);
+    const fullD = f64x2.add(muD, shiftGap);
     const d1 = f64x2.add(f64x2.add(f64x2.mul(fullX, fullX), f64x2.mul(fullY, fullY)), c1);
     const d2 = f64x2.add(varS, c2);
     const r = f64x2.div(one, f64x2.mul(d1, d2));
@@ -324,7 +324,7 @@ function centreRow<W>(
  */
 function varianceRow(plane: SsimPlane, holes: bool, blurred: usize, row: i32, column: i32, n: i32): void {
   const c2 = f64x2.splat(0.03 * 0.03 * plane.dataRange * plane.dataRange);
-  const drowned = f64x2.splat(DROWNED);
+  const minRatio = f64x2.splat(MIN_VARIANCE_RATIO);
   const exact = plane.scratch + EXACT;
   let scale = f64x2.splat(1);
   for (let i = 0; i < n; i += 2) {
@@ -336,7 +336,7 @@ function varianceRow(plane: SsimPlane, holes: bool, blurred: usize, row: i32, co
     const s = f64x2.mul(v128.load(at, S), scale);
     let varS = f64x2.sub(s, f64x2.add(f64x2.mul(muX, muX), f64x2.mul(muY, muY)));
     let varD = f64x2.sub(f64x2.mul(v128.load(at, Q), scale), f64x2.mul(muD, muD));
-    if (v128.any_true(f64x2.gt(f64x2.mul(s, drowned), f64x2.add(varS, c2)))) {
+    if (v128.any_true(f64x2.gt(f64x2.mul(s, minRatio), f64x2.add(varS, c2)))) {
       variances(
         pixelAt(plane.pred, plane.predStride, row - RADIUS, column + i - RADIUS),
         plane.predStride,
@@ -367,7 +367,7 @@ function gradRow<W>(plane: SsimPlane, blurred: usize, row: i32, column: i32, n: 
   const lo = f32x4.splat(plane.lo);
   const predShift = f64x2.splat(plane.predShift);
   const targetShift = f64x2.splat(plane.targetShift);
-  const apart = f64x2.splat(plane.predShift - plane.targetShift);
+  const shiftGap = f64x2.splat(plane.predShift - plane.targetShift);
   const factor = f64x2.splat(2 * coef);
   const saturated = plane.saturated;
   const masses = isVoid<W>() ? 0 : pixelAt(plane.mass, plane.massStride, row, column);
@@ -379,7 +379,7 @@ function gradRow<W>(plane: SsimPlane, blurred: usize, row: i32, column: i32, n: 
     const pixels = load2(target + (i << 2), left);
     const x = low(load2(pred + (i << 2), left));
     const y = low(pixels);
-    const d = saturated ? f64x2.sub(targetShift, y) : f64x2.sub(f64x2.sub(x, y), apart);
+    const d = saturated ? f64x2.sub(targetShift, y) : f64x2.sub(f64x2.sub(x, y), shiftGap);
     let g = f64x2.add(v128.load(at, A), f64x2.mul(d, v128.load(at, B)));
     g = f64x2.mul(f64x2.sub(g, f64x2.mul(f64x2.sub(x, predShift), v128.load(at, E))), factor);
     if (!isVoid<W>()) g = f64x2.mul(g, low(load2(masses + (i << 2), left)));
@@ -587,7 +587,7 @@ export function setShifts(plane: SsimPlane): void {
   const pred = nearestToZero(plane.predLeast, plane.predMost);
   const target = nearestToZero(plane.targetLeast, plane.targetMost);
   plane.targetShift = target;
-  plane.predShift = Math.abs(pred - target) > APART * plane.dataRange ? pred : target;
+  plane.predShift = Math.abs(pred - target) > MAX_SHIFT_GAP * plane.dataRange ? pred : target;
   const reach = Math.max(
     Math.max(plane.predMost - plane.predShift, plane.predShift - plane.predLeast),
     Math.max(plane.targetMost - plane.targetShift, plane.targetShift - plane.targetLeast),

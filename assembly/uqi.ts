@@ -17,7 +17,7 @@ import { Sum } from "./bandSums";
 import { Sums } from "./job";
 import { low, sumLanes } from "./lanes";
 import { pixelAt, SsimPlane } from "./ssim";
-import { DROWNED, variances } from "./variances";
+import { MIN_VARIANCE_RATIO, variances } from "./variances";
 
 /** Side of a window. */
 export const SIDE: i32 = 8;
@@ -26,7 +26,7 @@ export const SIDE: i32 = 8;
 export const ANCHOR: i32 = 3;
 
 /** Windows with fewer valid pixels do not count. */
-const LEAST: f64 = 32;
+const MIN_VALID: f64 = 32;
 
 /** Columns that are worked on together, so that the rows of their windows stay in the near caches. */
 const COLUMNS: i32 = 128;
@@ -182,10 +182,10 @@ export function uqi(plane: SsimPlane, row0: i32, row1: i32, column0: i32, column
   const lo = f32x4.splat(plane.lo);
   const predShift = f64x2.splat(plane.predShift + plane.zero);
   const targetShift = f64x2.splat(plane.targetShift + plane.zero);
-  const drowned = f64x2.splat(DROWNED);
+  const minRatio = f64x2.splat(MIN_VARIANCE_RATIO);
   const zero = f64x2.splat(0);
   const one = f64x2.splat(1);
-  const least = f64x2.splat(LEAST);
+  const least = f64x2.splat(MIN_VALID);
   let total = zero;
   let windows = i64x2.splat(0);
   for (let i: usize = 0; i < <usize>SIDE; i++) v128.store(weights + (i << 4), one);
@@ -214,7 +214,7 @@ export function uqi(plane: SsimPlane, row0: i32, row1: i32, column0: i32, column
         let varS = f64x2.sub(squares, f64x2.add(f64x2.mul(x, x), f64x2.mul(y, y)));
         let varD = f64x2.sub(f64x2.mul(weight, v128.load(at, 3 * PITCH)), f64x2.mul(d, d));
         // NaN passes here and below.
-        if (v128.any_true(f64x2.lt(varS, f64x2.mul(squares, drowned)))) {
+        if (v128.any_true(f64x2.lt(varS, f64x2.mul(squares, minRatio)))) {
           const top = row - SIDE + 1;
           if (!flatKnown) flatColumns(plane, top, left, n + SIDE, flat);
           flatKnown = true;

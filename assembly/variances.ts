@@ -6,7 +6,7 @@
 import { low, lowMask } from "./lanes";
 
 /** A variance below this share of E[z²] has lost 24 of float64's 53 bits and more to that difference; what is left is good to 3e-8. */
-export const DROWNED: f64 = 5.9604644775390625e-8;
+export const MIN_VARIANCE_RATIO: f64 = 5.9604644775390625e-8;
 
 /**
  * Of two windows side by side, a lane each: (Σw)²(σx² + σy²) at `to` and (Σw)²σd² 16 bytes on, x = pred, y = target, d = x − y. `pred` and
@@ -43,14 +43,14 @@ export function variances(
       const along = v128.load(weights + ((<usize>abs(column - centre)) << 4));
       const raw = v128.load64_zero(target + ((<usize>column) << 2));
       const valid = f32x4.ge(raw, lo);
-      const part = v128.or(lowMask(valid), zero);
+      const counts = v128.or(lowMask(valid), zero);
       const x = low(v128.and(v128.load64_zero(pred + ((<usize>column) << 2)), valid));
       const y = low(v128.and(raw, valid));
-      const first = v128.andnot(part, found);
+      const first = v128.andnot(counts, found);
       x0 = v128.bitselect(x, x0, first);
       y0 = v128.bitselect(y, y0, first);
-      found = v128.or(found, part);
-      let w = v128.and(f64x2.mul(down, along), part);
+      found = v128.or(found, counts);
+      let w = v128.and(f64x2.mul(down, along), counts);
       if (weighted) w = f64x2.mul(w, low(v128.load64_zero(mass + ((<usize>column) << 2))));
       const dx = f64x2.sub(x, x0);
       const dy = f64x2.sub(y, y0);
