@@ -11,12 +11,12 @@ export { angleMap, angleMapScratchBytes, errorMap, ssimMap, ssimMapScratchBytes 
 export { bandAngle, decibels } from "./metrics";
 export { needsResidual } from "./moments/vectorAngle";
 export { loadPlane, planeScratchBytes } from "./planes";
-export { joinedM2 as joinedSpread } from "./squaredDeviations";
+export { joinedM2 } from "./squaredDeviations";
 export { collect, run, scratchBytes } from "./units";
 export {
   cancelled,
   clearGroups,
-  clearRecords,
+  clearSums,
   coefficients,
   finish,
   numeratorCancelled,
@@ -34,7 +34,7 @@ export function jobBytes(): u32 {
   return JOB_BYTES;
 }
 
-export function recordBytes(): u32 {
+export function sumsBytes(): u32 {
   return SUMS_BYTES;
 }
 
@@ -56,7 +56,7 @@ export function setLoss(job: Job, loss: Loss, scale: f64, a: f64, b: f64): void 
 }
 
 /** Has sums done once more, in float64 for the groups that `cancelled` has marked. */
-export function setWide(job: Job): void {
+export function setInF64(job: Job): void {
   job.inF64 = true;
 }
 

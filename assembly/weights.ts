@@ -26,7 +26,7 @@ export function clearGroups(job: Job): void {
 }
 
 /** Clears the sums alone, before they are gathered once more. */
-export function clearRecords(job: Job): void {
+export function clearSums(job: Job): void {
   memory.fill(job.groupSums, 0, job.groups * SUMS_BYTES);
 }
 

@@ -398,7 +398,7 @@ function countsOf({ validCount, validWeight, totalWeight }: Groups, g: number): 
 /** The count and sums of each group, as the kernels gather them. */
 function records({ kernels, call }: Prepared): (group: number) => number[] {
   const all = groupSums(kernels, call);
-  const length = kernels.exports.recordBytes() / 8;
+  const length = kernels.exports.sumsBytes() / 8;
   return (group) => [...all.subarray(group * length, (group + 1) * length)];
 }
 
@@ -424,8 +424,8 @@ function settle(
   return Workspace.use(kernels, (workspace) => {
     const { exports } = kernels;
     const { job } = workspace;
-    const record = workspace.area("settled", exports.recordBytes() + 2 * 8 + exports.coefficientBytes());
-    const loss = record + exports.recordBytes();
+    const record = workspace.area("settled", exports.sumsBytes() + 2 * 8 + exports.coefficientBytes());
+    const loss = record + exports.sumsBytes();
     const weight = loss + 8;
     const coefficients = weight + 8;
     exports.setLoss(job, Loss[base.kernel], base.scale, base.a, base.b);

@@ -18,7 +18,7 @@ export interface Moments {
 export const NO_MOMENTS: Moments = { weight: 0, sum: 0, spread: 0 };
 
 export function join(a: Moments, b: Moments): Moments {
-  const spread = staging().exports.joinedSpread(a.weight, a.sum, a.spread, b.weight, b.sum, b.spread);
+  const spread = staging().exports.joinedM2(a.weight, a.sum, a.spread, b.weight, b.sum, b.spread);
   return { weight: a.weight + b.weight, sum: a.sum + b.sum, spread };
 }
 
@@ -88,7 +88,7 @@ export function planeSums({ kernels, call, size }: Prepared, sides: Sides): Plan
     bottom: size.height - sides.bottom,
   };
   const records = groupSums(kernels, { ...call, core });
-  const stride = kernels.exports.recordBytes() / 8;
+  const stride = kernels.exports.sumsBytes() / 8;
   const weighted = isWeighted(call);
   const byChannel = [call.mask && isSoft(call.mask) ? call.mask : undefined, call.weights].some(
     (operand) => operand !== undefined && variesByChannel(operand, call.geometry.channels),

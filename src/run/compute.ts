@@ -121,7 +121,7 @@ function shareTiles(a: Request, b: Request): boolean {
   );
 }
 
-/** The count and the sums of every group, `recordBytes() / 8` numbers each, as the kernel gathers them. */
+/** The count and the sums of every group, `sumsBytes() / 8` numbers each, as the kernel gathers them. */
 export function groupSums(kernels: Kernels, call: Call): Float64Array {
   return Workspace.use(kernels, (workspace) => {
     const computation = new Computation(workspace, call);
@@ -181,12 +181,12 @@ class Computation {
     const upstream = gradient?.upstream ?? 1;
     const upstreams = typeof upstream === "number" ? 1 : upstream.length;
     const nodata = workspace.area("nodata", rule.nodata.length * 4);
-    const recordBytes = groups * exports.recordBytes();
+    const sumsBytes = groups * exports.sumsBytes();
     const planes = (geometry.units / Math.max(1, geometry.tilesPerPlane)) * geometry.channels;
     const perGroup = 16 + exports.coefficientBytes();
     const rangesBytes = planes * exports.rangesBytes();
-    this.#records = workspace.area("groups", recordBytes + groups * perGroup + upstreams * 8 + rangesBytes);
-    this.#losses = this.#records + recordBytes;
+    this.#records = workspace.area("groups", sumsBytes + groups * perGroup + upstreams * 8 + rangesBytes);
+    this.#losses = this.#records + sumsBytes;
     this.#weights = this.#losses + groups * 8;
     const gradOutputs = this.#weights + groups * 8;
     const coefficients = gradOutputs + upstreams * 8;
@@ -234,7 +234,7 @@ class Computation {
       yield* this.#count();
       exports.weigh(job);
       exports.coefficients(job, reductionId);
-      exports.clearRecords(job);
+      exports.clearSums(job);
       yield this.#write(gradient, true);
       yield* this.#finish();
     } else {
@@ -242,7 +242,7 @@ class Computation {
       this.checkMasses();
       this.#checkLabels();
       if (hasTrait(loss, "Residual") && exports.needsResidual(job)) {
-        exports.clearRecords(job);
+        exports.clearSums(job);
         yield this.#step("Residual", this.#inputs);
       }
       exports.weigh(job);
@@ -275,7 +275,7 @@ class Computation {
 
   records(): Float64Array {
     const { exports } = this.#workspace.kernels;
-    return this.#numbers(this.#records, (this.#call.geometry.groups * exports.recordBytes()) / 8);
+    return this.#numbers(this.#records, (this.#call.geometry.groups * exports.sumsBytes()) / 8);
   }
 
   #write({ grad, keep }: Gradient, collect: boolean): Request {
@@ -324,8 +324,8 @@ class Computation {
     const { kernels, job } = this.#workspace;
     const { exports } = kernels;
     const again = () => {
-      exports.setWide(job);
-      exports.clearRecords(job);
+      exports.setInF64(job);
+      exports.clearSums(job);
       return this.#step("Sums", this.#inputs);
     };
     const elementwise = this.#call.loss.kind === "elementwise";
@@ -354,7 +354,7 @@ class Computation {
     }
     const { f64, exports } = this.#workspace.kernels;
     const { validCount, validWeight, totalWeight } = counts.known;
-    for (let g = 0, at = this.#records / 8; g < geometry.groups; g++, at += exports.recordBytes() / 8) {
+    for (let g = 0, at = this.#records / 8; g < geometry.groups; g++, at += exports.sumsBytes() / 8) {
       f64[at] = validCount[g] as number;
       f64[at + 1 + MassSum.Mass] = validWeight[g] as number;
       f64[at + 1 + MassSum.Total] = totalWeight[g] as number;
@@ -391,7 +391,7 @@ class Computation {
     exports.weigh(job);
     exports.coefficients(job, reductionId);
     const counts = this.#counts(geometry.groups);
-    const recordBytes = exports.recordBytes();
+    const sumsBytes = exports.sumsBytes();
     // Digital numbers are handed over as the float64 that they stand for.
     const wide = areDigitalNumbers(this.#call) && isCalibrated(this.#call.pred);
     const Pixels = wide ? Float64Array : Float32Array;
@@ -412,7 +412,7 @@ class Computation {
         Workspace.run([this.#step(pass, operands, { collect: false, keep, first: unit, last: unit + 1 })]);
         for (let k = 0; k < channels; k++) {
           const group = groupOf(unit, k);
-          const n = kernels.f64[(slots + k * recordBytes) / 8] as number;
+          const n = kernels.f64[(slots + k * sumsBytes) / 8] as number;
           after(group, k, cursors[group] as number, n);
           cursors[group] = (cursors[group] as number) + n;
         }
@@ -475,7 +475,7 @@ class Computation {
 
   /** The k-th sum of each group; −1 is its count. */
   #sums(groups: number, k: number): Float64Array {
-    return this.#numbers(this.#records + (1 + k) * 8, groups, this.#workspace.kernels.exports.recordBytes() / 8);
+    return this.#numbers(this.#records + (1 + k) * 8, groups, this.#workspace.kernels.exports.sumsBytes() / 8);
   }
 
   #groups({ groups, total }: Geometry): Groups {

@@ -95,7 +95,7 @@ export class Workspace {
 
   /** Address of the slots for units of `channels` planes: SLOTS of them, and those of one unit at least. */
   slots(channels: number): number {
-    return this.area("slots", Math.max(SLOTS, channels) * this.kernels.exports.recordBytes());
+    return this.area("slots", Math.max(SLOTS, channels) * this.kernels.exports.sumsBytes());
   }
 
   /** Address of a named area of at least `bytes` bytes; what stood in it is lost when it has to grow. */
