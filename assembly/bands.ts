@@ -6,7 +6,8 @@ import { addRow, Sum } from "./bandSums";
 import { Job, SUMS_BYTES, Sums } from "./job";
 import { addTotal, loadMasses } from "./masses";
 import { spectralAngles } from "./pixel/sam";
-import { Invalid, setShifts, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue } from "./ssim";
+import { setShifts, SSIM_SCRATCH, ssimSurvey, ssimValue } from "./ssim";
+import { planeBytes, setPlaneOf, SsimPlane } from "./ssimPlane";
 import { loadPred, loadTarget, padded, planar } from "./stage";
 import { Reading, Tile, TILE_BYTES } from "./tile";
 import { ANCHOR, SIDE, uqi, UQI_SCRATCH } from "./uqi";
@@ -24,13 +25,11 @@ function stagedPixels(job: Job): u32 {
   return padded(job.tile + 2 * RADIUS * job.width);
 }
 
-const PLANE_BYTES: u32 = (offsetof<SsimPlane>() + 63) & ~63;
-
-/** Bytes that one of the kernels works in: SSIM with the sums and counts of its rows, UQI, or the padded end of a row of spectra. */
+/** Bytes that one of the kernels works in: SSIM or UQI with the counts and sums of its rows, or the padded end of a row of spectra. */
 function workBytes(job: Job): u32 {
-  const ssimBytes = SSIM_SCRATCH + (job.tile / max(1, job.width)) * 24;
+  const windowBytes = planeBytes(job.tile / max(1, job.width)) + max(<u32>SSIM_SCRATCH, UQI_SCRATCH);
   const spectraBytes = TILE_BYTES + SUMS_BYTES + job.channels * 32;
-  return PLANE_BYTES + ((max(max(ssimBytes, UQI_SCRATCH), spectraBytes) + 63) & ~63);
+  return (max(windowBytes, spectraBytes) + 63) & ~63;
 }
 
 /** Bytes of scratch for a strip: pred and target, a mask of bytes, and masses with what they are made of. */
@@ -131,23 +130,10 @@ export function runStrip(job: Job, scratch: usize, unit: u32): void {
 
 /** The plane of a band, in `scratch`, with the shifts of the strip, and how many centres count in each of its rows [row0, row1). */
 function survey(job: Job, scratch: usize, pred: usize, target: usize, mass: usize, row0: u32, row1: u32): SsimPlane {
-  const plane = changetype<SsimPlane>(scratch);
-  plane.scratch = scratch + PLANE_BYTES;
-  plane.counts = plane.scratch + SSIM_SCRATCH - <usize>row0 * 16;
-  plane.sums = plane.scratch + SSIM_SCRATCH + <usize>(row1 - row0) * 16 - <usize>row0 * 8;
+  const plane = setPlaneOf(job, scratch, job.width, row0, row1);
   plane.pred = pred;
   plane.target = target;
-  plane.predStride = <usize>job.width * 4;
-  plane.targetStride = plane.predStride;
   plane.mass = mass;
-  plane.massStride = plane.predStride;
-  plane.map = 0;
-  plane.width = job.width;
-  plane.height = job.pixels / job.width;
-  plane.lo = job.tileMin;
-  plane.dataRange = job.a / Math.abs(job.unit);
-  plane.zero = job.zero;
-  plane.invalid = Invalid.Normalize;
   ssimSurvey(plane, row0, row1);
   setShifts(plane);
   return plane;

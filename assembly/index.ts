@@ -7,7 +7,15 @@ import { Shape, Trait } from "./traits";
 import { Reduction } from "./weights";
 
 export { Loss, MassSum, Pass, Reduction, Role, Shape, Trait, traits, Type };
-export { angleMap, angleMapScratchBytes, errorMap, ssimMap, ssimMapScratchBytes } from "./maps";
+export {
+  angleMap,
+  angleMapScratchBytes,
+  errorMap,
+  setMapImages,
+  setMapPlane,
+  ssimMap,
+  ssimMapScratchBytes,
+} from "./maps";
 export { bandAngle, decibels } from "./metrics";
 export { needsResidual } from "./moments/vectorAngle";
 export { loadPlane, planeScratchBytes } from "./planes";

@@ -2,7 +2,8 @@
 
 import { SUMS_BYTES, Sums } from "./job";
 import { spectralAngles } from "./pixel/sam";
-import { Invalid, setShifts, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue } from "./ssim";
+import { setShifts, SSIM_SCRATCH, ssimSurvey, ssimValue } from "./ssim";
+import { Invalid, planeBytes, setPlane, SsimPlane } from "./ssimPlane";
 import { Tile, TILE_BYTES } from "./tile";
 
 /** |pred − target| of n pixels, a multiple of 4, at `map`. */
@@ -59,47 +60,38 @@ export function angleMap(
 
 /** Bytes of scratch of `ssimMap` for `rows` rows, those around included. */
 export function ssimMapScratchBytes(rows: u32): u32 {
-  return offsetof<SsimPlane>() + 64 + SSIM_SCRATCH + rows * 24;
+  return planeBytes(rows) + SSIM_SCRATCH;
+}
+
+/** Begins a map of SSIM: `ssimMap` gets rows [top, bottom) of a plane of `width` × `height` pixels. */
+export function setMapPlane(scratch: usize, width: u32, height: u32, top: u32, bottom: u32, dataRange: f64): void {
+  setPlane(scratch, width, height, top, bottom).dataRange = dataRange;
+}
+
+/** Where row `top` of pred and target stands, and that of the masses, 0 where pixels have none. */
+export function setMapImages(scratch: usize, top: u32, pred: usize, target: usize, mass: usize): void {
+  const plane = changetype<SsimPlane>(scratch);
+  const before = <usize>top * plane.predStride;
+  plane.pred = pred - before;
+  plane.target = target - before;
+  plane.mass = mass ? mass - before : 0;
 }
 
 /**
- * SSIM of the centres in rows [row0, row1) of a plane, at `map`. `pred`, `target` and `mass`, 0 where pixels have no masses, are its rows
- * [top, bottom), which include five around these as far as there are any.
+ * SSIM of the centres in rows [row0, row1) of the plane that has been set, at `map`. Rows [top, bottom) include five around these as far as
+ * there are any.
  */
 export function ssimMap(
-  pred: usize,
-  target: usize,
-  width: i32,
-  height: i32,
-  top: i32,
-  bottom: i32,
-  row0: i32,
-  row1: i32,
-  dataRange: f64,
-  invalid: Invalid,
-  mass: usize,
-  map: usize,
   scratch: usize,
+  top: u32,
+  bottom: u32,
+  row0: u32,
+  row1: u32,
+  invalid: Invalid,
+  map: usize,
 ): void {
-  const rowBytes = <usize>width * 4;
   const plane = changetype<SsimPlane>(scratch);
-  plane.scratch = (scratch + offsetof<SsimPlane>() + 63) & ~63;
-  // Rows stand where row 0 of the plane would have to begin for that.
-  plane.counts = plane.scratch + SSIM_SCRATCH - <usize>top * 16;
-  plane.sums = plane.scratch + SSIM_SCRATCH + <usize>(bottom - top) * 16 - <usize>top * 8;
-  plane.pred = pred - <usize>top * rowBytes;
-  plane.target = target - <usize>top * rowBytes;
-  plane.map = map - <usize>row0 * rowBytes;
-  plane.predStride = rowBytes;
-  plane.targetStride = rowBytes;
-  plane.mapStride = rowBytes;
-  plane.width = width;
-  plane.height = height;
-  plane.lo = -Infinity;
-  plane.mass = mass ? mass - <usize>top * rowBytes : 0;
-  plane.massStride = rowBytes;
-  plane.dataRange = dataRange;
-  plane.zero = -0.0;
+  plane.map = map - <usize>row0 * plane.mapStride;
   // What counts is of no interest here, so erosion needs no rows around.
   plane.invalid = Invalid.Normalize;
   ssimSurvey(plane, top, bottom);

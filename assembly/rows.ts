@@ -9,7 +9,8 @@
 import { Job, RANGES, SUMS_BYTES, MassSum, Sums } from "./job";
 import { addTotal, loadMasses } from "./masses";
 import { Pass } from "./pass";
-import { Invalid, setShifts, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue, ssimValueAndGrad } from "./ssim";
+import { setShifts, SSIM_SCRATCH, ssimSurvey, ssimValue, ssimValueAndGrad } from "./ssim";
+import { Invalid, planeBytes, setPlaneOf } from "./ssimPlane";
 import { loadPred, loadTarget, padded, planar, storeGrad } from "./stage";
 import { Tile, TILE_BYTES } from "./tile";
 import { RADIUS } from "./window";
@@ -24,7 +25,7 @@ const REACH: u32 = 4 * RADIUS;
 /** Bytes of scratch for rows of `width` pixels: the kernel's own, sums and counts of a wave of rows, and staged rows. */
 export function rowsScratchBytes(job: Job, rows: u32): u32 {
   const pixelBytes: u32 = job.isWeighted ? 21 : 13;
-  return SSIM_SCRATCH + rows * 24 + stagedPixels(job.tile) * pixelBytes + 64 + offsetof<SsimPlane>() + TILE_BYTES;
+  return planeBytes(rows) + SSIM_SCRATCH + TILE_BYTES + 63 + stagedPixels(job.tile) * pixelBytes;
 }
 
 /** Rows that are staged at a time. */
@@ -78,29 +79,12 @@ function band(
   const rowBytes: usize = width * 4;
   const size = stagedPixels(width) * 4;
 
-  const plane = changetype<SsimPlane>(scratch);
-  plane.scratch = (scratch + offsetof<SsimPlane>() + 63) & ~63;
-  const sums = plane.scratch + SSIM_SCRATCH;
-  const counts = sums + (row1 - row0) * 8;
-  const tile = changetype<Tile>((counts + (row1 - row0) * 16 + 15) & ~15);
+  const plane = setPlaneOf(job, scratch, width, row0, row1);
+  const tile = changetype<Tile>(plane.scratch + SSIM_SCRATCH);
   const staged = (changetype<usize>(tile) + TILE_BYTES + 63) & ~63;
-  // What is kept of rows [row0, row1) stands where row 0 would have to begin for that.
   // Behind pred, target and grad, masses and what they are made of; the bytes of a mask come last.
   const masses = staged + 3 * size;
-  plane.sums = sums - <usize>row0 * 8;
-  plane.counts = counts - <usize>row0 * 16;
-  plane.width = width;
-  plane.height = height;
   plane.invalid = <Invalid>(<i32>job.b);
-  plane.dataRange = job.a / Math.abs(job.unit);
-  plane.zero = job.zero;
-  plane.lo = job.tileMin;
-  plane.map = 0;
-  plane.mass = 0;
-  plane.massStride = rowBytes;
-  plane.predStride = rowBytes;
-  plane.targetStride = rowBytes;
-  plane.gradStride = rowBytes;
   plane.keep = job.keep && gradInPlace ? -1 : 0;
 
   if (inPlace) {

@@ -32,69 +32,9 @@
 //                          gradient ◀─ blur across ◀─ [ 10 kept | ROWS new ] ◀─ blur along ◀─ a, b, e ◀
 
 import { countLanes, low, lowMask, maxLanes, sumLanes } from "./lanes";
+import { Invalid, pixelAt, SsimPlane } from "./ssimPlane";
 import { MIN_VARIANCE_RATIO, variances } from "./variances";
 import { blurAcross, blurAlong, COLUMNS, layWeights, PITCH, RADIUS, ROW_BYTES, WEIGHTS } from "./window";
-
-/** What becomes of invalid pixels, and which windows count. */
-export enum Invalid {
-  /** Invalid pixels have no weight; windows around valid centres count. */
-  Normalize,
-  /** Only windows without an invalid pixel count. */
-  Erode,
-  /** Invalid pixels are 0 in both images; windows around valid centres count. */
-  Zero,
-}
-
-/**
- * A plane of the two images and what is wanted of it. Strides are in bytes; row r stands at `pred + r * predStride`, which may
- * wrap: only the rows that a call needs have to be there.
- */
-@unmanaged
-@final
-export class SsimPlane {
-  pred: usize;
-  predStride: usize;
-  target: usize;
-  targetStride: usize;
-  /** Gradient, f32. */
-  grad: usize;
-  gradStride: usize;
-  /** Map of SSIM, f32, NaN where no window counts; 0 for none. Of `ssimValue` only. */
-  map: usize;
-  mapStride: usize;
-  /** f64 per row: the sum of 1 − SSIM over its centres that count, times their masses. */
-  sums: usize;
-  /** Two f64 per row: how many pixels are valid, and what the centres that count have in mass. */
-  counts: usize;
-  /** SSIM_SCRATCH bytes, fastest on a multiple of 16. */
-  scratch: usize;
-  width: i32;
-  height: i32;
-  invalid: Invalid;
-  /** All ones to add to the gradient that is there, all zeros to replace it. */
-  keep: i32;
-  /** A pixel is valid where target ≥ lo. */
-  lo: f32;
-  /** Masses, f32, 0 where a pixel is not valid; 0 where each counts alike. */
-  mass: usize;
-  massStride: usize;
-  dataRange: f64;
-  /** What is added to pixels to make values of them, in their own unit; see `Job.zero`. `dataRange` is in that unit, too. */
-  zero: f64;
-  /** The ranges of the valid pixels of both images; of `ssimSurvey`, those of its rows. */
-  predLeast: f64;
-  predMost: f64;
-  targetLeast: f64;
-  targetMost: f64;
-  // What follows from the ranges, see `setShifts`.
-  /** Subtracted from the images before they are squared; they change results by rounding only. */
-  predShift: f64;
-  targetShift: f64;
-  /** Whether values lie so far from the shifts that their variances may drown. */
-  far: bool;
-  /** Whether they lie so far that A or B may be 1 but for rounding. */
-  saturated: bool;
-}
 
 // Maps of a scratch row.
 const X = 0;
@@ -130,10 +70,6 @@ const SATURATED: f64 = 1024;
 function stripWidth(width: i32): i32 {
   const strips = (width + COLUMNS - 1) / COLUMNS;
   return ((width + strips - 1) / strips + 1) & ~1;
-}
-
-export function pixelAt(base: usize, stride: usize, row: i32, column: i32): usize {
-  return base + <usize>row * stride + ((<usize>column) << 2);
 }
 
 /** Two pixels, or the last one twice: nothing is read behind the row. */
@@ -325,6 +261,7 @@ function centreRow<W>(
 function varianceRow(plane: SsimPlane, holes: bool, blurred: usize, row: i32, column: i32, n: i32): void {
   const c2 = f64x2.splat(0.03 * 0.03 * plane.dataRange * plane.dataRange);
   const minRatio = f64x2.splat(MIN_VARIANCE_RATIO);
+  const weights = plane.scratch + WEIGHTS_AT;
   const exact = plane.scratch + EXACT;
   let scale = f64x2.splat(1);
   for (let i = 0; i < n; i += 2) {
@@ -337,20 +274,8 @@ function varianceRow(plane: SsimPlane, holes: bool, blurred: usize, row: i32, co
     let varS = f64x2.sub(s, f64x2.add(f64x2.mul(muX, muX), f64x2.mul(muY, muY)));
     let varD = f64x2.sub(f64x2.mul(v128.load(at, Q), scale), f64x2.mul(muD, muD));
     if (v128.any_true(f64x2.gt(f64x2.mul(s, minRatio), f64x2.add(varS, c2)))) {
-      variances(
-        pixelAt(plane.pred, plane.predStride, row - RADIUS, column + i - RADIUS),
-        plane.predStride,
-        pixelAt(plane.target, plane.targetStride, row - RADIUS, column + i - RADIUS),
-        plane.targetStride,
-        2 * RADIUS + 1,
-        RADIUS,
-        plane.scratch + WEIGHTS_AT,
-        f32x4.splat(plane.lo),
-        plane.mass ? pixelAt(plane.mass, plane.massStride, row - RADIUS, column + i - RADIUS) : 0,
-        plane.massStride,
-        i64x2.splat(plane.invalid == Invalid.Zero ? -1 : 0),
-        exact,
-      );
+      const top = row - RADIUS;
+      variances(plane, top, column + i - RADIUS, 2 * RADIUS + 1, RADIUS, weights, plane.mass != 0, exact);
       varS = f64x2.mul(f64x2.mul(v128.load(exact), scale), scale);
       varD = f64x2.mul(f64x2.mul(v128.load(exact, 16), scale), scale);
     }

@@ -16,7 +16,7 @@
 import { Sum } from "./bandSums";
 import { Sums } from "./job";
 import { low, sumLanes } from "./lanes";
-import { pixelAt, SsimPlane } from "./ssim";
+import { pixelAt, SsimPlane } from "./ssimPlane";
 import { MIN_VARIANCE_RATIO, variances } from "./variances";
 
 /** Side of a window. */
@@ -222,9 +222,7 @@ export function uqi(plane: SsimPlane, row0: i32, row1: i32, column0: i32, column
             varS = zero;
             varD = zero;
           } else {
-            const pred = pixelAt(plane.pred, plane.predStride, top, left + i);
-            const target = pixelAt(plane.target, plane.targetStride, top, left + i);
-            variances(pred, plane.predStride, target, plane.targetStride, SIDE, 0, weights, lo, 0, 0, zero, exact);
+            variances(plane, top, left + i, SIDE, 0, weights, false, exact);
             varS = v128.load(exact);
             varD = v128.load(exact, 16);
           }

@@ -4,31 +4,35 @@
 // cancels in σ² = E[(z − z₀)²] − E[z − z₀]²; and a window of one value has a variance of exactly 0.
 
 import { low, lowMask } from "./lanes";
+import { Invalid, pixelAt, SsimPlane } from "./ssimPlane";
 
 /** A variance below this share of E[z²] has lost 24 of float64's 53 bits and more to that difference; what is left is good to 3e-8. */
 export const MIN_VARIANCE_RATIO: f64 = 5.9604644775390625e-8;
 
 /**
- * Of two windows side by side, a lane each: (Σw)²(σx² + σy²) at `to` and (Σw)²σd² 16 bytes on, x = pred, y = target, d = x − y. `pred` and
- * `target` are the first pixel of the first of the windows, which have `side` rows and columns. A pixel's weight is the product of that
- * of its row and of its column, f64x2 at `weights` by their distance from `centre`. Pixels with target < `lo` have none, or are 0 in
- * both images where `zero` is all ones. Where there are masses, at `mass`, weights are those times a pixel's.
+ * Of two windows side by side, a lane each: (Σw)²(σx² + σy²) at `to` and (Σw)²σd² 16 bytes on, x = pred, y = target, d = x − y. The first
+ * of the windows, of `side` rows and columns, begins at `top` and `left`. A pixel's weight is the product of that of its row and of its
+ * column, f64x2 at `weights` by their distance from `centre`, and of its mass where `hasMasses`. Pixels that are not valid have none, or
+ * are 0 in both images under `Invalid.Zero`.
  */
 export function variances(
-  pred: usize,
-  predStride: usize,
-  target: usize,
-  targetStride: usize,
+  plane: SsimPlane,
+  top: i32,
+  left: i32,
   side: i32,
   centre: i32,
   weights: usize,
-  lo: v128,
-  mass: usize,
-  massStride: usize,
-  zero: v128,
+  hasMasses: bool,
   to: usize,
 ): void {
-  const weighted = mass != 0;
+  const lo = f32x4.splat(plane.lo);
+  const zero = i64x2.splat(plane.invalid == Invalid.Zero ? -1 : 0);
+  const predStride = plane.predStride;
+  const targetStride = plane.targetStride;
+  const massStride = plane.massStride;
+  let pred = pixelAt(plane.pred, predStride, top, left);
+  let target = pixelAt(plane.target, targetStride, top, left);
+  let mass = pixelAt(plane.mass, massStride, top, left);
   let x0 = f64x2.splat(0);
   let y0 = x0;
   let found = x0;
@@ -51,7 +55,7 @@ export function variances(
       y0 = v128.bitselect(y, y0, first);
       found = v128.or(found, counts);
       let w = v128.and(f64x2.mul(down, along), counts);
-      if (weighted) w = f64x2.mul(w, low(v128.load64_zero(mass + ((<usize>column) << 2))));
+      if (hasMasses) w = f64x2.mul(w, low(v128.load64_zero(mass + ((<usize>column) << 2))));
       const dx = f64x2.sub(x, x0);
       const dy = f64x2.sub(y, y0);
       const d = f64x2.sub(dx, dy);

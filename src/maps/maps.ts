@@ -64,7 +64,9 @@ export function ssimMap(pred: ImageLike, target: TargetLike, options: MapOptions
   return draw(prepared, false, RADIUS, (workspace, { row, rows, top, bottom }, { pred, target, mass }, map) => {
     const { exports } = workspace.kernels;
     const scratch = workspace.area("map scratch", exports.ssimMapScratchBytes(bottom - top));
-    exports.ssimMap(pred, target, width, height, top, bottom, row, row + rows, base.a, base.b, mass, map, scratch);
+    exports.setMapPlane(scratch, width, height, top, bottom, base.a);
+    exports.setMapImages(scratch, top, pred, target, mass);
+    exports.ssimMap(scratch, top, bottom, row, row + rows, base.b, map);
   });
 }
 

@@ -1,5 +1,6 @@
 // The SSIM kernels alone, for their test: arguments in place of the fields.
-import { setShifts, SSIM_SCRATCH, SsimPlane, ssimSurvey, ssimValue, ssimValueAndGrad } from "../../assembly/ssim";
+import { setShifts, SSIM_SCRATCH, ssimSurvey, ssimValue, ssimValueAndGrad } from "../../assembly/ssim";
+import { SsimPlane } from "../../assembly/ssimPlane";
 
 export const planeBytes: i32 = offsetof<SsimPlane>();
 export const scratchBytes: i32 = SSIM_SCRATCH;
