@@ -49,7 +49,7 @@ export function loadTarget(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize, 
   if (!job.comparesRaw) {
     if (job.masked) loadElements<u8>(job.mask, job.width, b, c, i, n, maskScratch);
     const mask = job.masked ? maskScratch : 0;
-    select(from, type, to, n, job.min, job.max, job.nodata, job.nodataCount, mask);
+    select(job, from, type, to, n, mask);
   } else if (from != to) convert(from, type, to, n);
   if (!job.dn) calibrate(to, n, target.scale, target.offset);
   pad(to, n, NaN);

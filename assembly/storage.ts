@@ -1,6 +1,6 @@
 // Elements as they lie in memory, raw, S being their type, and as float32.
 
-import { Type } from "./job";
+import { Job, Type } from "./job";
 import { countLanes, high, low, narrow } from "./lanes";
 import { Tile } from "./tile";
 
@@ -122,18 +122,11 @@ function within(v: v128, lo: v128, hi: v128): v128 {
  * The same, NaN where the rule does not hold: min ≤ v ≤ max on the raw number, v none of `nodata`, and the mask's byte ≠ 0 where
  * there is a mask.
  */
-function selectAs<S extends number>(
-  from: usize,
-  to: usize,
-  n: u32,
-  min: f32,
-  max: f32,
-  nodata: usize,
-  nodataEnd: usize,
-  mask: usize,
-): void {
-  const lo = f32x4.splat(min);
-  const hi = f32x4.splat(max);
+function selectAs<S extends number>(job: Job, from: usize, to: usize, n: u32, mask: usize): void {
+  const lo = f32x4.splat(job.min);
+  const hi = f32x4.splat(job.max);
+  const nodata = job.nodata;
+  const nodataEnd = nodata + job.nodataCount * 4;
   const step: usize = 4 * sizeof<S>();
   const end = to + n * 4;
   do {
@@ -207,22 +200,11 @@ export function calibrate(at: usize, n: u32, scale0: f64, offset0: f64): void {
   } while (at < end);
 }
 
-/** The same, NaN where the rule or the mask says that a pixel does not count. `mask` 0: there is none. */
-export function select(
-  from: usize,
-  type: Type,
-  to: usize,
-  n: u32,
-  min: f32,
-  max: f32,
-  nodata: usize,
-  nodataCount: u32,
-  mask: usize,
-): void {
-  const end = nodata + nodataCount * 4;
-  if (type == Type.F32) selectAs<f32>(from, to, n, min, max, nodata, end, mask);
-  else if (type == Type.U8) selectAs<u8>(from, to, n, min, max, nodata, end, mask);
-  else if (type == Type.I16) selectAs<i16>(from, to, n, min, max, nodata, end, mask);
-  else if (type == Type.U16) selectAs<u16>(from, to, n, min, max, nodata, end, mask);
-  else selectAs<i32>(from, to, n, min, max, nodata, end, mask);
+/** The same, NaN where the job's rule or the mask says that a pixel does not count. `mask` 0: there is none. */
+export function select(job: Job, from: usize, type: Type, to: usize, n: u32, mask: usize): void {
+  if (type == Type.F32) selectAs<f32>(job, from, to, n, mask);
+  else if (type == Type.U8) selectAs<u8>(job, from, to, n, mask);
+  else if (type == Type.I16) selectAs<i16>(job, from, to, n, mask);
+  else if (type == Type.U16) selectAs<u16>(job, from, to, n, mask);
+  else selectAs<i32>(job, from, to, n, mask);
 }
