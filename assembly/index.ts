@@ -186,26 +186,21 @@ export function setFirstUnit(job: Job, unit: u32): void {
   job.firstUnit = unit;
 }
 
-/** Where an array lies: strides in bytes; of integers that are no masks or labels, what they stand for. */
-export function setOperand(
-  job: Job,
-  role: Role,
-  base: usize,
-  sampleStride: usize,
-  channelStride: usize,
-  pixelStride: usize,
-  type: Type,
-  scale: f64,
-  offset: f64,
-): void {
+/** Where an array lies, and what it holds; of integers that are no masks or labels, what they stand for. */
+export function setOperand(job: Job, role: Role, base: usize, type: Type, scale: f64, offset: f64): void {
   const operand = job.operand(role);
   operand.base = base;
-  operand.sampleStride = sampleStride;
-  operand.channelStride = channelStride;
-  operand.pixelStride = pixelStride;
   operand.type = type;
   operand.scale = scale;
   operand.offset = offset;
+}
+
+/** Bytes from sample to sample of an array, from channel to channel and from pixel to pixel. */
+export function setStrides(job: Job, role: Role, sample: usize, channel: usize, pixel: usize): void {
+  const operand = job.operand(role);
+  operand.sampleStride = sample;
+  operand.channelStride = channel;
+  operand.pixelStride = pixel;
 }
 
 export function numerator(job: Job): f64 {

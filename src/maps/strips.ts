@@ -147,8 +147,8 @@ export class Strips {
       kernels.u8.set(new Uint8Array(array.buffer, array.byteOffset + start * bytes, length * bytes), area);
       base = area - start * bytes;
     }
-    const [sample, channel, pixel] = [strides.sample * bytes, strides.channel * bytes, strides.pixel * bytes];
-    kernels.exports.setOperand(job, Role[role], base, sample, channel, pixel, type, scale, offset);
+    kernels.exports.setOperand(job, Role[role], base, type, scale, offset);
+    kernels.exports.setStrides(job, Role[role], strides.sample * bytes, strides.channel * bytes, strides.pixel * bytes);
   }
 }
 

@@ -176,7 +176,8 @@ export class Workspace {
     const bytes = array.BYTES_PER_ELEMENT;
     const { sample, channel, pixel } = strides;
     const { exports } = this.kernels;
-    exports.setOperand(this.job, Role[role], base, sample * bytes, channel * bytes, pixel * bytes, type, scale, offset);
+    exports.setOperand(this.job, Role[role], base, type, scale, offset);
+    exports.setStrides(this.job, Role[role], sample * bytes, channel * bytes, pixel * bytes);
   }
 
   /** Copies what units need of an operand in; where its element 0 would then be, and its strides there. */
