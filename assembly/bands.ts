@@ -10,8 +10,11 @@ import { setShifts, SSIM_SCRATCH, ssimSurvey, ssimValue } from "./ssim";
 import { planeBytes, setPlaneOf, SsimPlane } from "./ssimPlane";
 import { loadPred, loadTarget, padded, planar } from "./stage";
 import { Reading, Tile, TILE_BYTES } from "./tile";
+import { COST, Shape } from "./traits";
 import { ANCHOR, SIDE, uqi, UQI_SCRATCH } from "./uqi";
 import { RADIUS } from "./window";
+
+export const BANDS: u32 = Shape.Bands | (32 * COST);
 
 /** What is gathered besides the moments of each band: bits of the job's parameter `b`. */
 export enum Figures {

@@ -1,5 +1,6 @@
 // All losses: their names, their traits, and the kernels and formulas that compute them. A new one is entered here.
 
+import { BANDS } from "./bands";
 import { CUSTOM, custom } from "./custom";
 import { Bce } from "./elementwise/Bce";
 import { BceWithLogits } from "./elementwise/BceWithLogits";
@@ -18,8 +19,9 @@ import { DICE, dice, diceCoefficients, diceLoss } from "./moments/dice";
 import { VECTOR_ANGLE, vectorAngle, vectorAngleCoefficients, vectorAngleLoss } from "./moments/vectorAngle";
 import { CROSS_ENTROPY, crossEntropy } from "./pixel/crossEntropy";
 import { SAM, sam } from "./pixel/sam";
+import { SSIM } from "./rows";
 import { Tile } from "./tile";
-import { COST, Shape, Trait } from "./traits";
+import { Trait } from "./traits";
 
 export enum Loss {
   Mse,
@@ -82,11 +84,11 @@ export function traits(loss: Loss): u32 {
     case Loss.CrossEntropy:
       return CROSS_ENTROPY;
     case Loss.Ssim:
-      return Shape.Window | (16 * COST);
+      return SSIM;
     case Loss.Custom:
       return CUSTOM;
     default:
-      return Shape.Bands | (32 * COST);
+      return BANDS;
   }
 }
 

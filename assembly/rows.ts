@@ -13,7 +13,10 @@ import { setShifts, SSIM_SCRATCH, ssimSurvey, ssimValue, ssimValueAndGrad } from
 import { Invalid, planeBytes, setPlaneOf } from "./ssimPlane";
 import { loadPred, loadTarget, padded, planar, storeGrad } from "./stage";
 import { Tile, TILE_BYTES } from "./tile";
+import { COST, Shape } from "./traits";
 import { RADIUS } from "./window";
+
+export const SSIM: u32 = Shape.Window | (16 * COST);
 
 /** Pixels, and rows at most, that are staged at a time. */
 const BAND_PIXELS: u32 = 1 << 21;

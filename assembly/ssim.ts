@@ -53,7 +53,8 @@ const KEPT: i32 = 2 * RADIUS;
 /** The rows of a step, and one more as `blurAcross` works in pairs. */
 const BUFFER: i32 = (KEPT + ROWS + 1) * ROW_BYTES;
 
-// In scratch, behind the buffers and five rows: the weights, and two vectors.
+// In scratch, behind the buffers: five rows, of which the third says which centres are a strip's own, the weights, and two vectors.
+const OWNED: i32 = 2 * BUFFER + 2 * ROW_BYTES;
 const WEIGHTS_AT: i32 = 2 * BUFFER + 5 * ROW_BYTES;
 const EXACT: i32 = WEIGHTS_AT + WEIGHTS;
 
@@ -132,7 +133,7 @@ function weighRow(plane: SsimPlane, into: usize, row: i32, column: i32, n: i32):
 }
 
 /**
- * From the blurred maps of a row of `n` centres to a, b and e. Returns the loss of those among them that `owned` masks as this
+ * From the blurred maps of a row of `n` centres to a, b and e. Returns the loss of those among them that OWNED masks as this
  * strip's to count.
  */
 function centreRow<W>(
@@ -140,7 +141,6 @@ function centreRow<W>(
   gradient: bool,
   plane: SsimPlane,
   blurred: usize,
-  owned: usize,
   partials: usize,
   row: i32,
   column: i32,
@@ -161,6 +161,7 @@ function centreRow<W>(
   const masses = isVoid<W>() ? 0 : pixelAt(plane.mass, plane.massStride, row, column);
   const target = pixelAt(plane.target, plane.targetStride, row, column);
   const map = gradient || !plane.map ? <usize>0 : pixelAt(plane.map, plane.mapStride, row, column);
+  const owned = plane.scratch + OWNED;
   let sum = zero;
   let i = 0;
   do {
@@ -329,7 +330,7 @@ function stream<W>(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef:
   const derivatives = moments + BUFFER;
   const prepared = derivatives + BUFFER;
   const partials = prepared + ROW_BYTES;
-  const owned = partials + ROW_BYTES;
+  const owned = plane.scratch + OWNED;
   const blurred = owned + ROW_BYTES;
   const weights = plane.scratch + WEIGHTS_AT;
 
@@ -389,8 +390,8 @@ function stream<W>(gradient: bool, plane: SsimPlane, row0: i32, row1: i32, coef:
           const means = blurred + (i - row) * ROW_BYTES;
           if (plane.far) varianceRow(plane, holes, means, i, left, n);
           const loss = holes
-            ? centreRow<W>(true, gradient, plane, means, owned, partials + offset, i, left, n)
-            : centreRow<W>(false, gradient, plane, means, owned, partials + offset, i, left, n);
+            ? centreRow<W>(true, gradient, plane, means, partials + offset, i, left, n)
+            : centreRow<W>(false, gradient, plane, means, partials + offset, i, left, n);
           const sum = plane.sums + (i << 3);
           if (i >= row0 && i < row1) store<f64>(sum, load<f64>(sum) + loss);
           if (gradient) {

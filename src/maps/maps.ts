@@ -5,6 +5,7 @@ import type { BaseLoss } from "../losses/BaseLoss.ts";
 import { mae } from "../losses/elementwise.ts";
 import { sam } from "../losses/pixel.ts";
 import { type SsimOptions, ssim } from "../losses/ssim.ts";
+import { SSIM_RADIUS } from "../memory/kernelApi.ts";
 import { type ImageLike, type MaskLike, type Tensor, tensor, type WeightsLike } from "../memory/tensor.ts";
 import { type Prepared, prepare } from "../plan/arrays.ts";
 import type { Dimensions, Layout, Strides } from "../plan/geometry.ts";
@@ -61,7 +62,7 @@ export function ssimMap(pred: ImageLike, target: TargetLike, options: MapOptions
   const base = ssim({ dataRange, invalid });
   const prepared = prepareMap(base, pred, target, given);
   const { height, width } = prepared.size;
-  return draw(prepared, false, RADIUS, (workspace, { row, rows, top, bottom }, { pred, target, mass }, map) => {
+  return draw(prepared, false, SSIM_RADIUS, (workspace, { row, rows, top, bottom }, { pred, target, mass }, map) => {
     const { exports } = workspace.kernels;
     const scratch = workspace.area("map scratch", exports.ssimMapScratchBytes(bottom - top));
     exports.setMapPlane(scratch, width, height, top, bottom, base.a);
@@ -100,9 +101,6 @@ export function angleMap(
 }
 
 const MAP_OPTIONS = ["valid", "mask", "weights", "layout"];
-
-/** Pixels on either side of an SSIM window's centre. */
-const RADIUS = 5;
 
 function prepareMap(base: BaseLoss, pred: ImageLike, target: TargetLike, given: MapOptions): Prepared {
   const { mask, weights, valid, layout = "NCHW" } = given;

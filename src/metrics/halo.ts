@@ -2,6 +2,7 @@
 
 import { elements, kindOf, own, ownOptions, show } from "../check.ts";
 import { FLOATS, type KernelData, LABELS, PIXELS } from "../memory/arrayTypes.ts";
+import { SSIM_RADIUS } from "../memory/kernelApi.ts";
 import { type Checked, checkTensor } from "../memory/checkTensor.ts";
 import { tensor } from "../memory/tensor.ts";
 import type { Dimensions, Layout } from "../plan/geometry.ts";
@@ -11,7 +12,7 @@ import { PreparedTarget } from "../plan/PreparedTarget.ts";
  * Pixels that a window needs from its neighbours on each side for SSIM to come out as if the image had been whole, or all there are
  * where the image's border is nearer: half of SSIM's 11×11 window.
  */
-export const HALO = 5;
+export const HALO = SSIM_RADIUS;
 
 /** Pixels on each side of a window that belong to its neighbours; 0 at the image's border, and by default. */
 export interface Halo {

@@ -6,7 +6,7 @@
 import { isProxiedArray, kindOf, own } from "../check.ts";
 import { type BaseLoss, hasTrait } from "../losses/BaseLoss.ts";
 import { checkInUse } from "../memory/checkTensor.ts";
-import { LOSSES, Loss, Pass, type PassName, Reduction, MassSum } from "../memory/kernelApi.ts";
+import { LOSSES, Loss, MassSum, Pass, type PassName, Reduction, SSIM_RADIUS } from "../memory/kernelApi.ts";
 import type { Kernels } from "../memory/kernels.ts";
 import {
   type Call,
@@ -279,7 +279,7 @@ class Computation {
   }
 
   #write({ grad, keep }: Gradient, collect: boolean): Request {
-    return this.#step("Gradient", [...this.#inputs, grad], { collect, keep, reach: 10, writes: true });
+    return this.#step("Gradient", [...this.#inputs, grad], { collect, keep, reach: 2 * SSIM_RADIUS, writes: true });
   }
 
   /** A pass over all units; `reach` are the rows around each that an SSIM pass reads. */
@@ -294,7 +294,7 @@ class Computation {
       pass: Pass[pass],
       collect: more.collect ?? true,
       keep: more.keep ?? false,
-      reach: window || bands ? (more.reach ?? 5) * geometry.width : 0,
+      reach: window || bands ? (more.reach ?? SSIM_RADIUS) * geometry.width : 0,
       cost: LOSSES[loss.kernel].cost,
       first: more.first ?? 0,
       last: more.last ?? geometry.units,
