@@ -143,8 +143,9 @@ interface Loss {
 const vectorLosses = {
   rmse: () => (p: number[], t: number[], m: number[]) => {
     const d = p.map((x, i) => x - at(t, i));
-    const loss = Math.sqrt(sum(d.map((x, i) => at(m, i) * x ** 2)) / sum(m));
-    return { loss, grad: d.map((x, i) => (loss === 0 ? 0 : (at(m, i) * x) / (sum(m) * loss))) };
+    const mass = sum(m);
+    const loss = Math.sqrt(sum(d.map((x, i) => at(m, i) * x ** 2)) / mass);
+    return { loss, grad: d.map((x, i) => (loss === 0 ? 0 : (at(m, i) * x) / (mass * loss))) };
   },
   vectorAngle: () => (p: number[], t: number[], m: number[]) => {
     // Under the inner product Σ m·p·t: the angle between √m·p and √m·t.
@@ -352,8 +353,9 @@ function groupsOf(base: Base, problem: Problem, settings: Settings): Group[] {
   });
   const groupOf = (plane: number) =>
     ({ sample: Math.floor(plane / C), channel: plane, batch: 0, band: plane % C })[groupBy];
-  const groups = range({ sample: B, channel: B * C, batch: 1, band: C }[groupBy]).map((g) => {
-    const members = planes.filter(({ plane }) => groupOf(plane) === g);
+  const membersOf = range({ sample: B, channel: B * C, batch: 1, band: C }[groupBy]).map((): typeof planes => []);
+  for (const plane of planes) membersOf[groupOf(plane.plane)]?.push(plane);
+  const groups = membersOf.map((members) => {
     return {
       members,
       offsets: members.flatMap(({ offsets }) => offsets),

@@ -9,7 +9,8 @@ import { Thread } from "./Thread.ts";
 export interface PartTask {
   readonly pred: Plain<PixelData>;
   readonly target: Plain<PixelData>;
-  readonly mask: Plain<Uint8Array> | null;
+  readonly mask: Plain<Uint8Array | Float32Array> | null;
+  readonly weights: Plain<Float32Array> | null;
   readonly missing: Plain<Uint8Array> | null;
   readonly sample: string;
   readonly halo: Sides;
@@ -45,7 +46,7 @@ export class PartThreads implements Meter {
     const thread = this.#threads[turn % this.#threads.length] as Thread<PartTask, PartReply>;
     // Parts are joined in their order: the part that had this place before is done.
     const place = turn % (this.ahead + 1);
-    const { pred, target, mask, missing } = pixels;
+    const { pred, target, mask, weights, missing } = pixels;
     const bytes = roundUp(pred.data.byteLength) + target.data.byteLength;
     if ((this.#places[place]?.byteLength ?? 0) < bytes) this.#places[place] = new SharedArrayBuffer(bytes);
     const shared = this.#places[place] as SharedArrayBuffer;
@@ -53,6 +54,7 @@ export class PartThreads implements Meter {
       pred: copied(pred, shared, 0),
       target: copied(target, shared, roundUp(pred.data.byteLength)),
       mask: mask && plain(mask),
+      weights: weights && plain(weights),
       missing: missing && plain(missing),
       ...{ sample, halo, settings },
     });
@@ -67,7 +69,12 @@ export class PartThreads implements Meter {
 /** To where arrays of any type may begin. */
 const roundUp = (bytes: number) => Math.ceil(bytes / 8) * 8;
 
-const plain = ({ data, shape }: Tensor<Uint8Array>): Plain<Uint8Array> => ({ data, shape, scale: 1, offset: 0 });
+const plain = <Data extends PixelData>({ data, shape }: Tensor<Data>): Plain<Data> => ({
+  data,
+  shape,
+  scale: 1,
+  offset: 0,
+});
 
 function copied<Data extends PixelData>(
   { data, shape, scale, offset }: Tensor<Data>,

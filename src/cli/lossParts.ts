@@ -17,7 +17,7 @@ import type { Window } from "./pair/grid.ts";
 import type { Pair, Pixels } from "./pair/Pair.ts";
 import { readParts } from "./pair/parts.ts";
 import { type Found, joinFound, NOTHING_FOUND } from "./pair/samples.ts";
-import { joinTallies, maskOf, noTally, type Tally, tallyOf } from "./pair/tally.ts";
+import { joinTallies, massesOf, noTally, type Tally, tallyOf } from "./pair/tally.ts";
 
 /** What is known of the loss of a pair once it has been read. */
 export interface MeasuredLoss {
@@ -72,8 +72,7 @@ async function attempt(
       tally = joinTallies(tally, tallyOf(pixels, hasLabels ? { min: 0 } : pair.kernelRule, halo));
       const better = learn(pair, isRangeWatched, tally, found);
       if (better) return better;
-      const mask = maskOf(pixels, pair.predNodata);
-      sums.add(pixels.pred, pixels.target, { ...(mask && { mask }), sample: String(sample), halo });
+      sums.add(pixels.pred, pixels.target, { ...massesOf(pixels, pair.predNodata), sample: String(sample), halo });
       onPart((window.width - halo.left - halo.right) * (window.height - halo.top - halo.bottom));
     }
   }
@@ -109,7 +108,8 @@ export async function* readGradient({ pair, criterion, sums }: MeasuredLoss): As
     const terms = criterion.terms.map((term, k): KnownTerm => {
       return { ...term, groups: groups[k] as Groups, weightSum: (totals[k] as AccumulatedTerm).weightSum };
     });
-    if (windows.length > 1 && terms.every(isMean)) {
+    // How much of an image's weight a part has is not known before it is read.
+    if (windows.length > 1 && !pair.isWeighted && terms.every(isMean)) {
       for (const window of windows) {
         yield { window, sample, grad: gradientOfPart(pair, terms, window, await read(pair, window, sample)) };
       }
@@ -122,21 +122,23 @@ export async function* readGradient({ pair, criterion, sums }: MeasuredLoss): As
 /** The pixels of a window, with those that the prediction lacks left out by the mask. */
 async function read(pair: Pair, window: Window, sample: number): Promise<MaskedPixels> {
   const { pixels } = await pair.read(window, sample);
-  return { ...pixels, mask: maskOf(pixels, pair.predNodata) };
+  return { pred: pixels.pred, target: pixels.target, masses: massesOf(pixels, pair.predNodata) };
 }
 
-type MaskedPixels = Pick<Pixels, "pred" | "target" | "mask">;
+interface MaskedPixels extends Pick<Pixels, "pred" | "target"> {
+  readonly masses: ReturnType<typeof massesOf>;
+}
 
 /** The other images of a batch take part in the sum of the weights alone. */
 function gradientOfImage(
   criterion: CombinedLoss,
   totals: readonly AccumulatedTerm[],
-  { pred, target, mask }: MaskedPixels,
+  { pred, target, masses }: MaskedPixels,
 ): Float32Array {
   const isDivided = criterion.terms[0]?.loss.settings.reduction === "mean";
   // Where nothing is valid there is nothing to divide.
   const normalizer = totals.map(({ weightSum }) => weightSum || 1);
-  const options = { ...(mask && { mask }), ...(isDivided && { normalizer }) };
+  const options = { ...masses, ...(isDivided && { normalizer }) };
   return criterion.valueAndGrad(pred, target, options).grad.data;
 }
 
@@ -162,7 +164,7 @@ function gradientOfPart(
   pair: Pair,
   terms: readonly KnownTerm[],
   window: Window,
-  { pred, target, mask }: MaskedPixels,
+  { pred, target, masses }: MaskedPixels,
 ): Float32Array {
   const share = (window.width * window.height) / (pair.width * pair.height);
   const grads = terms.map(({ weight: coefficient, loss: { settings }, groups, weightSum }) => {
@@ -182,7 +184,7 @@ function gradientOfPart(
       ...{ groupBy, weighting: "linear", reduction: "none" },
       ...(base.kind !== "labels" && { valid: pair.kernelRule }),
     });
-    return criterion.valueAndGrad(pred, target, { ...(mask && { mask }), gradOutput }).grad.data;
+    return criterion.valueAndGrad(pred, target, { ...masses, gradOutput }).grad.data;
   });
   return grads.reduce(addTo);
 }

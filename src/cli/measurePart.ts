@@ -3,7 +3,7 @@
 import { BandMetrics, type MetricsOptions } from "../index.ts";
 import type { PredNodata } from "./pair/PairOptions.ts";
 import type { Part } from "./pair/parts.ts";
-import { maskOf, type Tally, tallyOf } from "./pair/tally.ts";
+import { massesOf, type Tally, tallyOf } from "./pair/tally.ts";
 
 /** How a part is measured. Plain data, for it is sent to threads. */
 export interface PartSettings {
@@ -24,7 +24,6 @@ export function measurePart(
 ): PartFigures {
   const tally = tallyOf(pixels, options.valid ?? {}, halo);
   const metrics = new BandMetrics(options);
-  const mask = maskOf(pixels, predNodata);
-  metrics.update(pixels.pred, pixels.target, { ...(mask && { mask }), sample, halo });
+  metrics.update(pixels.pred, pixels.target, { ...massesOf(pixels, predNodata), sample, halo });
   return { metrics, tally };
 }

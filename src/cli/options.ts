@@ -194,6 +194,9 @@ interface MaskOptions {
 
 const byDefault: MaskTest = { kind: "default" };
 
+/** What stands behind a file's name: `--mask FILE:soft`. */
+const SOFT = /:soft$/;
+
 const maskTests: readonly (OptionRow & { parse(text: string): MaskTest })[] = [
   {
     flags: "--mask-valid <condition>",
@@ -217,7 +220,7 @@ const maskTests: readonly (OptionRow & { parse(text: string): MaskTest })[] = [
 function addMaskOptions(command: Command): void {
   const given: MaskOptions = { masks: [], columnTest: undefined };
   const setTest = (test: MaskTest): MaskOptions => {
-    const last = given.masks.at(-1);
+    const last = given.masks.filter(({ test }) => test.kind !== "weights").at(-1);
     if ((last?.test ?? given.columnTest ?? byDefault) !== byDefault) {
       throw new UsageError(
         "expected one test after each --mask: --mask-valid, --mask-classes, --mask-bits or --mask-preset",
@@ -229,11 +232,20 @@ function addMaskOptions(command: Command): void {
   };
   const mask = new Option(
     "--mask <file>",
-    "a raster that says which pixels count: those that are not 0; may be repeated",
+    "a raster that says which pixels count: those that are not 0, or FILE:soft, the share of each from 0 to 1; may be repeated",
   );
   command.addOption(
     mask.argParser((file) => {
-      given.masks.push({ file, test: byDefault });
+      given.masks.push(
+        SOFT.test(file) ? { file: file.replace(SOFT, ""), test: { kind: "soft" } } : { file, test: byDefault },
+      );
+      return given;
+    }),
+  );
+  const weights = new Option("--weights <file>", "a raster of what each pixel counts, such as its area");
+  command.addOption(
+    weights.argParser((file) => {
+      given.masks.unshift({ file, test: { kind: "weights" } });
       return given;
     }),
   );
@@ -242,7 +254,7 @@ function addMaskOptions(command: Command): void {
 
 /** The masks that were asked for. */
 export function masksOf(options: object): { masks: readonly MaskRequest[]; columnTest: MaskTest | undefined } {
-  const keys = ["mask", "maskValid", "maskClasses", "maskBits", "maskPreset"] as const;
+  const keys = ["mask", "weights", "maskValid", "maskClasses", "maskBits", "maskPreset"] as const;
   const read = options as Partial<Record<(typeof keys)[number], MaskOptions>>;
   const given = keys.map((key) => read[key]).find((value) => value !== undefined);
   return given ?? { masks: [], columnTest: undefined };
@@ -269,7 +281,12 @@ export function givenOptions(
   const options = Object.entries(deciding).map(([key, value]) => [flagOf(key), value]);
   return {
     ...Object.fromEntries(options),
-    ...(masks.length > 0 && { "--mask": masks.map(({ file, test }) => `${file} (${maskTestText(test)})`) }),
+    ...Object.fromEntries(
+      ["--mask", "--weights"].flatMap((flag) => {
+        const own = masks.filter(({ test }) => (test.kind === "weights") === (flag === "--weights"));
+        return own.length > 0 ? [[flag, own.map(({ file, test }) => `${file} (${maskTestText(test)})`)]] : [];
+      }),
+    ),
     ...(columnTest && { "column mask": maskTestText(columnTest) }),
   };
 }

@@ -51,18 +51,23 @@ const isFolder = async (path: string) => (await stat(path).catch(() => undefined
 /** Paths of a list are relative to its own folder. */
 async function listed(path: string, { masks, columnTest }: PairListOptions): Promise<PairList> {
   const fromList = (file: string) => (isAbsolute(file) ? file : join(dirname(path), file));
-  const jobs = readPairs(path, await readText(path)).map(({ pred, target, mask, name, labels }): Job => {
+  const pairs = readPairs(path, await readText(path));
+  const jobs = pairs.map(({ pred, target, mask, weights, name, labels }): Job => {
     const own =
       mask === undefined ? [] : [{ file: fromList(mask), test: columnTest ?? ({ kind: "default" } as const) }];
     return {
       pred: fromList(pred),
       target: fromList(target),
-      masks: [...masks, ...own],
+      masks: [
+        ...masks,
+        ...own,
+        ...(weights === undefined ? [] : [{ file: fromList(weights), test: { kind: "weights" } as const }]),
+      ],
       ...(name !== undefined && { name }),
       ...(Object.keys(labels).length > 0 && { labels }),
     };
   });
-  if (columnTest && jobs.every(({ masks: all }) => all.length === masks.length)) {
+  if (columnTest && pairs.every(({ mask }) => mask === undefined)) {
     throw new UsageError(
       "--mask-valid and the other tests need --mask <file> before them, or a column mask in the list",
     );

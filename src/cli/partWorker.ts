@@ -11,7 +11,8 @@ parentPort?.on("message", ({ sample, halo, settings, ...task }: PartTask) => {
   const pixels = {
     pred: revived(task.pred),
     target: revived(task.target),
-    mask: task.mask && revived(task.mask),
+    mask: task.mask && revived<Uint8Array | Float32Array>(task.mask),
+    weights: task.weights && revived(task.weights),
     missing: task.missing && revived(task.missing),
   };
   const { metrics, tally } = measurePart({ pixels, halo }, sample, settings);

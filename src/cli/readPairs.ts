@@ -7,6 +7,7 @@ export interface ListedPair {
   readonly pred: string;
   readonly target: string;
   readonly mask: string | undefined;
+  readonly weights: string | undefined;
   readonly name: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -16,6 +17,7 @@ const headings = {
   pred: ["pred", "prediction"],
   target: ["target", "reference", "truth", "gt"],
   mask: ["mask"],
+  weights: ["weights"],
   name: ["name"],
 } as const;
 
@@ -58,7 +60,7 @@ export function readPairs(path: string, text: string): ListedPair[] {
       throw new DataError(`${path}: expected ${expected} in pair ${i + 1}, got ${cells.join(", ")}`);
     }
     const own = Object.fromEntries(labels.map(([heading, at]) => [heading, cells[at] ?? ""]));
-    return { pred, target, mask: cell("mask"), name: cell("name"), labels: own };
+    return { pred, target, mask: cell("mask"), weights: cell("weights"), name: cell("name"), labels: own };
   });
 }
 

@@ -11,7 +11,7 @@ import { type Remark, remarksOn } from "./remarks.ts";
 
 /** A file that was read. */
 export interface InputFile {
-  readonly role: "pred" | "target" | "mask";
+  readonly role: "pred" | "target" | "mask" | "weights";
   readonly path: string;
   readonly bytes: number;
   /** ISO 8601, in UTC. */
@@ -78,7 +78,7 @@ export function aboutPair(pair: Pair): About {
     files: [
       ...filesOf("pred", pred.raster),
       ...filesOf("target", target.raster),
-      ...masks.flatMap(({ raster }) => filesOf("mask", raster)),
+      ...masks.flatMap(({ raster, test }) => filesOf(test.kind === "weights" ? "weights" : "mask", raster)),
     ],
     ...{ width, height, images: samples, crs: target.raster.georeference?.crs ?? null },
     compared: bands.map((band, b) => ({

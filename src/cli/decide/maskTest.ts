@@ -35,11 +35,20 @@ export type MaskTest =
   | { readonly kind: "valid"; readonly text: string; readonly all: readonly Comparison[] }
   | { readonly kind: "classes"; readonly text: string; readonly any: readonly NumberRange[] }
   /** Bits that must all be clear, from 0. */
-  | { readonly kind: "bits"; readonly text: string; readonly clear: readonly NumberRange[] };
+  | { readonly kind: "bits"; readonly text: string; readonly clear: readonly NumberRange[] }
+  /** No test: the share of each pixel that is valid, from 0 to 1. */
+  | { readonly kind: "soft" }
+  /** Nor this: what each pixel counts. */
+  | { readonly kind: "weights" };
+
+/** Whether a mask's numbers are taken as they are, in place of a yes or no. */
+export const isNumeric = ({ kind }: MaskTest): boolean => kind === "soft" || kind === "weights";
 
 /** The predicate of a test. A value that is no whole number of 32 bits has no bits to look at, and does not count. */
 export function maskPredicate(test: MaskTest): (value: number) => boolean {
   switch (test.kind) {
+    case "soft":
+    case "weights":
     case "default":
       return (value) => value !== 0;
     case "valid":
@@ -62,6 +71,8 @@ function bitsOf(ranges: readonly NumberRange[]): number {
 /** "classes 4-6,11", "bits 0-4 clear", "<=40", "≠ 0" */
 export function maskTestText(test: MaskTest): string {
   if (test.kind === "default") return "≠ 0";
+  if (test.kind === "soft") return "shares from 0 to 1";
+  if (test.kind === "weights") return "weights";
   if (test.kind === "bits") return `bits ${test.text} clear`;
   return test.kind === "classes" ? `classes ${test.text}` : test.text;
 }

@@ -2,7 +2,7 @@
 
 import { angleMap, errorMap, type Tensor } from "../../index.ts";
 import type { Pair, Pixels } from "../pair/Pair.ts";
-import { maskOf } from "../pair/tally.ts";
+import { massesOf } from "../pair/tally.ts";
 
 /** prediction − target in the units of the images, `[bands, height, width]`; NaN where a pixel does not count. */
 export function signedErrors(pixels: Pixels, pair: Pair): Float32Array {
@@ -25,6 +25,5 @@ export function valueAt({ data, scale, offset }: Tensor<Pixels["pred"]["data"]>,
 }
 
 function optionsOf(pixels: Pixels, { kernelRule, predNodata }: Pair) {
-  const mask = maskOf(pixels, predNodata);
-  return { valid: kernelRule, ...(mask && { mask }) };
+  return { valid: kernelRule, ...massesOf(pixels, predNodata) };
 }

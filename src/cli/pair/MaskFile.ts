@@ -1,6 +1,6 @@
 import { compareGeoreference, type Georeference, openRaster, type Raster } from "../../raster/index.ts";
 import { alignMask, type MaskGrid, maskIndex } from "../decide/maskGrid.ts";
-import { looksLikeClasses, maskPredicate, type MaskTest, maskTestText } from "../decide/maskTest.ts";
+import { isNumeric, looksLikeClasses, maskPredicate, type MaskTest, maskTestText } from "../decide/maskTest.ts";
 import { DataError } from "../errors.ts";
 import type { Window } from "./grid.ts";
 
@@ -11,7 +11,7 @@ export interface MaskRequest {
 }
 
 /**
- * A raster that says which pixels count: those whose value passes the test. It may cover more than the image, and be coarser or finer by
+ * A raster that says which pixels count: those whose value passes the test; or how much each counts, as a soft mask or weights. It may cover more than the image, and be coarser or finer by
  * a whole factor, as a 20 m scene classification is beside 10 m bands. Its own missing pixels do not count.
  */
 export class MaskFile {
@@ -43,8 +43,17 @@ export class MaskFile {
     }
   }
 
-  /** 1 where a pixel of the window may count, 0 elsewhere. */
-  async read({ x, y, width, height }: Window, sample: number): Promise<Uint8Array> {
+  /** Whether it says how much each pixel counts, by its own numbers. */
+  get isNumeric(): boolean {
+    return isNumeric(this.test);
+  }
+
+  /**
+   * 1 where a pixel of the window may count, 0 elsewhere; of a soft mask or weights, their numbers.
+   *
+   * @throws DataError for a share outside [0, 1], and a weight that is negative or not finite
+   */
+  async read({ x, y, width, height }: Window, sample: number): Promise<Uint8Array | Float32Array> {
     const { raster } = this;
     const columns = Array.from({ length: width }, (_, i) => maskIndex(this.#grid.x, x + i));
     const rows = Array.from({ length: height }, (_, i) => maskIndex(this.#grid.y, y + i));
@@ -59,11 +68,18 @@ export class MaskFile {
     // The tag may say -9999.9 where float32 comes no closer than -9999.900390625.
     const nodata = raster.type === "f32" ? Math.fround(tag) : tag;
     if (raster.type === "u8" && this.test.kind === "default") this.#look(values as Uint8Array);
-    const passes = Uint8Array.from(values, (value, i) =>
-      own?.[i] === 0 || Number.isNaN(value) || value === nodata || !this.#counts(value) ? 0 : 1,
-    );
+    const isMissing = (value: number, i: number) => own?.[i] === 0 || value === nodata;
+    const passes = this.isNumeric
+      ? Float32Array.from(values, (value, i) => {
+          if (isMissing(value, i)) return 0;
+          this.#check(value, left + (i % across), top + Math.floor(i / across));
+          return value;
+        })
+      : Uint8Array.from(values, (value, i) =>
+          isMissing(value, i) || Number.isNaN(value) || !this.#counts(value) ? 0 : 1,
+        );
     if (across === width && down === height) return passes;
-    const mask = new Uint8Array(width * height);
+    const mask = new (passes.constructor as new (length: number) => typeof passes)(width * height);
     for (let row = 0, i = 0; row < height; row++) {
       const line = ((rows[row] as number) - top) * across - left;
       for (let column = 0; column < width; column++, i++)
@@ -89,6 +105,15 @@ export class MaskFile {
 
   close(): Promise<void> {
     return this.raster.close();
+  }
+
+  #check(value: number, column: number, row: number): void {
+    const isSoft = this.test.kind === "soft";
+    if (value >= 0 && (isSoft ? value <= 1 : value < Number.POSITIVE_INFINITY)) return;
+    const expected = isSoft ? "shares from 0 to 1" : "finite weights from 0 on";
+    throw new DataError(
+      `${this.raster.path}: expected ${expected}, got ${value} at column ${column + 1}, row ${row + 1}`,
+    );
   }
 
   #look(values: Uint8Array): void {

@@ -25,8 +25,13 @@ export interface Pixels {
   readonly pred: Tensor<PixelData>;
   /** `[bands, height, width]`; `[height, width]` for class labels. */
   readonly target: Tensor<PixelData>;
-  /** `[height, width]`: 0 where a mask file or the target's own mask leaves a pixel out; `null` where there is neither. */
-  readonly mask: Tensor<Uint8Array> | null;
+  /**
+   * `[height, width]`: 0 where a mask file, a weight of 0 or the target's own mask leaves a pixel out; float32 of soft masks; `null` where
+   * there is none of these.
+   */
+  readonly mask: Tensor<Uint8Array | Float32Array> | null;
+  /** `[height, width]`: what each pixel counts; `null` where that is alike. */
+  readonly weights: Tensor<Float32Array> | null;
   /** Of the target's shape: 1 where the prediction has nothing; `null` where it has all. */
   readonly missing: Tensor<Uint8Array> | null;
 }
@@ -77,7 +82,11 @@ export class Pair {
     this.channels = pred.bands.length;
     this.predNodata = options.predNodata ?? "skip";
     const says = { nodata: target.nodata, mask: target.raster.maskSource, hasNaN: findings.hasNaN };
-    this.rule = whichPixelsCount(says, options, masks.length > 0);
+    this.rule = whichPixelsCount(
+      says,
+      options,
+      masks.some(({ test }) => test.kind !== "weights"),
+    );
     const bothBytes = [pred, target].every((side) => side.raster.type === "u8" && side.calibrations.every(isIdentity));
     this.dataRange = decideDataRange(options.dataRange, { bothBytes, isBeyondUnit: findings.isBeyondUnit });
     this.layout = pred.raster.shape ? (options.layout ?? "chw") : "chw";
@@ -107,6 +116,11 @@ export class Pair {
     return this.masks.length > 0 || this.target.raster.maskSource !== null;
   }
 
+  /** Whether pixels count more or less: by a soft mask or weights. */
+  get isWeighted(): boolean {
+    return this.masks.some(({ isNumeric }) => isNumeric);
+  }
+
   /** The rule that the kernels apply: of targets whose values are worked out here, NaN stands where a pixel does not count. */
   get kernelRule(): ValidRule {
     return this.#isByKernels(this.target) ? this.rule.valid : {};
@@ -129,15 +143,16 @@ export class Pair {
   /** The pixels of a window of one of the images; and of a target that says nothing of missing ones, what it holds. */
   async read(window: Window, sample = 0): Promise<{ pixels: Pixels; found: Found }> {
     const { height, width } = window;
-    const [pred, target, mask] = await Promise.all([
+    const [pred, target, { mask, weights }] = await Promise.all([
       this.#readPred(window, sample),
       this.#readTarget(window, sample),
-      this.#readMask(window, sample),
+      this.#readMasks(window, sample),
     ]);
     const pixels = {
       pred: pred.values,
       target: target.values,
       mask: mask && tensor(mask, [height, width]),
+      weights: weights && tensor(weights, [height, width]),
       missing: pred.missing && this.#missingLikeTarget(pred.missing, target.values.shape),
     };
     return { pixels, found: target.found };
@@ -184,12 +199,23 @@ export class Pair {
     return [this.rule.valid.nodata ?? []].flat();
   }
 
-  async #readMask(window: Window, sample: number): Promise<Uint8Array | null> {
+  /** What the masks come to together, and the weights. */
+  async #readMasks(window: Window, sample: number) {
     const { x, y, width, height } = window;
     const own = await this.target.raster.readMask(x, y, width, height);
-    const others = await Promise.all(this.masks.map((mask) => mask.read(window, sample)));
-    const [first, ...rest] = own ? [own, ...others] : others;
-    return first ? rest.reduce((all, mask) => all.map((valid, i) => valid & (mask[i] as number)), first) : null;
+    const read = await Promise.all(this.masks.map((mask) => mask.read(window, sample)));
+    const of = (kinds: (kind: string) => boolean) => read.filter((_, k) => kinds(this.masks[k]?.test.kind ?? ""));
+    const weights = product(of((kind) => kind === "weights") as Float32Array[]);
+    const soft = product(of((kind) => kind === "soft") as Float32Array[]);
+    const bytes = [
+      ...(own ? [own] : []),
+      ...(of((kind) => kind !== "weights" && kind !== "soft") as Uint8Array[]),
+      // A pixel without weight counts for nothing, the coverage among it.
+      ...(weights?.includes(0) ? [Uint8Array.from(weights, (weight) => (weight > 0 ? 1 : 0))] : []),
+    ];
+    const [first, ...rest] = bytes;
+    const valid = first ? rest.reduce((all, mask) => all.map((one, i) => one & (mask[i] as number)), first) : null;
+    return { mask: soft && valid ? soft.map((share, i) => (valid[i] === 0 ? 0 : share)) : (soft ?? valid), weights };
   }
 
   /** For labels, a pixel that lacks any of its classes. */
@@ -206,6 +232,11 @@ export class Pair {
     const nodata = this.#nodata.map(Math.fround);
     return Float32Array.from(stored, (label) => (nodata.includes(label) ? -1 : label));
   }
+}
+
+/** Number by number; `null` of none. */
+function product([first, ...rest]: readonly Float32Array[]): Float32Array | null {
+  return first ? rest.reduce((all, factor) => all.map((x, i) => x * (factor[i] as number)), first) : null;
 }
 
 function readSide({ raster, bands, sample = 0 }: Side, { x, y, width, height }: Window, n: number) {

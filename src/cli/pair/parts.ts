@@ -62,9 +62,22 @@ function join(a: Pixels, b: Pixels, axis: Axis): Pixels {
   return {
     pred: joined(a.pred, b.pred, axis),
     target: joined(a.target, b.target, axis),
-    mask: a.mask && b.mask && joined(a.mask, b.mask, axis),
+    mask: joinMasks(a, b, axis),
+    weights: a.weights && b.weights && joined(a.weights, b.weights, axis),
     missing: joinMissing(a, b, axis),
   };
+}
+
+/** Of two parts one may have weights of 0, for which it has a mask, and the other none. */
+function joinMasks(a: Pixels, b: Pixels, axis: Axis): Pixels["mask"] {
+  if (a.mask === null && b.mask === null) return null;
+  const like = (a.mask ?? b.mask)?.data as Uint8Array | Float32Array;
+  const of = ({ mask, target }: Pixels) => {
+    if (mask) return mask;
+    const shape = target.shape.slice(-2) as [number, number];
+    return tensor(sameType(like, shape[0] * shape[1]).fill(1) as typeof like, shape);
+  };
+  return joined(of(a), of(b), axis);
 }
 
 /** Of two parts one may miss something and the other nothing. */
@@ -75,11 +88,12 @@ function joinMissing(a: Pixels, b: Pixels, axis: Axis): Tensor<Uint8Array> | nul
 }
 
 /** The last pixels along an axis that the next part shares. */
-function end({ pred, target, mask, missing }: Pixels, axis: Axis): Pixels {
+function end({ pred, target, mask, weights, missing }: Pixels, axis: Axis): Pixels {
   return {
     pred: cut(pred, axis),
     target: cut(target, axis),
     mask: mask && cut(mask, axis),
+    weights: weights && cut(weights, axis),
     missing: missing && cut(missing, axis),
   };
 }

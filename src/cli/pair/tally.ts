@@ -92,10 +92,29 @@ export function tallyOf({ pred, target, mask, missing }: Pixels, rule: ValidRule
   });
 }
 
-/** Which pixels the kernels are to look at: those that the prediction lacks are left out, unless they count as they are stored. */
-export function maskOf({ mask, missing }: Pixels, predNodata: PredNodata): Tensor<Uint8Array> | null {
-  if (missing === null || predNodata === "count") return mask;
-  const [has, plane] = [missing.data.map((isMissing) => 1 - isMissing), mask?.data];
-  if (plane !== undefined) for (let i = 0; i < has.length; i++) if (plane[i % plane.length] === 0) has[i] = 0;
-  return tensor(has, missing.shape);
+/**
+ * Which pixels the kernels are to look at, and what each counts: those that the prediction lacks are left out, unless they count as they are
+ * stored.
+ */
+export function massesOf(
+  { mask, weights, missing }: Pick<Pixels, "mask" | "weights" | "missing">,
+  predNodata: PredNodata,
+): { mask?: Tensor<Uint8Array | Float32Array>; weights?: Tensor<Float32Array> } {
+  const given = { ...(weights && { weights }) };
+  if (missing === null || predNodata === "count") return mask ? { ...given, mask } : given;
+  const plane = mask?.data;
+  // One number per pixel, where the bands miss the same: `sam` has one mass per pixel.
+  const lacks = plane instanceof Float32Array ? perPixel(missing, plane.length) : missing;
+  const has = new (plane instanceof Float32Array ? Float32Array : Uint8Array)(lacks.data.length);
+  for (let i = 0; i < has.length; i++) {
+    if (lacks.data[i] === 0) has[i] = plane ? (plane[i % plane.length] as number) : 1;
+  }
+  return { ...given, mask: tensor<Uint8Array | Float32Array>(has, lacks.shape) };
+}
+
+/** What bands miss, of one plane where it is the same in all of them. */
+function perPixel(missing: Tensor<Uint8Array>, size: number): Tensor<Uint8Array> {
+  const { data, shape } = missing;
+  for (let i = size; i < data.length; i++) if (data[i] !== data[i % size]) return missing;
+  return tensor(data.slice(0, size), shape.slice(-2));
 }

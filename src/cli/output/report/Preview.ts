@@ -6,6 +6,10 @@ import { signedErrors, spectralAngles, valueAt } from "../errorMaps.ts";
 /** Longest side of a preview: enough to look at on a screen. */
 const longest = 512;
 
+/** 1 where a mask, soft or not, lets a pixel count. */
+const yesOrNo = ({ data, shape }: Tensor<Uint8Array | Float32Array>): Tensor<Uint8Array> =>
+  tensor(data instanceof Uint8Array ? data : Uint8Array.from(data, (share) => (share > 0 ? 1 : 0)), shape);
+
 /** One band of a preview, NaN where a pixel does not count. */
 export interface BandPreview {
   readonly name: string;
@@ -37,7 +41,7 @@ export class Preview {
     this.#copy(pixels.pred, own.pred, window);
     this.#copy(pixels.target, own.target, window);
     if (pixels.missing) this.#copy(pixels.missing, own.missing as Tensor<Uint8Array>, window);
-    this.#copy(pixels.mask ?? onesLike(window), own.mask as Tensor<Uint8Array>, window);
+    this.#copy(pixels.mask ? yesOrNo(pixels.mask) : onesLike(window), own.mask as Tensor<Uint8Array>, window);
   }
 
   /** The bands as they are drawn, once all windows have come. */
@@ -70,6 +74,8 @@ export class Preview {
       pred: blank(pred, planes(pred)),
       target: blank(target, planes(target)),
       mask: tensor(new Uint8Array(width * height), [height, width]),
+      // A picture shows which pixels count, not how much.
+      weights: null,
       missing: tensor(new Uint8Array(planes(target) * width * height), [planes(target), height, width]),
     };
   }
