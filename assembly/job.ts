@@ -9,6 +9,7 @@
 //
 // So neither threads nor staging nor alignment can change a bit of a result.
 
+import { EXACT_BYTES } from "./exact";
 import { Pass } from "./pass";
 import { Shape, shapeOf, Trait } from "./traits";
 
@@ -192,6 +193,12 @@ export class Job {
     return this.operand(Role.Weights);
   }
 
+  /** Room for one exact sum. */
+  @inline
+  get exactSum(): usize {
+    return changetype<usize>(this) + JOB_BYTES - EXACT_BYTES;
+  }
+
   /** Whether pixels have masses. */
   @inline
   get isWeighted(): bool {
@@ -266,7 +273,7 @@ export class Job {
   }
 }
 
-export const JOB_BYTES: u32 = offsetof<Job>() + 5 * offsetof<Operand>();
+export const JOB_BYTES: u32 = offsetof<Job>() + 5 * offsetof<Operand>() + EXACT_BYTES;
 
 /** The count and the sums of a group, or of what a unit has of it. */
 @unmanaged

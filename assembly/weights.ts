@@ -2,12 +2,13 @@
 // gradient. Everything here is once per group.
 //
 //     L_g = loss of the group          w_g = r^power, r = Σm / Σ_all a;  a group without valid pixels has L = w = 0
-//     numerator = Σ w·L                weightSum = Σ w
+//     numerator = Σ w·L                weightSum = Σ w      exact sums, rounded once: whole samples add up the same in any order
 //     mean:  value = numerator / N     ∂value/∂L_g = w_g / N       N = normalizer where given, else weightSum; 0 where N = 0
 //     sum:   value = numerator         ∂value/∂L_g = w_g
 //     none:  value_g = w_g·L_g         ∂value_g/∂L_g = w_g
 
 import { pow } from "./approx";
+import { addExact, EXACT_BYTES, exactValue } from "./exact";
 import { COEFFICIENTS, Job, SUMS_BYTES, Sums } from "./job";
 import { MIN_CANCELLATION_RATIO } from "./lanes";
 import { groupCoefficients, groupLoss } from "./losses";
@@ -37,14 +38,14 @@ function counts(job: Job, sums: Sums): bool {
 
 /** Weights of all groups from their counts, and their sum. */
 export function weigh(job: Job): void {
-  let weightSum = 0.0;
+  memory.fill(job.exactSum, 0, EXACT_BYTES);
   for (let g: u32 = 0; g < job.groups; g++) {
     const sums = job.sumsOf(g);
     const weight = counts(job, sums) ? pow(job.massOf(sums) / job.totalOf(sums), job.power) : 0;
     store<f64>(job.weights + g * 8, weight);
-    weightSum += weight;
+    addExact(job.exactSum, weight);
   }
-  job.weightSum = weightSum;
+  job.weightSum = exactValue(job.exactSum);
 }
 
 /**
@@ -76,17 +77,17 @@ export function numeratorCancelled(job: Job): bool {
 
 /** Losses of all groups from their sums, and Σ w·L. The losses of a custom loss stand there already. */
 export function finish(job: Job): void {
-  let numerator = 0.0;
+  memory.fill(job.exactSum, 0, EXACT_BYTES);
   for (let g: u32 = 0; g < job.groups; g++) {
     const sums = job.sumsOf(g);
     const at = job.losses + g * 8;
     if (counts(job, sums)) {
       const loss = groupLoss(job, g, sums);
       store<f64>(at, loss);
-      numerator += load<f64>(job.weights + g * 8) * loss;
+      addExact(job.exactSum, load<f64>(job.weights + g * 8) * loss);
     } else store<f64>(at, 0);
   }
-  job.numerator = numerator;
+  job.numerator = exactValue(job.exactSum);
 }
 
 /** ∂value / ∂L_g, times the upstream gradient. */

@@ -42,6 +42,7 @@ export {
   zeros,
 } from "./memory/tensor.ts";
 export { BandMetrics, type MetricsOptions, type UpdateOptions } from "./metrics/BandMetrics.ts";
+export { type Accumulator, Parts } from "./metrics/Parts.ts";
 export { type EvaluateOptions, evaluate } from "./metrics/evaluate.ts";
 export { type BandStats, Evaluation, type SceneStats } from "./metrics/figures.ts";
 export { HALO, type Halo } from "./metrics/halo.ts";

@@ -346,9 +346,18 @@ describe("errors", () => {
   test.each<[string, (state: State) => void, string]>([
     ["more than there is", (s) => (s.extra = 1), '"state": expected format, version, '],
     ["more in a sum", (s) => (s.whole[1].extra = 1), '"state.whole[1]": expected numerator, weightSum, got "extra"'],
-    ["less in a sum", (s) => delete s.whole[1].weightSum, '"state.whole[1].weightSum": expected a number'],
-    ["a weight below 0", (s) => (s.whole[0].weightSum = -1), '"state.whole[0].weightSum": expected a number from 0 on'],
-    ["squares below 0", (s) => (s.whole[0].numerator = -1), '"state.whole[0].numerator": expected a number from 0 on'],
+    ["less in a sum", (s) => delete s.whole[1].weightSum, '"state.whole[1].weightSum": expected a sum such as'],
+    [
+      "a weight below 0",
+      (s) => (s.whole[0].weightSum = "-0x1p0"),
+      '"state.whole[0].weightSum": expected a sum from 0 on',
+    ],
+    ["a number for a sum", (s) => (s.whole[0].weightSum = 1), '"state.whole[0].weightSum": expected a sum such as'],
+    [
+      "squares below 0",
+      (s) => (s.whole[0].numerator = "-0x1p0"),
+      '"state.whole[0].numerator": expected a sum from 0 on',
+    ],
     ["more in a sample", (s) => (s.open[0].extra = 1), '"state.open[0]": expected name, terms, got "extra"'],
     ["a term less", (s) => s.open[0].terms.pop(), '"state.open[0].terms": expected 3 entries, got 2'],
     ["more in a group", (s) => (s.open[0].terms[1][2].extra = 1), '"state.open[0].terms[1][2]": expected valid, '],
@@ -361,13 +370,13 @@ describe("errors", () => {
     ["a sum less", (s) => s.open[0].terms[0][0].sums.pop(), '"state.open[0].terms[0][0].sums": expected 3 entries'],
     [
       "squares of a group below 0",
-      (s) => (s.open[0].terms[0][0].sums[0] = -1),
-      '"state.open[0].terms[0][0].sums[0]": expected a number from 0 on, got -1',
+      (s) => (s.open[0].terms[0][0].sums[0] = "-0x1p0"),
+      '"state.open[0].terms[0][0].sums[0]": expected a sum from 0 on, got -0x1p0',
     ],
     [
       "squares of an angle below 0",
-      (s) => (s.open[0].terms[1][0].sums[2] = -1),
-      '"state.open[0].terms[1][0].sums[2]": expected a number from 0 on, got -1',
+      (s) => (s.open[0].terms[1][0].sums[2] = "-0x1p0"),
+      '"state.open[0].terms[1][0].sums[2]": expected a sum from 0 on, got -0x1p0',
     ],
     [
       "a sample twice",

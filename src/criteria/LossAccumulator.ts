@@ -6,7 +6,8 @@ import { staging } from "../memory/kernels.ts";
 import type { ImageLike, MaskLike, WeightsLike } from "../memory/tensor.ts";
 import { checkHalo, coreOf, HALO, type Halo, NO_HALO } from "../metrics/halo.ts";
 import { encode, Reader } from "../metrics/json.ts";
-import { bandMoments, join, type Moments, NO_MOMENTS, type PlaneSums, planeSums } from "../metrics/moments.ts";
+import { ExactSum } from "../metrics/exact.ts";
+import { bandMoments, Moments, type PlaneSums, planeSums } from "../metrics/moments.ts";
 import { type Prepared, prepare } from "../plan/arrays.ts";
 import type { Groups } from "../plan/call.ts";
 import type { TargetLike } from "../plan/PreparedTarget.ts";
@@ -33,15 +34,18 @@ type Criterion = FlexibleWeightedLoss<Single> | CombinedLoss<Single> | readonly 
 
 type Single = "mean" | "sum";
 
+/** Of whole samples, exact. */
 interface Sums {
+  readonly numerator: ExactSum;
+  readonly weightSum: ExactSum;
+}
+
+/** A term of the loss. */
+export interface AccumulatedTerm {
   /** Σ w·L over the groups. */
   readonly numerator: number;
   /** Σ w over the groups. */
   readonly weightSum: number;
-}
-
-/** A term of the loss. */
-export interface AccumulatedTerm extends Sums {
   /** What the reduction makes of the sums. */
   readonly value: number;
 }
@@ -59,10 +63,10 @@ interface Group {
   readonly valid: number;
   readonly total: number;
   /** What these weigh, as many without soft mask and weights. */
-  readonly mass: number;
-  readonly whole: number;
+  readonly mass: ExactSum;
+  readonly whole: ExactSum;
   /** The sums that the kernels make the loss of; for `vectorAngle` those of its moments. */
-  readonly sums: readonly number[];
+  readonly sums: readonly ExactSum[];
 }
 
 /** The groups of a sample, by term. */
@@ -77,9 +81,13 @@ const SUMS = 3;
 /**
  * A loss over an archive, batch by batch, in memory that does not grow with it: what `numerator` and `weightSum` do for batches of whole
  * samples, also where the pixels of one sample come in pieces. Accumulators of the same criterion, on any machines, merge; the state
- * between is plain JSON. Whole samples in the same order give the bits of one call on all of them, in any other order the same loss but
- * for rounding (1e-12). Pieces give it within the accuracy that any call has (1e-6): which pixels share a float32 lane differs. Where
- * terms of either sign cancel across batches (`poissonNLL`), that is 1e-6 of the size of the terms.
+ * between is plain JSON. All that is kept adds up exactly: batches in any order, merged in any way, give the same bits and the same JSON.
+ *
+ * One call on all of it gives the same loss but for rounding (1e-12 for whole samples). Pieces give it within the accuracy that any call has
+ * (1e-6): which pixels share a float32 lane depends on how a sample is cut. Where terms of either sign cancel across batches
+ * (`poissonNLL`), that is 1e-6 of the size of the terms.
+ *
+ * The groups of `groupBy: "batch"` and `"band"` are those of all that comes, whatever call it comes by.
  *
  * To engines that distribute (Beam's `CombineFn`, Spark's `Aggregator`) it is `create` = `new LossAccumulator(criterion)`, `add`, `merge`
  * and `finish`, with `toJSON` and `fromJSON` as coder.
@@ -102,12 +110,15 @@ export class LossAccumulator {
   /** Tells criteria apart, by what their losses are made of. */
   readonly #criterion: string;
   #whole: readonly Sums[];
+  /** The groups of all samples together, of terms that have such. */
+  #pooled: Sample;
   readonly #open = new Map<string, Sample>();
 
   constructor(criterion: Criterion) {
     this.#terms = termsOf(criterion);
     this.#criterion = JSON.stringify(encode(this.#terms.map(describe)));
-    this.#whole = this.#terms.map(() => ({ numerator: 0, weightSum: 0 }));
+    this.#whole = this.#terms.map(() => ({ numerator: ExactSum.ZERO, weightSum: ExactSum.ZERO }));
+    this.#pooled = this.#terms.map(() => []);
   }
 
   /**
@@ -120,27 +131,29 @@ export class LossAccumulator {
   add(pred: ImageLike, target: TargetLike, options: AddOptions = {}): this {
     const given = ownOptions("add options", options, ["mask", "weights", "sample", "halo"]);
     const { sample, halo, mask, weights } = given;
-    if (sample !== undefined) {
-      if (typeof sample !== "string") throw new TypeError(`"sample": expected a name, got ${kindOf(sample)}`);
-      this.#join(
-        sample,
-        this.#terms.map(({ loss }) => pieceOf(loss.settings, pred, target, given)),
-      );
-      return this;
+    if (sample !== undefined && typeof sample !== "string") {
+      throw new TypeError(`"sample": expected a name, got ${kindOf(sample)}`);
     }
-    if (halo !== undefined) {
+    if (sample === undefined && halo !== undefined) {
       throw new TypeError(`"sample": expected a name with "halo", since a window is a part of a sample, got none`);
     }
-    const groups = this.#terms.map(({ loss }) => {
-      const { kernels, call } = prepare(loss.settings, pred, target, { mask, weights });
+    // All is computed, and may fail, before anything is taken in.
+    const parts = this.#terms.map(({ loss: { settings } }) => {
+      if (sample !== undefined || isPooled(settings)) return pieceOf(settings, pred, target, given);
+      const { kernels, call } = prepare(settings, pred, target, { mask, weights });
       return compute(kernels, call).groups;
     });
-    this.#whole = groups.map(({ loss, weight }, k) => {
+    const pieces = parts.map((part) => (Array.isArray(part) ? part : []));
+    const pooled = this.#join(this.#pooled, this.#only(pieces, true), "all");
+    if (sample !== undefined) this.#open.set(sample, this.#joined(sample, this.#only(pieces, false)));
+    this.#pooled = pooled;
+    this.#whole = parts.map((part, k) => {
       let { numerator, weightSum } = this.#whole[k] as Sums;
-      // Group by group, as the kernels do, so that the bits are those of one call.
+      if (Array.isArray(part)) return { numerator, weightSum };
+      const { loss, weight } = part;
       for (let g = 0; g < loss.length; g++) {
-        numerator += (weight[g] as number) * (loss[g] as number);
-        weightSum += weight[g] as number;
+        numerator = numerator.plus(ExactSum.of((weight[g] as number) * (loss[g] as number)));
+        weightSum = weightSum.plus(ExactSum.of(weight[g] as number));
       }
       return { numerator, weightSum };
     });
@@ -163,29 +176,30 @@ export class LossAccumulator {
       throw new RangeError(`"other": expected the criterion ${this.#criterion}, got ${other.#criterion}`);
     }
     const joined = [...other.#open].map(([name, sample]) => [name, this.#joined(name, sample)] as const);
+    this.#pooled = this.#join(this.#pooled, other.#pooled, "all");
     for (const [name, sample] of joined) this.#open.set(name, sample);
     this.#whole = this.#whole.map(({ numerator, weightSum }, k) => {
       const from = other.#whole[k] as Sums;
-      return { numerator: numerator + from.numerator, weightSum: weightSum + from.weightSum };
+      return { numerator: numerator.plus(from.numerator), weightSum: weightSum.plus(from.weightSum) };
     });
     return this;
   }
 
   /** The loss of all that has come; more may come after. 0 where no group has a valid pixel. */
   finish(): AccumulatedLoss {
-    const names = [...this.#open.keys()].sort();
-    const terms = this.#whole.map(({ numerator, weightSum }, k): AccumulatedTerm => {
+    const terms = this.#whole.map((sums, k): AccumulatedTerm => {
+      let { numerator, weightSum } = sums;
       const { settings } = (this.#terms[k] as Term).loss;
-      let [top, bottom] = [numerator, weightSum];
-      for (const name of names) {
-        for (const group of (this.#open.get(name) as Sample)[k] as readonly Group[]) {
+      for (const sample of [this.#pooled, ...this.#open.values()]) {
+        for (const group of sample[k] as readonly Group[]) {
           const { loss, weight } = settle(settings, group);
-          top += weight * loss;
-          bottom += weight;
+          numerator = numerator.plus(ExactSum.of(weight * loss));
+          weightSum = weightSum.plus(ExactSum.of(weight));
         }
       }
-      const value = settings.reduction === "sum" ? top : bottom === 0 ? 0 : top / bottom;
-      return { value, numerator: top, weightSum: bottom };
+      const isMean = settings.reduction !== "sum";
+      const value = !isMean ? numerator.value : weightSum.isZero ? 0 : numerator.value / weightSum.value;
+      return { value, numerator: numerator.value, weightSum: weightSum.value };
     });
     const value = terms.reduce((sum, term, k) => sum + (this.#terms[k] as Term).weight * term.value, 0);
     return { value, terms };
@@ -193,7 +207,8 @@ export class LossAccumulator {
 
   /**
    * The groups of a sample that comes in pieces, a set for each of the terms, as a criterion's result has them: those of all its pieces so
-   * far. Of whole samples, whose number has no bound, nothing but sums is kept.
+   * far; the groups of a term of `groupBy: "batch"` or `"band"` are those of all samples. Of whole samples, whose number has no bound,
+   * nothing but sums is kept.
    *
    * @param sample the name that its pieces came by
    * @throws RangeError where none has come by that name
@@ -202,15 +217,16 @@ export class LossAccumulator {
     const terms = this.#open.get(sample);
     if (!terms)
       throw new RangeError(`"sample": expected the name of a sample that comes in pieces, got ${show(sample)}`);
-    return terms.map((groups, k) => {
+    return terms.map((own, k) => {
+      const groups = isPooled((this.#terms[k] as Term).loss.settings) ? (this.#pooled[k] as readonly Group[]) : own;
       const settled = groups.map((group) => settle((this.#terms[k] as Term).loss.settings, group));
       return {
         loss: Float64Array.from(settled, ({ loss }) => loss),
         weight: Float64Array.from(settled, ({ weight }) => weight),
         validCount: Float64Array.from(groups, ({ valid }) => valid),
         totalCount: Float64Array.from(groups, ({ total }) => total),
-        validWeight: Float64Array.from(groups, ({ mass }) => mass),
-        totalWeight: Float64Array.from(groups, ({ whole }) => whole),
+        validWeight: Float64Array.from(groups, ({ mass }) => mass.value),
+        totalWeight: Float64Array.from(groups, ({ whole }) => whole.value),
       };
     });
   }
@@ -222,6 +238,7 @@ export class LossAccumulator {
       version: VERSION,
       criterion: this.#criterion,
       whole: this.#whole,
+      pooled: this.#pooled,
       open: [...this.#open.keys()].sort().map((name) => ({ name, terms: this.#open.get(name) })),
     }) as object;
   }
@@ -236,7 +253,7 @@ export class LossAccumulator {
     const loss = new LossAccumulator(criterion);
     const state = new Reader("state", json);
     state.format(FORMAT, VERSION);
-    const { whole, open, ...rest } = state.entries("format", "version", "criterion", "whole", "open");
+    const { whole, pooled, open, ...rest } = state.entries("format", "version", "criterion", "whole", "pooled", "open");
     const given = rest.criterion.text();
     if (given !== loss.#criterion) {
       throw new RangeError(`"state.criterion": expected that of the criterion, ${loss.#criterion}, got ${given}`);
@@ -244,38 +261,46 @@ export class LossAccumulator {
     const terms = loss.#terms.map((term) => term.loss.settings.base);
     loss.#whole = whole.list(terms.length).map((at, k) => {
       const { numerator, weightSum } = at.entries("numerator", "weightSum");
-      return { numerator: sumAt(numerator, terms[k] as BaseLoss), weightSum: weightSum.amount() };
+      return { numerator: sumAt(numerator, terms[k] as BaseLoss), weightSum: weightSum.sumOfAmounts() };
     });
+    const groupsAt = (at: Reader) =>
+      at.list(terms.length).map((term, k) => term.list().map((group) => groupAt(group, terms[k] as BaseLoss)));
+    loss.#pooled = groupsAt(pooled);
     const names = new Set<string>();
     for (const sample of open.list()) {
       const { name, terms: groups } = sample.entries("name", "terms");
-      loss.#open.set(
-        name.name(names),
-        groups.list(terms.length).map((term, k) => term.list().map((group) => groupAt(group, terms[k] as BaseLoss))),
-      );
+      loss.#open.set(name.name(names), groupsAt(groups));
     }
     return loss;
   }
 
-  #join(name: string, sample: Sample): void {
-    this.#open.set(name, this.#joined(name, sample));
+  /** Of the terms that are pooled, or of the others, the groups; none of the rest. */
+  #only(pieces: Sample, pooled: boolean): Sample {
+    return pieces.map((groups, k) => (isPooled((this.#terms[k] as Term).loss.settings) === pooled ? groups : []));
   }
 
   #joined(name: string, sample: Sample): Sample {
     const open = this.#open.get(name);
-    if (!open) return sample;
+    return open ? this.#join(open, sample, show(name)) : sample;
+  }
+
+  /** Groups of two, term by term; either may have none yet. */
+  #join(before: Sample, sample: Sample, of: string): Sample {
     return sample.map((groups, k) => {
-      const before = open[k] as readonly Group[];
-      if (before.length !== groups.length) {
+      const own = before[k] as readonly Group[];
+      if (own.length === 0 || groups.length === 0) return own.length === 0 ? groups : own;
+      if (own.length !== groups.length) {
         throw new RangeError(
-          `"sample": expected ${before.length} channels, as the pieces of ${show(name)} before, got ${groups.length}`,
+          `"sample": expected ${own.length} channels, as the pieces of ${of} before, got ${groups.length}`,
         );
       }
-      const { base } = (this.#terms[k] as Term).loss.settings;
-      return groups.map((group, g) => joinGroups(base.kernel === "VectorAngle", before[g] as Group, group));
+      return groups.map((group, g) => joinGroups(own[g] as Group, group));
     });
   }
 }
+
+/** Whether all samples are in the same groups. */
+const isPooled = ({ groupBy }: Settings) => groupBy === "batch" || groupBy === "band";
 
 function termsOf(criterion: unknown): readonly Term[] {
   if (criterion instanceof FlexibleWeightedLoss) return checkReductions([{ weight: 1, loss: criterion }]);
@@ -298,17 +323,17 @@ function checkReductions(terms: readonly Term[]): readonly Term[] {
 }
 
 /** A sum of losses, which may be one of numbers that are never negative. */
-function sumAt(at: Reader, base: BaseLoss): number {
-  return hasTrait(base, "NeverNegative") ? at.amount() : at.number();
+function sumAt(at: Reader, base: BaseLoss): ExactSum {
+  return hasTrait(base, "NeverNegative") ? at.sumOfAmounts() : at.sum();
 }
 
 function groupAt(at: Reader, base: BaseLoss): Group {
   const { valid, total, mass, whole, sums } = at.entries("valid", "total", "mass", "whole", "sums");
   const all = total.count();
-  // Of an angle's sums, Σp², Σpt and Σ(t − α·p)², the second may be negative.
+  // Of an angle's moments the second, Σpt, may be negative.
   const isSigned = (i: number) => base.kernel === "VectorAngle" && i === 1;
-  const numbers = sums.list(SUMS).map((sum, i) => (isSigned(i) ? sum.number() : sumAt(sum, base)));
-  return { valid: valid.count(all), total: all, mass: mass.amount(), whole: whole.amount(), sums: numbers };
+  const numbers = sums.list(SUMS).map((sum, i) => (isSigned(i) ? sum.sum() : sumAt(sum, base)));
+  return { valid: valid.count(all), total: all, mass: mass.sumOfAmounts(), whole: whole.sumOfAmounts(), sums: numbers };
 }
 
 /** What results depend on: all but the layout. */
@@ -323,7 +348,9 @@ function pieceOf(settings: Settings, predLike: ImageLike, targetLike: TargetLike
   const { base, layout } = settings;
   if (base.kind === "custom") {
     throw new TypeError(
-      `"sample": expected none with a custom loss, which needs all pixels of a group at once, got one`,
+      given.sample === undefined
+        ? `"criterion": expected groupBy "sample" or "channel" with a custom loss, which needs all pixels of a group at once, got "${settings.groupBy}"`
+        : `"sample": expected none with a custom loss, which needs all pixels of a group at once, got one`,
     );
   }
   const isWindow = base.kind === "window";
@@ -332,7 +359,7 @@ function pieceOf(settings: Settings, predLike: ImageLike, targetLike: TargetLike
   const { mask: maskLike, weights: weightsLike } = given;
   const masses = { mask: maskLike, weights: weightsLike };
   const { size, pred: image } = prepare(counting, predLike, targetLike, masses);
-  if (size.samples !== 1) {
+  if (given.sample !== undefined && size.samples !== 1) {
     throw new RangeError(`"pred": expected a piece of one sample, got a batch of ${size.samples}`);
   }
   const sides = checkHalo(given.halo, size);
@@ -345,10 +372,11 @@ function pieceOf(settings: Settings, predLike: ImageLike, targetLike: TargetLike
   const cutMasses = { mask: cut("mask", maskLike), weights: cut("weights", weightsLike) };
   const core = prepare(counting, pred, target, cutMasses);
   const { groups: count, total } = core.call.geometry;
-  const of = (group: (g: number) => Omit<Group, "total">): Group[] =>
+  const of = (group: (g: number) => Counted & { sums: readonly (number | ExactSum)[] }): Group[] =>
     Array.from({ length: count }, (_, g) => {
       const { valid, mass, whole, sums } = group(g);
-      return { valid, total, mass, whole, sums };
+      const exact = sums.map((sum) => (typeof sum === "number" ? ExactSum.of(sum) : sum));
+      return { valid, total, mass: ExactSum.of(mass), whole: ExactSum.of(whole), sums: exact };
     });
 
   if (isWindow) {
@@ -362,16 +390,17 @@ function pieceOf(settings: Settings, predLike: ImageLike, targetLike: TargetLike
       prepare({ ...settings, base: bandMoments, groupBy: "channel" }, pred, target, cutMasses),
       NO_HALO,
     );
-    const perGroup = planes.length / count;
+    const groupOf = (plane: number) =>
+      settings.groupBy === "band" ? plane % count : Math.floor(plane / (planes.length / count));
     return of((g) => {
-      const own = planes.slice(g * perGroup, (g + 1) * perGroup);
-      const { weight, sum, spread } = own.reduce((all, { angle }) => join(all, angle), NO_MOMENTS);
+      const own = planes.filter((_, plane) => groupOf(plane) === g);
+      const { weight, sum, square } = own.reduce((all, { angle }) => all.plus(Moments.of(angle)), Moments.NONE);
       const over = (f: (plane: PlaneSums) => number) => own.reduce((all, plane) => all + f(plane), 0);
       return {
         valid: over(({ valid }) => valid),
         mass: over(({ error }) => error.weight),
         whole: over(({ whole }) => whole),
-        sums: [weight, sum, spread],
+        sums: [weight, sum, square],
       };
     });
   }
@@ -391,7 +420,13 @@ function pieceOf(settings: Settings, predLike: ImageLike, targetLike: TargetLike
 }
 
 /** What is counted of a group. */
-function countsOf({ validCount, validWeight, totalWeight }: Groups, g: number): Omit<Group, "total" | "sums"> {
+interface Counted {
+  readonly valid: number;
+  readonly mass: number;
+  readonly whole: number;
+}
+
+function countsOf({ validCount, validWeight, totalWeight }: Groups, g: number): Counted {
   return { valid: validCount[g] as number, mass: validWeight[g] as number, whole: totalWeight[g] as number };
 }
 
@@ -402,16 +437,13 @@ function records({ kernels, call }: Prepared): (group: number) => number[] {
   return (group) => [...all.subarray(group * length, (group + 1) * length)];
 }
 
-function joinGroups(isAngle: boolean, a: Group, b: Group): Group {
-  const moments = ([weight = 0, sum = 0, spread = 0]: readonly number[]): Moments => ({ weight, sum, spread });
-  const { weight, sum, spread } = join(moments(a.sums), moments(b.sums));
-  const sums = isAngle ? [weight, sum, spread] : a.sums.map((x, i) => x + (b.sums[i] as number));
+function joinGroups(a: Group, b: Group): Group {
   return {
     valid: a.valid + b.valid,
     total: a.total + b.total,
-    mass: a.mass + b.mass,
-    whole: a.whole + b.whole,
-    sums,
+    mass: a.mass.plus(b.mass),
+    whole: a.whole.plus(b.whole),
+    sums: a.sums.map((sum, i) => sum.plus(b.sums[i] as ExactSum)),
   };
 }
 
@@ -436,14 +468,16 @@ function settle(
     exports.setWeights(job, power, Number.NaN);
     exports.setMemory(job, 0, record, loss, weight, 0, coefficients);
     exports.clearGroups(job);
+    const numbers = sums.map((sum) => sum.value);
     if (base.kernel === "VectorAngle") {
       // What is left of t without its part along p, and how large that part is.
-      const [pp = 0, pt = 0, spread = 0] = sums;
-      kernels.f64.set([valid, pp, spread, 0], record / 8);
+      const [weight, sum, square] = sums as [ExactSum, ExactSum, ExactSum];
+      const [pp = 0, pt = 0] = numbers;
+      kernels.f64.set([valid, pp, new Moments(weight, sum, square).m2, 0], record / 8);
       kernels.f64[coefficients / 8] = pp === 0 ? 0 : pt / pp;
-    } else kernels.f64.set([valid, ...sums], record / 8);
-    kernels.f64[record / 8 + 1 + MassSum.Mass] = mass;
-    kernels.f64[record / 8 + 1 + MassSum.Total] = whole;
+    } else kernels.f64.set([valid, ...numbers], record / 8);
+    kernels.f64[record / 8 + 1 + MassSum.Mass] = mass.value;
+    kernels.f64[record / 8 + 1 + MassSum.Total] = whole.value;
     exports.weigh(job);
     exports.finish(job);
     return { loss: kernels.f64[loss / 8] as number, weight: kernels.f64[weight / 8] as number };

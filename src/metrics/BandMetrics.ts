@@ -7,19 +7,25 @@ import type { Layout } from "../plan/geometry.ts";
 import type { TargetLike } from "../plan/PreparedTarget.ts";
 import { compileRule, DEFAULT_RULE, sameRule, type ValidRule } from "../plan/rule.ts";
 import { checkSettings } from "../plan/settings.ts";
-import { type BandStats, type BandSums, bandStats, Evaluation, type SceneSums, sceneStats } from "./figures.ts";
+import { ExactSum } from "./exact.ts";
+import {
+  type BandStats,
+  type BandSums,
+  bandStats,
+  Evaluation,
+  NO_BAND,
+  type SceneSums,
+  sceneStats,
+} from "./figures.ts";
 import { checkHalo, type Halo } from "./halo.ts";
 import { encode, Reader } from "./json.ts";
 import {
   bandSums,
-  join,
-  type Mean,
-  type Moments,
-  mean,
-  NO_MEAN,
-  NO_MOMENTS,
+  Mean,
+  Moments,
   type PlaneSums,
   planeSums,
+  type RawMean,
   WINDOWED,
   type WindowedFigure,
 } from "./moments.ts";
@@ -68,10 +74,14 @@ const VERSION = 2;
 /**
  * Metrics per band and of the scene over an archive, batch by batch, in memory that does not grow with it.
  *
- * Batches may come in any order, and be split over any number of accumulators, on any machines, that are merged later: the figures are
- * those of one call of `evaluate` on all of it. They have the same bits where batches of whole images come in the same order, and differ
- * by rounding (1e-12; for the scene's `sam` of windows the 1e-6 of any call, for `uqi` and `ssim` of windows that lie far from the rest of
- * their image 1e-8) otherwise. The state between is plain JSON.
+ * Batches may come in any order, and be split over any number of accumulators, on any machines, that are merged later in any way: all that is
+ * kept adds up exactly, so the figures have the same bits, and the state is the same JSON. They are those of one call of `evaluate` on all
+ * of it, to the bit where batches are of whole images. `Parts` counts a part once that is delivered twice.
+ *
+ * An image in windows gives `validCount` to the bit however it is cut, and `validRatio` without weights. The other figures depend on the
+ * windows by rounding, since a pixel's terms are first added up within its row of a window: by 1e-12 (for the scene's `sam` by the 1e-6 of
+ * any call, for `uqi` and `ssim` of windows that lie far from the rest of their image by 1e-8). The same windows give the same bits in
+ * whatever order they come.
  *
  * An image too large for memory comes as windows that name it, each with `HALO` pixels of its neighbours around its core. The sums of
  * such a sample, a few numbers per band, are kept by its name until `close`, since windows may still come, here or in an accumulator
@@ -120,13 +130,25 @@ export class BandMetrics {
     const { samples, total } = this.#measure(pred, target, given);
     // Sample by sample, so that how they are split into batches changes no bit.
     for (const planes of samples) {
-      const sam = planes.reduce((sum, { spectra }) => joinMeans(sum, spectra), this.#scene.sam);
+      const sam = planes.reduce((sum, { spectra }) => sum.plus(Mean.of(spectra)), this.#scene.sam);
       this.#scene = { ...this.#scene, total: this.#scene.total + total, sam };
       this.#bands = this.#bands.map((band, c) => {
         const { valid, whole, absError, error, target } = planes[c] as PlaneSums;
-        return joinBands(band, { ...NO_BAND, valid, whole, absError, error, target });
+        return joinBands(band, {
+          ...NO_BAND,
+          valid,
+          whole: ExactSum.of(whole),
+          absError: ExactSum.of(absError),
+          error: Moments.of(error),
+          target: Moments.of(target),
+        });
       });
-      const sample = planes.map(({ valid, angle, unlike, uqi }) => ({ valid, angle, unlike, uqi }));
+      const sample = planes.map(({ valid, angle, unlike, uqi }) => ({
+        valid,
+        angle: Moments.of(angle),
+        unlike: Mean.of(unlike),
+        uqi: Mean.of(uqi),
+      }));
       if (given.sample === undefined) this.#fold(sample);
       else this.#join(given.sample, sample);
     }
@@ -215,8 +237,8 @@ export class BandMetrics {
     metrics.#scene = { total, sam: meanAt(sam), uqi: meanAt(uqi) };
     metrics.#bands = all.map((band) => ({
       valid: band.valid.count(total),
-      whole: band.whole.amount(),
-      absError: band.absError.amount(),
+      whole: band.whole.sumOfAmounts(),
+      absError: band.absError.sumOfAmounts(),
       error: momentsAt(band.error),
       target: momentsAt(band.target),
       ssim: meanAt(band.ssim),
@@ -270,17 +292,18 @@ export class BandMetrics {
   /** Adds a complete sample's figures to the means over samples. */
   #fold(sample: Sample): void {
     const { exports } = staging();
-    const once = (isDefined: boolean, sum: number): Mean => (isDefined ? { sum, count: 1 } : NO_MEAN);
+    const once = (isDefined: boolean, sum: number): RawMean => (isDefined ? { sum, count: 1 } : { sum: 0, count: 0 });
     this.#bands = this.#bands.map((band, c) => {
       const { valid, angle, unlike } = sample[c] as BandOfSample;
+      const theta = valid > 0 ? exports.bandAngle(angle.weight.value, angle.sum.value, angle.m2) : 0;
       return {
         ...band,
-        sam: joinMeans(band.sam, once(valid > 0, exports.bandAngle(angle.weight, angle.sum, angle.spread))),
-        ssim: joinMeans(band.ssim, once(unlike.count > 0, 1 - mean(unlike))),
+        sam: band.sam.plus(Mean.of(once(valid > 0, theta))),
+        ssim: band.ssim.plus(Mean.of(once(!unlike.isEmpty, 1 - unlike.value))),
       };
     });
     for (const { uqi } of sample) {
-      this.#scene = { ...this.#scene, uqi: joinMeans(this.#scene.uqi, once(uqi.count > 0, mean(uqi))) };
+      this.#scene = { ...this.#scene, uqi: this.#scene.uqi.plus(Mean.of(once(!uqi.isEmpty, uqi.value))) };
     }
   }
 
@@ -290,54 +313,41 @@ export class BandMetrics {
   }
 }
 
-const NO_BAND: BandSums = {
-  valid: 0,
-  whole: 0,
-  absError: 0,
-  error: NO_MOMENTS,
-  target: NO_MOMENTS,
-  ssim: NO_MEAN,
-  sam: NO_MEAN,
-};
-const NOTHING: SceneSums = { total: 0, sam: NO_MEAN, uqi: NO_MEAN };
-
-function joinMeans(a: Mean, b: Mean): Mean {
-  return { sum: a.sum + b.sum, count: a.count + b.count };
-}
+const NOTHING: SceneSums = { total: 0, sam: Mean.NONE, uqi: Mean.NONE };
 
 function joinBands(a: BandSums, b: BandSums): BandSums {
   return {
     valid: a.valid + b.valid,
-    whole: a.whole + b.whole,
-    absError: a.absError + b.absError,
-    error: join(a.error, b.error),
-    target: join(a.target, b.target),
-    ssim: joinMeans(a.ssim, b.ssim),
-    sam: joinMeans(a.sam, b.sam),
+    whole: a.whole.plus(b.whole),
+    absError: a.absError.plus(b.absError),
+    error: a.error.plus(b.error),
+    target: a.target.plus(b.target),
+    ssim: a.ssim.plus(b.ssim),
+    sam: a.sam.plus(b.sam),
   };
 }
 
 function joinScenes(a: SceneSums, b: SceneSums): SceneSums {
-  return { total: a.total + b.total, sam: joinMeans(a.sam, b.sam), uqi: joinMeans(a.uqi, b.uqi) };
+  return { total: a.total + b.total, sam: a.sam.plus(b.sam), uqi: a.uqi.plus(b.uqi) };
 }
 
 function joinSamples(a: BandOfSample, b: BandOfSample): BandOfSample {
   return {
     valid: a.valid + b.valid,
-    angle: join(a.angle, b.angle),
-    unlike: joinMeans(a.unlike, b.unlike),
-    uqi: joinMeans(a.uqi, b.uqi),
+    angle: a.angle.plus(b.angle),
+    unlike: a.unlike.plus(b.unlike),
+    uqi: a.uqi.plus(b.uqi),
   };
 }
 
 function meanAt(at: Reader): Mean {
   const { sum, count } = at.entries("sum", "count");
-  return { sum: sum.number(), count: count.amount() };
+  return new Mean(sum.sum(), count.sumOfAmounts());
 }
 
 function momentsAt(at: Reader): Moments {
-  const { weight, sum, spread } = at.entries("weight", "sum", "spread");
-  return { weight: weight.amount(), sum: sum.number(), spread: spread.amount() };
+  const { weight, sum, square } = at.entries("weight", "sum", "square");
+  return new Moments(weight.sumOfAmounts(), sum.sum(), square.sumOfAmounts());
 }
 
 function checkBands(bands: unknown): readonly string[] {

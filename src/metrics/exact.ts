@@ -25,11 +25,8 @@ export class ExactSum {
   static of(x: number): ExactSum {
     if (x === 0) return ExactSum.ZERO;
     if (!Number.isFinite(x)) return new ExactSum(0n, x);
-    VIEW.setFloat64(0, x);
-    const bits = VIEW.getBigUint64(0);
-    const exponent = (bits >> 52n) & 0x7ffn;
-    const mantissa = (bits & 0xfffffffffffffn) | (exponent > 0n ? 1n << 52n : 0n);
-    const units = mantissa << (exponent > 0n ? exponent - 1n : 0n);
+    const { mantissa, exponent } = parts(x);
+    const units = mantissa << BigInt(exponent - UNIT_EXPONENT);
     return new ExactSum(x < 0 ? -units : units, 0);
   }
 
@@ -41,6 +38,24 @@ export class ExactSum {
       units += limbs[k] as bigint;
     }
     return new ExactSum(units, others);
+  }
+
+  /** x² / y, cut after 192 bits. */
+  static squareOver(x: number, y: number): ExactSum {
+    const size = (x / y) * x;
+    if (x === 0 || !Number.isFinite(x) || !Number.isFinite(y) || y === 0)
+      return ExactSum.of(Number.isNaN(size) ? 0 : size);
+    const [a, b] = [parts(x), parts(y)];
+    const square = a.mantissa * a.mantissa;
+    // As many bits as that before the point, at least.
+    const digits = (square << 192n) / b.mantissa;
+    const shift = 2 * a.exponent - b.exponent - 192 - UNIT_EXPONENT;
+    const units = shift >= 0 ? digits << BigInt(shift) : digits >> BigInt(-shift);
+    return new ExactSum(y < 0 ? -units : units, 0);
+  }
+
+  get isZero(): boolean {
+    return this.units === 0n && this.others === 0;
   }
 
   plus(other: ExactSum): ExactSum {
@@ -80,6 +95,28 @@ export class ExactSum {
 }
 
 const VIEW = new DataView(new ArrayBuffer(8));
+
+/** |x| of a finite number, not 0, as mantissa · 2^exponent. */
+function parts(x: number): { mantissa: bigint; exponent: number } {
+  VIEW.setFloat64(0, x);
+  const bits = VIEW.getBigUint64(0);
+  const biased = Number((bits >> 52n) & 0x7ffn);
+  const mantissa = (bits & 0xfffffffffffffn) | (biased > 0 ? 1n << 52n : 0n);
+  return { mantissa, exponent: Math.max(biased, 1) - 1 + UNIT_EXPONENT };
+}
+
+/** a / b, rounded once. */
+export function ratio(a: ExactSum, b: ExactSum): number {
+  return a.others !== 0 || b.others !== 0 ? a.value / b.value : quotient(a.units, b.units);
+}
+
+/** square − sum² / weight, rounded once: of Σw·x², Σw·x and Σw; what cuts have left below 0 is 0. */
+export function variation(square: ExactSum, sum: ExactSum, weight: ExactSum): number {
+  if (square.others !== 0 || sum.others !== 0 || weight.others !== 0) return Number.NaN;
+  if (weight.units === 0n) return square.value;
+  const difference = square.units * weight.units - sum.units * sum.units;
+  return difference <= 0n ? 0 : quotient(difference, weight.units << BigInt(-UNIT_EXPONENT));
+}
 
 /** Bits of the largest sum that limbs hold. */
 const MOST_BITS = 67 * 32;

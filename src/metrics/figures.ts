@@ -5,7 +5,8 @@
 // mass m, mask · weight: Σ m·x / Σm.
 
 import type { Exports } from "../memory/kernelApi.ts";
-import { type Mean, type Moments, mean, squares } from "./moments.ts";
+import { ExactSum, ratio } from "./exact.ts";
+import { Mean, Moments } from "./moments.ts";
 
 /** How well a band is predicted. NaN where a figure is undefined: without valid pixels, to begin with. */
 export interface BandStats {
@@ -100,9 +101,9 @@ export interface BandSums {
   /** Valid pixels. */
   readonly valid: number;
   /** Σ of the weights of all pixels, 1 each without. */
-  readonly whole: number;
+  readonly whole: ExactSum;
   /** Σ m·|d| */
-  readonly absError: number;
+  readonly absError: ExactSum;
   /** Of d, and of target: Σw is Σm. */
   readonly error: Moments;
   readonly target: Moments;
@@ -110,6 +111,16 @@ export interface BandSums {
   readonly ssim: Mean;
   readonly sam: Mean;
 }
+
+export const NO_BAND: BandSums = {
+  valid: 0,
+  whole: ExactSum.ZERO,
+  absError: ExactSum.ZERO,
+  error: Moments.NONE,
+  target: Moments.NONE,
+  ssim: Mean.NONE,
+  sam: Mean.NONE,
+};
 
 /** What the figures of the scene are made of, besides the bands. */
 export interface SceneSums {
@@ -124,18 +135,18 @@ export interface SceneSums {
 export function bandStats(exports: Exports, sums: BandSums, dataRange: number): BandStats {
   const { valid, whole, absError, error, target, ssim, sam } = sums;
   const { weight } = error;
-  const rmse = Math.sqrt(squares(error) / weight);
+  const rmse = Math.sqrt(ratio(error.square, weight));
   return {
     psnr: exports.decibels(dataRange / rmse),
     rmse,
-    mae: absError / weight,
-    bias: error.sum / weight,
-    ssim: mean(ssim),
-    sam: mean(sam),
-    r2: target.spread === 0 ? Number.NaN : 1 - squares(error) / target.spread,
-    cpsnr: exports.decibels(dataRange / Math.sqrt(error.spread / weight)),
+    mae: ratio(absError, weight),
+    bias: ratio(error.sum, weight),
+    ssim: ssim.value,
+    sam: sam.value,
+    r2: target.m2 === 0 ? Number.NaN : 1 - error.square.value / target.m2,
+    cpsnr: exports.decibels(dataRange / Math.sqrt(error.m2 / weight.value)),
     validCount: valid,
-    validRatio: weight / whole,
+    validRatio: ratio(weight, whole),
   };
 }
 
@@ -143,22 +154,31 @@ export function sceneStats(
   exports: Exports,
   { sam, uqi }: SceneSums,
   bands: readonly BandSums[],
-  { dataRange, ratio }: { dataRange: number; ratio: number },
+  { dataRange, ratio: pixelRatio }: { dataRange: number; ratio: number },
 ): SceneStats {
-  const seen = bands.filter(({ error }) => error.weight > 0);
-  const over = (f: (band: BandSums) => number) => seen.reduce((sum, band) => sum + f(band), 0);
+  const seen = bands.filter(({ error }) => !error.weight.isZero);
+  const over = (f: (band: BandSums) => ExactSum) => bands.reduce((sum, band) => sum.plus(f(band)), ExactSum.ZERO);
   const weight = over(({ error }) => error.weight);
-  const rmse = Math.sqrt(over(({ error }) => squares(error)) / weight);
-  // (rmse / mean)² = Σ m·d² · Σm / (Σ m·t)²
-  const relative = over(({ error, target: { sum } }) =>
-    sum === 0 ? Number.NaN : (squares(error) / sum) * (error.weight / sum),
+  const rmse = Math.sqrt(
+    ratio(
+      over(({ error }) => error.square),
+      weight,
+    ),
   );
+  // (rmse / mean)² = Σ m·d² · Σm / (Σ m·t)²
+  const relative = seen.reduce((sum, { error, target }) => {
+    const level = target.sum.value;
+    return sum + (level === 0 ? Number.NaN : (error.square.value / level) * (error.weight.value / level));
+  }, 0);
   return {
-    sam: mean(sam),
-    ergas: 100 * ratio * Math.sqrt(relative / seen.length),
-    uqi: mean(uqi),
+    sam: sam.value,
+    ergas: 100 * pixelRatio * Math.sqrt(relative / seen.length),
+    uqi: uqi.value,
     psnr: exports.decibels(dataRange / rmse),
     rmse,
-    validRatio: weight / bands.reduce((sum, { whole }) => sum + whole, 0),
+    validRatio: ratio(
+      weight,
+      over(({ whole }) => whole),
+    ),
   };
 }

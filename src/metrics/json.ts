@@ -2,15 +2,17 @@
 // NaN and ±Infinity, is written as a string.
 
 import { kindOf, show } from "../check.ts";
+import { ExactSum } from "./exact.ts";
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const SPECIAL = ["NaN", "Infinity", "-Infinity"];
 
-/** A copy of plain objects, arrays, strings and numbers that JSON keeps. */
+/** A copy of plain objects, arrays, strings, numbers and exact sums that JSON keeps. */
 export function encode(value: unknown): Json {
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   if (typeof value !== "object" || value === null) return value as Json;
+  if (value instanceof ExactSum) return value.toJSON();
   if (Array.isArray(value)) return value.map(encode);
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, encode(entry)]));
 }
@@ -76,6 +78,22 @@ export class Reader {
     return count;
   }
 
+  /** An exact sum. */
+  sum(): ExactSum {
+    const sum = typeof this.#value === "string" ? ExactSum.parse(this.#value) : undefined;
+    if (!sum) throw this.#wrong(`a sum such as "0x1a5p-12"`, show(this.#value));
+    return sum;
+  }
+
+  /** One of what is never negative. */
+  sumOfAmounts(): ExactSum {
+    const sum = this.sum();
+    if (sum.units < 0n || sum.others < 0) {
+      throw new RangeError(`"${this.#name}": expected a sum from 0 on, got ${sum.toJSON()}`);
+    }
+    return sum;
+  }
+
   /** A name that is none of those that have been read, and one of them from here on. */
   name(read: Set<string>): string {
     const name = this.text();
@@ -91,8 +109,13 @@ export class Reader {
 
   /** What `make` makes of the value here, with what `encode` has made of numbers undone; its errors say where. */
   as<Made>(make: (plain: unknown) => Made): Made {
+    return this.state(() => make(this.#plain()));
+  }
+
+  /** What `make` makes of the value here as it is, a state of its own. */
+  state<Made>(make: (json: unknown) => Made): Made {
     try {
-      return make(this.#plain());
+      return make(this.#value);
     } catch (error) {
       if (error instanceof Error) error.message = `"${this.#name}": ${error.message}`;
       throw error;

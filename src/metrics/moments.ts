@@ -1,42 +1,86 @@
-// Sums that can be joined, and those that the kernels gather of each band; see assembly/spread.ts and assembly/bandSums.ts.
+// Sums that can be joined, and those that the kernels gather of each band; see assembly/bandSums.ts.
 
 import { type BaseLoss, baseLoss } from "../losses/BaseLoss.ts";
 import { MassSum } from "../memory/kernelApi.ts";
-import { staging } from "../memory/kernels.ts";
 import type { Prepared } from "../plan/arrays.ts";
 import { type BroadcastOperand, isSoft, isWeighted } from "../plan/call.ts";
 import { groupSums } from "../run/compute.ts";
+import { ExactSum, ratio, variation } from "./exact.ts";
 import type { Sides } from "./halo.ts";
 
-/** Σw, Σw·x and Σw·(x − mean x)². */
-export interface Moments {
+/** Σw, Σw·x and Σw·(x − mean x)², as the kernels gather them. */
+export interface RawMoments {
   readonly weight: number;
   readonly sum: number;
-  readonly spread: number;
+  readonly m2: number;
 }
 
-export const NO_MOMENTS: Moments = { weight: 0, sum: 0, spread: 0 };
+/**
+ * Σw, Σw·x and Σw·x² of several such, exact: so their order is of no account. Σw·x² of one of them is m2 + sum² / weight, cut after 192
+ * bits, which leaves nothing for a variance to cancel.
+ */
+export class Moments {
+  static readonly NONE = new Moments(ExactSum.ZERO, ExactSum.ZERO, ExactSum.ZERO);
 
-export function join(a: Moments, b: Moments): Moments {
-  const spread = staging().exports.joinedM2(a.weight, a.sum, a.spread, b.weight, b.sum, b.spread);
-  return { weight: a.weight + b.weight, sum: a.sum + b.sum, spread };
-}
+  readonly weight: ExactSum;
+  readonly sum: ExactSum;
+  readonly square: ExactSum;
 
-/** Σw·x² */
-export function squares({ weight, sum, spread }: Moments): number {
-  return weight === 0 ? spread : spread + (sum / weight) * sum;
+  constructor(weight: ExactSum, sum: ExactSum, square: ExactSum) {
+    this.weight = weight;
+    this.sum = sum;
+    this.square = square;
+  }
+
+  static of({ weight, sum, m2 }: RawMoments): Moments {
+    const level = weight === 0 ? ExactSum.ZERO : ExactSum.squareOver(sum, weight);
+    return new Moments(ExactSum.of(weight), ExactSum.of(sum), ExactSum.of(m2).plus(level));
+  }
+
+  plus({ weight, sum, square }: Moments): Moments {
+    return new Moments(this.weight.plus(weight), this.sum.plus(sum), this.square.plus(square));
+  }
+
+  /** Σw·(x − mean x)², rounded once. */
+  get m2(): number {
+    return variation(this.square, this.sum, this.weight);
+  }
 }
 
 /** Numbers of which a mean is taken: their sum, and how many there are. */
-export interface Mean {
+export interface RawMean {
   readonly sum: number;
   readonly count: number;
 }
 
-export const NO_MEAN: Mean = { sum: 0, count: 0 };
+/** Several such, exact. */
+export class Mean {
+  static readonly NONE = new Mean(ExactSum.ZERO, ExactSum.ZERO);
 
-export function mean({ sum, count }: Mean): number {
-  return sum / count;
+  readonly sum: ExactSum;
+  readonly count: ExactSum;
+
+  constructor(sum: ExactSum, count: ExactSum) {
+    this.sum = sum;
+    this.count = count;
+  }
+
+  static of({ sum, count }: RawMean): Mean {
+    return new Mean(ExactSum.of(sum), ExactSum.of(count));
+  }
+
+  plus({ sum, count }: Mean): Mean {
+    return new Mean(this.sum.plus(sum), this.count.plus(count));
+  }
+
+  /** NaN of none. */
+  get value(): number {
+    return ratio(this.sum, this.count);
+  }
+
+  get isEmpty(): boolean {
+    return this.count.isZero;
+  }
 }
 
 /** What a plane's figures are made of, d = pred − target. */
@@ -48,16 +92,16 @@ export interface PlaneSums {
   /** Σ m·|d|, m being the pixels' masses, 1 each without soft mask and weights. */
   readonly absError: number;
   /** Of d, and of target: Σw is Σm. */
-  readonly error: Moments;
-  readonly target: Moments;
+  readonly error: RawMoments;
+  readonly target: RawMoments;
   /** Of the angle: Σ m·p², Σ m·p·t, Σ m·(t − α·p)². */
-  readonly angle: Moments;
+  readonly angle: RawMoments;
   /** 1 − SSIM, of centres, each as often as it has mass. */
-  readonly unlike: Mean;
+  readonly unlike: RawMean;
   /** Of windows. */
-  readonly uqi: Mean;
+  readonly uqi: RawMean;
   /** Spectral angles of pixels, with the first plane of a sample; NaN where pixels have a mass for each of their bands. */
-  readonly spectra: Mean;
+  readonly spectra: RawMean;
 }
 
 /** Figures that look at windows of pixels, and take most of the time. */
@@ -96,16 +140,16 @@ export function planeSums({ kernels, call, size }: Prepared, sides: Sides): Plan
   const pixels = (core.right - core.left) * (core.bottom - core.top);
   return Array.from({ length: call.geometry.groups }, (_, plane) => {
     // In the order of assembly/bandSums.ts.
-    const [valid, absError, d, dSpread, t, tSpread, pp, pt, residual, unlike, centres, uqi, windows, angles, spectra] =
+    const [valid, absError, d, dM2, t, tM2, pp, pt, residual, unlike, centres, uqi, windows, angles, spectra] =
       records.subarray(plane * stride, (plane + 1) * stride) as unknown as number[] & { length: 15 };
     const weight = weighted ? (records[plane * stride + 1 + MassSum.Mass] as number) : valid;
     return {
       valid,
       whole: weighted ? (records[plane * stride + 1 + MassSum.Total] as number) : pixels,
       absError,
-      error: { weight, sum: d, spread: dSpread },
-      target: { weight, sum: t, spread: tSpread },
-      angle: { weight: pp, sum: pt, spread: residual },
+      error: { weight, sum: d, m2: dM2 },
+      target: { weight, sum: t, m2: tM2 },
+      angle: { weight: pp, sum: pt, m2: residual },
       unlike: { sum: unlike, count: centres },
       uqi: { sum: uqi, count: windows },
       spectra: { sum: byChannel ? Number.NaN : angles, count: spectra },

@@ -344,13 +344,13 @@ describe("the state", () => {
     ],
     ...["error", "target"].map((of): [string, (s: State) => unknown, string] => [
       `pixels of ${of} less than none`,
-      (s) => ({ ...s, bands: s.bands.map((b: State) => ({ ...b, [of]: { ...b[of], weight: -3 } })) }),
-      `"state.bands[0].${of}.weight": expected a number from 0 on, got -3`,
+      (s) => ({ ...s, bands: s.bands.map((b: State) => ({ ...b, [of]: { ...b[of], weight: "-0x3p0" } })) }),
+      `"state.bands[0].${of}.weight": expected a sum from 0 on, got -0x3p0`,
     ]),
     [
       "text for a number",
       (s) => ({ ...s, bands: s.bands.map((b: object) => ({ ...b, absError: "1" })) }),
-      '"state.bands[0].absError": expected a number, got a string',
+      '"state.bands[0].absError": expected a sum such as "0x1a5p-12", got "1"',
     ],
     [
       "a sample of fewer bands",
@@ -386,19 +386,19 @@ describe("the state", () => {
     ...(
       [
         ["state.bands[1].absError", (s) => [s.bands[1], "absError"]],
-        ["state.bands[1].error.spread", (s) => [s.bands[1].error, "spread"]],
-        ["state.bands[0].target.spread", (s) => [s.bands[0].target, "spread"]],
+        ["state.bands[1].error.square", (s) => [s.bands[1].error, "square"]],
+        ["state.bands[0].target.square", (s) => [s.bands[0].target, "square"]],
         ["state.bands[0].sam.count", (s) => [s.bands[0].sam, "count"]],
         ["state.scene.sam.count", (s) => [s.scene.sam, "count"]],
         ["state.open[0].bands[0].angle.weight", (s) => [s.open[0].bands[0].angle, "weight"]],
-        ["state.open[0].bands[0].angle.spread", (s) => [s.open[0].bands[0].angle, "spread"]],
+        ["state.open[0].bands[0].angle.square", (s) => [s.open[0].bands[0].angle, "square"]],
         ["state.open[0].bands[0].uqi.count", (s) => [s.open[0].bands[0].uqi, "count"]],
       ] as [string, (s: State) => [State, string]][]
     ).map(([place, at]): [string, (s: State) => unknown, string] => [
       `${place} below 0`,
       (s) => {
         const [of, key] = at(s);
-        of[key] = -1;
+        of[key] = "-0x1p0";
         return s;
       },
       `"${place}": expected a`,
