@@ -232,7 +232,7 @@ describe("tensors of ONNX Runtime", () => {
     expect(textOf(criterion.forward(other, other, { mask: new OrtTensor("bool", arrays.bool, shape) as Any }))).toBe(
       want,
     );
-    for (const type of ["float16", "uint16", "float32", "uint4"]) {
+    for (const type of ["float16", "uint16", "uint4"]) {
       const wrong = new OrtTensor(type, arrays[type], shape) as Any;
       expect(() => criterion.forward(other, other, { mask: wrong })).toThrow(/^"mask": expected .* got a/);
     }
