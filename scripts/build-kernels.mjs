@@ -20,7 +20,14 @@ const made = [STAMP, "build/kernels.wasm", "build/kernels.wat", "src/memory/modu
 if (made.every((file) => existsSync(file)) && readFileSync(STAMP, "utf8") === stamp) process.exit(0);
 
 const { default: asc } = await import("assemblyscript/asc");
-const { error, stdout, stderr } = await asc.main(["assembly/index.ts", "--target", "release", "--bindings", "raw"]);
+const { error, stdout, stderr } = await asc.main([
+  "assembly/index.ts",
+  "assembly/flat.ts",
+  "--target",
+  "release",
+  "--bindings",
+  "raw",
+]);
 const said = `${stdout}${stderr}`.trim();
 if (error || said) {
   console.error(said || error.message);

@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { build } from "esbuild";
 import { rollup } from "rollup";
 import { dts } from "rollup-plugin-dts";
+import { notices } from "./notices.mjs";
 
 rmSync("dist", { recursive: true, force: true });
 
@@ -38,6 +39,18 @@ const importKernels = (specifier) => ({
   },
 });
 
+/** What the codecs' wrappers load, from beside the bundle. */
+const codecModules = [
+  "@cornerstonejs/codec-libjpeg-turbo-8bit/dist/libjpegturbowasm_decode.wasm",
+  "@cornerstonejs/codec-openjpeg/dist/openjpegwasm_decode.wasm",
+  "@jsquash/webp/codec/dec/webp_dec.wasm",
+  "lerc/lerc-wasm.wasm",
+];
+
+/** What CommonJS packages take for given. */
+const commonJs = `import { createRequire as requireFrom } from "node:module";
+const require = requireFrom(import.meta.url), __dirname = import.meta.dirname;`;
+
 const kernels = "./kernels.wasm";
 const results = await Promise.all([
   build({ ...library, entryNames: "index" }),
@@ -49,11 +62,16 @@ const results = await Promise.all([
     entryPoints: ["main", "worker", "partWorker"].map((name) => `src/cli/${name}.ts`),
     outdir: "dist/cli",
     platform: "node",
-    packages: "external",
+    mainFields: ["module", "main"],
+    banner: { js: commonJs },
     splitting: true,
     sourcemap: false,
   }),
 ]);
+
+for (const path of codecModules) copyFileSync(`node_modules/${path}`, `dist/cli/${basename(path)}`);
+const inputs = results.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+writeFileSync("dist/cli/NOTICES.txt", notices(inputs));
 
 // The sources go along in the maps, but for the text of the kernels, which is in the file already.
 for (const file of results

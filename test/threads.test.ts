@@ -379,3 +379,13 @@ describe("a process of its own", () => {
     expect((await child).stdout.trim()).toBe("3 0.25");
   });
 });
+
+test("fewer threads than were asked for: each call says why, once", async () => {
+  const said = vi.spyOn(console, "warn").mockImplementation(() => {});
+  vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined as never);
+  for (const n of [3, 3, 2]) expect(await setThreads(n)).toBe(1);
+  expect(await setThreads(1)).toBe(1);
+  expect(said.mock.calls.map(([text]) => text)).toEqual(
+    [3, 3, 2].map((n) => `valid-pixel-loss: setThreads(${n}): 1 thread runs, as there are no workers here`),
+  );
+});

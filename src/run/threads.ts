@@ -68,8 +68,8 @@ export interface ThreadOptions {
  *
  * @param n from 1 to 64; 1 ends all workers
  * @param options `worker`: where a page whose security policy refuses workers made of a Blob finds the package's worker file
- * @returns the number of threads that run. Where it is less than n, as in a page that is not cross-origin isolated, a warning on the
- *   console says why, once for each reason
+ * @returns the number of threads that run. Where it is less than n, as in a page that is not cross-origin isolated, one warning on
+ *   the console says why
  * @throws TypeError, RangeError for anything but a whole number from 1 to 64, TypeError for a `worker` that is no address
  * @example
  * ```ts
@@ -108,7 +108,7 @@ async function startThreads(n: number, worker: ThreadOptions["worker"]): Promise
     } else started.end();
   }
   const running = (pool?.size ?? 0) + 1;
-  if (running < n) warnOnce(n, running, reason);
+  if (running < n) warn(n, running, reason);
   return running;
 }
 
@@ -126,12 +126,11 @@ function hindrance(): string | undefined {
   return heap().shared ? undefined : "the engine has no WebAssembly memory that threads can share";
 }
 
-const warned = new Set<string>();
-
-function warnOnce(n: number, running: number, reason = "a worker ended while it was started"): void {
-  if (warned.has(reason)) return;
-  warned.add(reason);
-  console.warn(`valid-pixel-loss: setThreads(${n}): ${running} thread${running > 1 ? "s" : ""} run, as ${reason}`);
+/** Says once per call, whatever the number of workers that are missing, why they are. */
+function warn(n: number, running: number, reason = "a worker ended while it was started"): void {
+  console.warn(
+    `valid-pixel-loss: setThreads(${n}): ${running > 1 ? `${running} threads run` : "1 thread runs"}, as ${reason}`,
+  );
 }
 
 /** The calling thread and its workers. */
