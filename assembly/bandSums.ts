@@ -29,6 +29,9 @@ export enum Sum {
   Spectra,
 }
 
+/** Where, behind the sums of a row, d0, t0 and α stand. */
+const CENTRES: usize = 80;
+
 /**
  * Over the n > 0 pixels of a row that are valid, at `to`, in the unit of digital numbers, with e = d − d0, u = t − t0, r = t − α·p:
  *
@@ -36,22 +39,12 @@ export enum Sum {
  *
  * each term times its mass m, 1 where there are none, W = void.
  */
-function rowSums<W>(
-  job: Job,
-  pred: usize,
-  target: usize,
-  mass: usize,
-  n: i32,
-  d0: f64,
-  t0: f64,
-  alpha: f64,
-  to: usize,
-): void {
+function rowSums<W>(job: Job, pred: usize, target: usize, mass: usize, n: i32, to: usize): void {
   const lo = f32x4.splat(job.tileMin);
   const zero = f64x2.splat(job.zero);
-  const errorMean = f64x2.splat(d0);
-  const targetMean = f64x2.splat(t0);
-  const slope = f64x2.splat(alpha);
+  const errorMean = v128.load64_splat(to, CENTRES);
+  const targetMean = v128.load64_splat(to, CENTRES + 8);
+  const slope = v128.load64_splat(to, CENTRES + 16);
   let count = i64x2.splat(0);
   let absError = f64x2.splat(0);
   let squares = absError;
@@ -100,13 +93,19 @@ function rowSums<W>(
   store<f64>(to, sumLanes(mm), 72);
 }
 
+function setCentres(to: usize, d0: f64, t0: f64, alpha: f64): void {
+  store<f64>(to, d0, CENTRES);
+  store<f64>(to, t0, CENTRES + 8);
+  store<f64>(to, alpha, CENTRES + 16);
+}
+
 function weighed<W>(x: v128, m: v128): v128 {
   return isVoid<W>() ? x : f64x2.mul(x, m);
 }
 
 /**
  * Adds the pixels of a row of `n` that are valid to `sums`. Means come first, deviations from them second: the corrected
- * two-pass algorithm (Chan, Golub & LeVeque 1983), whose squares have nothing left to cancel. Works in ten f64 of scratch.
+ * two-pass algorithm (Chan, Golub & LeVeque 1983), whose squares have nothing left to cancel. Works in thirteen f64 of scratch.
  */
 export function addRow(job: Job, pred: usize, target: usize, mass: usize, n: i32, scratch: usize, sums: Sums): void {
   if (n <= 0) return;
@@ -115,7 +114,8 @@ export function addRow(job: Job, pred: usize, target: usize, mass: usize, n: i32
 }
 
 function addRowAs<W>(job: Job, pred: usize, target: usize, mass: usize, n: i32, scratch: usize, sums: Sums): void {
-  rowSums<W>(job, pred, target, mass, n, 0, 0, 0, scratch);
+  setCentres(scratch, 0, 0, 0);
+  rowSums<W>(job, pred, target, mass, n, scratch);
   const count = load<f64>(scratch);
   if (count == 0) return;
   const weight = isVoid<W>() ? count : load<f64>(scratch, 72);
@@ -124,7 +124,8 @@ function addRowAs<W>(job: Job, pred: usize, target: usize, mass: usize, n: i32, 
   const level = load<f64>(scratch, 40);
   const products = load<f64>(scratch, 56);
   const slope = squares == 0 ? 0 : round24(products / squares);
-  rowSums<W>(job, pred, target, mass, n, round24(error / weight), round24(level / weight), slope, scratch);
+  setCentres(scratch, round24(error / weight), round24(level / weight), slope);
+  rowSums<W>(job, pred, target, mass, n, scratch);
   const unit = job.unit;
   const area = unit * unit;
   const before = job.massOf(sums);

@@ -19,7 +19,7 @@ export {
 export { bandAngle, decibels } from "./metrics";
 export { needsResidual } from "./moments/vectorAngle";
 export { RADIUS as SSIM_RADIUS } from "./window";
-export { loadPlane, planeScratchBytes } from "./planes";
+export { loadPlane, planeScratchBytes, setPlaces } from "./planes";
 export { joinedM2 } from "./squaredDeviations";
 export { collect, run, scratchBytes } from "./units";
 export {

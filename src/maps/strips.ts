@@ -119,7 +119,8 @@ export class Strips {
     }
     const n = (bottom - top) * width;
     const scratch = this.#workspace.area("strip scratch", exports.planeScratchBytes(n));
-    exports.loadPlane(this.#workspace.job, sample, channel, top * width, n, pred, target, mass, scratch);
+    exports.setPlaces(scratch, pred, target, mass);
+    exports.loadPlane(this.#workspace.job, scratch, sample, channel, top * width, n);
   }
 
   /** Tells the kernels where an operand lies, once its rows [top, bottom) have been copied in if it is the caller's own. */

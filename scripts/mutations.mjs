@@ -1,0 +1,262 @@
+// Changes that a test has to notice: thresholds and guards, whose loss shows in rare numbers alone. Each is a text that stands once in a
+// file, what takes its place, and the test that must fail: its file, and what its name holds.
+
+/** @typedef {{ file: string, text: string, becomes: string, test: string, name?: string }} Mutation */
+
+const extremes = "test/extremes.test.ts";
+const windows = "test/windows.test.ts";
+
+/** @type {Mutation[]} */
+export const mutations = [
+  // src/, for which the kernels stay as they are
+  {
+    file: "src/memory/allocator.ts",
+    text: "const before = this.#startOf.get(start);",
+    becomes: "const before = undefined as number | undefined;",
+    test: "test/allocator.test.ts",
+  },
+  {
+    file: "src/memory/allocator.ts",
+    text: "this.#endOf.has(end) ? this.#take(end) : end",
+    becomes: "end",
+    test: "test/allocator.test.ts",
+  },
+  {
+    file: "src/memory/allocator.ts",
+    text: "(this.#endOf.get(start) as number) - start >= size",
+    becomes: "start >= 0",
+    test: "test/allocator.test.ts",
+  },
+  {
+    file: "src/memory/kernels.ts",
+    text: "const SLACK = 64;",
+    becomes: "const SLACK = 0;",
+    test: "test/workspace.test.ts",
+  },
+  {
+    file: "src/run/workspace.ts",
+    text: 'role === "Grad" ? 0 : reach',
+    becomes: "0",
+    test: "test/staging.test.ts",
+  },
+  {
+    file: "src/run/workspace.ts",
+    text: "(channels - 1) * strides.channel + 1 - start",
+    becomes: "(channels - 1) * strides.channel - start",
+    test: "test/staging.test.ts",
+  },
+  {
+    file: "src/run/workspace.ts",
+    text: "lost = error instanceof LostWorker;",
+    becomes: "lost = false;",
+    test: "test/workspace.test.ts",
+  },
+  {
+    file: "src/run/compute.ts",
+    text: "exports.finish(job);\n    kernels.f64.set(losses, this.#losses / 8);",
+    becomes: "exports.finish(job);",
+    test: "test/bits.test.ts",
+    name: "of each sample of poissonNLL",
+  },
+  {
+    file: "src/run/compute.ts",
+    text: "const LEAST_SCALE = 1e-30;",
+    becomes: "const LEAST_SCALE = 0;",
+    test: "test/integers.test.ts",
+  },
+  {
+    file: "src/run/compute.ts",
+    text: "if (elementwise && exports.cancelled(job)) yield again();",
+    becomes: "",
+    test: extremes,
+    name: "that all but cancel",
+  },
+  // assembly/
+  {
+    file: "assembly/lanes.ts",
+    text: "MIN_CANCELLATION_RATIO: f64 = 0.125",
+    becomes: "MIN_CANCELLATION_RATIO: f64 = 0",
+    test: extremes,
+    name: "that all but cancel",
+  },
+  {
+    file: "assembly/lanes.ts",
+    text: "MIN_RELIABLE_MEAN: f64 = 7.9e-31",
+    becomes: "MIN_RELIABLE_MEAN: f64 = 0",
+    test: extremes,
+    name: "pred and target of one scale",
+  },
+  {
+    file: "assembly/lanes.ts",
+    text: "size > 7.9e-31 && size < 1.2e30",
+    becomes: "size < 1.2e30",
+    test: extremes,
+    name: "from 1e-300 to 1e38",
+  },
+  {
+    file: "assembly/lanes.ts",
+    text: "size > 7.9e-31 && size < 1.2e30",
+    becomes: "size > 7.9e-31",
+    test: extremes,
+    name: "a tiny upstream",
+  },
+  {
+    file: "assembly/elementwise/loops.ts",
+    text: "if (largest < least || largest == Infinity)",
+    becomes: "if (largest == Infinity)",
+    test: extremes,
+    name: "a gradient that is all that is left of eps",
+  },
+  {
+    file: "assembly/elementwise/Charbonnier.ts",
+    text: "sizeof<T>() == 4 ? root : v128.max<T>(root, b)",
+    becomes: "root",
+    test: extremes,
+    name: "from 1e-300 to 1e38",
+  },
+  {
+    file: "assembly/elementwise/Bce.ts",
+    text: "const floor = v128.splat<T>(<T>-100);",
+    becomes: "const floor = v128.splat<T>(<T>-99);",
+    test: extremes,
+    name: "bce: a probability",
+  },
+  {
+    file: "assembly/moments/vectorAngle.ts",
+    text: "return 4 * (n + 1) * HALF_EPSILON;",
+    becomes: "return 0;",
+    test: extremes,
+    name: "k and t of twelve bits each",
+  },
+  {
+    file: "assembly/moments/vectorAngle.ts",
+    text: "SMALL_ANGLE: f64 = 1e-6",
+    becomes: "SMALL_ANGLE: f64 = 0",
+    test: extremes,
+    name: "from 1e-7 to",
+  },
+  {
+    file: "assembly/pixel/sam.ts",
+    text: "MIN_SLOPE: f32 = 0.03",
+    becomes: "MIN_SLOPE: f32 = 0",
+    test: extremes,
+    name: "sam",
+  },
+  {
+    file: "assembly/pixel/sam.ts",
+    text: "MAX_SLOPE: f32 = 32",
+    becomes: "MAX_SLOPE: f32 = Infinity",
+    test: extremes,
+    name: "sam",
+  },
+  {
+    file: "assembly/pixel/sam.ts",
+    text: "MIN_SQUARE: f32 = 1e-7",
+    becomes: "MIN_SQUARE: f32 = 0",
+    test: extremes,
+    name: "sam",
+  },
+  {
+    file: "assembly/pixel/crossEntropy.ts",
+    text: "MIN_RELIABLE_MEAN: f64 = 1.1253517e-7",
+    becomes: "MIN_RELIABLE_MEAN: f64 = 0",
+    test: extremes,
+    name: "gaps that float32 rounds",
+  },
+  {
+    file: "assembly/pixel/crossEntropy.ts",
+    text: "const BLOCK: usize = 16;",
+    becomes: "const BLOCK: usize = 65536;",
+    test: extremes,
+    name: "classes whose roundings pile up",
+  },
+  {
+    file: "assembly/squaredDeviations.ts",
+    text: "return left <= ROUNDING * square ? 0 : left;",
+    becomes: "return left;",
+    test: "test/metrics/evaluate.test.ts",
+  },
+  {
+    file: "assembly/squaredDeviations.ts",
+    text: "if (Math.abs(difference) <= ROUNDING * Math.abs(mean)) return m2;",
+    becomes: "",
+    test: "test/metrics/evaluate.test.ts",
+  },
+  {
+    file: "assembly/squaredDeviations.ts",
+    text: "+ 0x10000000) & ~0x1fffffff",
+    becomes: "+ 0)",
+    test: "test/metrics/evaluate.test.ts",
+  },
+  {
+    file: "assembly/rows.ts",
+    text: "store<f64>(at, Math.min(load<f64>(at), partial.sum(2 + k)));",
+    becomes: "store<f64>(at, partial.sum(2 + k));",
+    test: "test/ssim.test.ts",
+    name: "rows far from the others",
+  },
+  {
+    file: "assembly/variances.ts",
+    text: "MIN_VARIANCE_RATIO: f64 = 5.9604644775390625e-8",
+    becomes: "MIN_VARIANCE_RATIO: f64 = 0",
+    test: windows,
+  },
+  {
+    file: "assembly/ssim.ts",
+    text: "const MAX_SHIFT_GAP: f64 = 32;",
+    becomes: "const MAX_SHIFT_GAP: f64 = Infinity;",
+    test: windows,
+  },
+  {
+    file: "assembly/ssim.ts",
+    text: "const FAR: f64 = 64;",
+    becomes: "const FAR: f64 = Infinity;",
+    test: windows,
+  },
+  {
+    file: "assembly/ssim.ts",
+    text: "const SATURATED: f64 = 1024;",
+    becomes: "const SATURATED: f64 = Infinity;",
+    test: windows,
+  },
+  {
+    file: "assembly/ssim.ts",
+    text: "plane.invalid == Invalid.Erode ? 1 - 5e-7 : 0",
+    becomes: "plane.invalid == Invalid.Erode ? 1 - 5e-6 : 0",
+    test: "test/ssimKernel.test.ts",
+    name: "with holes",
+  },
+  {
+    file: "assembly/uqi.ts",
+    text: "const MIN_VALID: f64 = 32;",
+    becomes: "const MIN_VALID: f64 = 31;",
+    test: "test/metrics/evaluate.test.ts",
+  },
+  {
+    file: "assembly/stage.ts",
+    text: "pad(to, n, NaN);",
+    becomes: "pad(to, n, 0);",
+    test: "test/bits.test.ts",
+    name: "1 to 9 pixels: 'mse'",
+  },
+  {
+    file: "assembly/masses.ts",
+    text: "const has = v128.and(valid, f32x4.gt(m, zero));",
+    becomes: "const has = valid;",
+    test: "test/weights.test.ts",
+    name: "pixels without mass",
+  },
+  {
+    file: "assembly/exact.ts",
+    text: "(isMore || (kept & 1) != 0)",
+    becomes: "isMore",
+    test: "test/exact.test.ts",
+  },
+  {
+    file: "assembly/weights.ts",
+    text: "isNaN(job.normalizer) ? job.weightSum : job.normalizer",
+    becomes: "job.weightSum",
+    test: extremes,
+    name: "gradOutput, normalizer",
+  },
+];
