@@ -44,7 +44,7 @@ export {
 export { BandMetrics, type MetricsOptions, type UpdateOptions } from "./metrics/BandMetrics.ts";
 export { type Accumulator, Parts } from "./metrics/Parts.ts";
 export { type EvaluateOptions, evaluate } from "./metrics/evaluate.ts";
-export { type BandStats, Evaluation, type SceneStats } from "./metrics/figures.ts";
+export { type Average, type Averages, type BandStats, Evaluation, type SceneStats } from "./metrics/figures.ts";
 export { HALO, type Halo } from "./metrics/halo.ts";
 export type { WindowedFigure } from "./metrics/moments.ts";
 export type { Groups } from "./plan/call.ts";

@@ -70,7 +70,9 @@ export function lossCommand(): Command {
     .argument("<target>", "what it should have been")
     .optionsGroup("The loss:")
     .option("--loss <sum>", "base loss, or a sum of them", "mse")
-    .addOption(new Option("--group-by <what>", "what is weighed as one").choices(["sample", "channel"]))
+    .addOption(
+      new Option("--group-by <what>", "what is weighed as one").choices(["sample", "channel", "batch", "band"]),
+    )
     .option("--weighting <rule>", "sqrt, linear, uniform, or a power p of valid/total", parseWeighting, "sqrt")
     .addOption(new Option("--reduction <how>", "Σ w·L / Σ w, or Σ w·L").choices(["mean", "sum"]).default("mean"))
     .option("--grad <file>", "write the gradient with respect to the prediction, as NPY of its shape")

@@ -100,6 +100,7 @@ export interface GradientPart {
  * The gradient of the loss of a pair, whose sums are known: part by part where a part's follows from them, else image by image.
  */
 export async function* readGradient({ pair, criterion, sums }: MeasuredLoss): AsyncGenerator<GradientPart> {
+  checkGroups(pair, criterion);
   const windows = pair.windows();
   const image = { x: 0, y: 0, width: pair.width, height: pair.height };
   const totals = sums.finish().terms;
@@ -117,6 +118,15 @@ export async function* readGradient({ pair, criterion, sums }: MeasuredLoss): As
       yield { window: image, sample, grad: gradientOfImage(criterion, totals, await read(pair, image, sample)) };
     }
   }
+}
+
+/** @throws DataError for groups that are of several images, whose gradient no image has for itself */
+function checkGroups({ samples, job }: Pair, criterion: CombinedLoss): void {
+  const isPooled = criterion.terms.some(({ loss: { settings } }) => ["batch", "band"].includes(settings.groupBy));
+  if (samples === 1 || !isPooled) return;
+  throw new DataError(
+    `${job.pred}: expected one image for the gradient of --group-by batch or band, got ${samples} (--pred-sample, --target-sample choose)`,
+  );
 }
 
 /** The pixels of a window, with those that the prediction lacks left out by the mask. */

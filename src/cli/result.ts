@@ -1,6 +1,6 @@
 // What is known of a pair in the end: plain data but for its metrics, for output, threads and state files.
 
-import { BandMetrics, type BandStats, type SceneStats, type WindowedFigure } from "../index.ts";
+import { type Averages, BandMetrics, type BandStats, type SceneStats, type WindowedFigure } from "../index.ts";
 import type { Extent } from "./decide/dataRange.ts";
 import { DataError } from "./errors.ts";
 import { type Measured, whatCounts } from "./measure.ts";
@@ -100,6 +100,8 @@ export interface Figures {
   /** In the order of the bands. */
   readonly bands: readonly (readonly [name: string, figures: BandFigures])[];
   readonly scene: SceneFigures;
+  /** Of the scene, over the images: pooled, √-weighted, and each alike. */
+  readonly averages: Averages;
 }
 
 export function figuresOf({
@@ -107,14 +109,16 @@ export function figuresOf({
   counts,
   about,
 }: Pick<PairResult, "metrics" | "counts"> & { about: Pick<About, "dataRange" | "compared"> }): Figures {
-  const { bands, scene } = metrics.compute();
+  const { bands, scene, averages } = metrics.compute();
   const known = about.dataRange === null ? { psnr: Number.NaN, cpsnr: Number.NaN, ssim: Number.NaN } : {};
   const ofScene = about.dataRange === null ? { psnr: Number.NaN } : {};
+  const unknown = { pooled: Number.NaN, sqrt: Number.NaN, samples: Number.NaN };
   return {
     bands: about.compared.map(({ band }, b) => {
       return [band, { ...(bands[band] as BandStats), ...known, coverage: coverageOf(counts.slice(b, b + 1)) }];
     }),
     scene: { ...scene, ...ofScene, coverage: coverageOf(counts) },
+    averages: about.dataRange === null ? { ...averages, psnr: unknown } : averages,
   };
 }
 

@@ -9,13 +9,18 @@ import { compileRule, DEFAULT_RULE, sameRule, type ValidRule } from "../plan/rul
 import { checkSettings } from "../plan/settings.ts";
 import { ExactSum } from "./exact.ts";
 import {
+  AVERAGED,
+  averagesOf,
   type BandStats,
   type BandSums,
   bandStats,
   Evaluation,
+  joinAverages,
+  NO_AVERAGES,
   NO_BAND,
   type SceneSums,
   sceneStats,
+  withSample,
 } from "./figures.ts";
 import { checkHalo, type Halo } from "./halo.ts";
 import { encode, Reader } from "./json.ts";
@@ -59,6 +64,9 @@ export interface UpdateOptions {
 /** What is gathered of a band of one sample, whole or in windows, for the figures that are means over samples. */
 interface BandOfSample {
   readonly valid: number;
+  readonly whole: ExactSum;
+  readonly absError: ExactSum;
+  readonly error: Moments;
   readonly angle: Moments;
   /** 1 − SSIM, of centres. */
   readonly unlike: Mean;
@@ -132,23 +140,20 @@ export class BandMetrics {
     for (const planes of samples) {
       const sam = planes.reduce((sum, { spectra }) => sum.plus(Mean.of(spectra)), this.#scene.sam);
       this.#scene = { ...this.#scene, total: this.#scene.total + total, sam };
-      this.#bands = this.#bands.map((band, c) => {
-        const { valid, whole, absError, error, target } = planes[c] as PlaneSums;
-        return joinBands(band, {
-          ...NO_BAND,
-          valid,
-          whole: ExactSum.of(whole),
-          absError: ExactSum.of(absError),
-          error: Moments.of(error),
-          target: Moments.of(target),
-        });
-      });
-      const sample = planes.map(({ valid, angle, unlike, uqi }) => ({
+      const sample = planes.map(({ valid, whole, absError, error, angle, unlike, uqi }) => ({
         valid,
+        whole: ExactSum.of(whole),
+        absError: ExactSum.of(absError),
+        error: Moments.of(error),
         angle: Moments.of(angle),
         unlike: Mean.of(unlike),
         uqi: Mean.of(uqi),
       }));
+      this.#bands = this.#bands.map((band, c) => {
+        const { valid, whole, absError, error } = sample[c] as BandOfSample;
+        const target = Moments.of((planes[c] as PlaneSums).target);
+        return joinBands(band, { ...NO_BAND, valid, whole, absError, error, target });
+      });
       if (given.sample === undefined) this.#fold(sample);
       else this.#join(given.sample, sample);
     }
@@ -193,7 +198,8 @@ export class BandMetrics {
     const { bands: names, dataRange } = this.#options;
     const stats = all.#bands.map((band) => bandStats(exports, band, dataRange));
     const bands = Object.fromEntries(names.map((name, c) => [name, stats[c] as BandStats]));
-    return new Evaluation(bands, sceneStats(exports, all.#scene, all.#bands, this.#options));
+    const scene = sceneStats(exports, all.#scene, all.#bands, this.#options);
+    return new Evaluation(bands, scene, averagesOf(exports, all.#scene, all.#bands, dataRange));
   }
 
   /** Forgets all that has come. */
@@ -232,9 +238,9 @@ export class BandMetrics {
     const names = new Set<string>();
     for (const { name } of all) name.name(names);
     const metrics = options.as((given) => new BandMetrics({ ...(given as MetricsOptions), bands: [...names] }));
-    const { sam, uqi, ...rest } = scene.entries("total", "sam", "uqi");
+    const { sam, uqi, averages, ...rest } = scene.entries("total", "sam", "uqi", "averages");
     const total = rest.total.count();
-    metrics.#scene = { total, sam: meanAt(sam), uqi: meanAt(uqi) };
+    metrics.#scene = { total, sam: meanAt(sam), uqi: meanAt(uqi), averages: averagesAt(averages) };
     metrics.#bands = all.map((band) => ({
       valid: band.valid.count(total),
       whole: band.whole.sumOfAmounts(),
@@ -250,8 +256,23 @@ export class BandMetrics {
       metrics.#open.set(
         name.name(opened),
         bands.list(names.size).map((band) => {
-          const { valid, angle, unlike, uqi } = band.entries("valid", "angle", "unlike", "uqi");
-          return { valid: valid.count(total), angle: momentsAt(angle), unlike: meanAt(unlike), uqi: meanAt(uqi) };
+          const { valid, whole, absError, error, angle, unlike, uqi } = band.entries(
+            "valid",
+            "whole",
+            "absError",
+            "error",
+            "angle",
+            "unlike",
+            "uqi",
+          );
+          const sums = { whole: whole.sumOfAmounts(), absError: absError.sumOfAmounts(), error: momentsAt(error) };
+          return {
+            valid: valid.count(total),
+            ...sums,
+            angle: momentsAt(angle),
+            unlike: meanAt(unlike),
+            uqi: meanAt(uqi),
+          };
         }),
       );
     }
@@ -302,6 +323,8 @@ export class BandMetrics {
         ssim: band.ssim.plus(Mean.of(once(!unlike.isEmpty, 1 - unlike.value))),
       };
     });
+    const averages = withSample(exports, this.#scene.averages, sample, this.#options.dataRange);
+    this.#scene = { ...this.#scene, averages };
     for (const { uqi } of sample) {
       this.#scene = { ...this.#scene, uqi: this.#scene.uqi.plus(Mean.of(once(!uqi.isEmpty, uqi.value))) };
     }
@@ -313,7 +336,7 @@ export class BandMetrics {
   }
 }
 
-const NOTHING: SceneSums = { total: 0, sam: Mean.NONE, uqi: Mean.NONE };
+const NOTHING: SceneSums = { total: 0, sam: Mean.NONE, uqi: Mean.NONE, averages: NO_AVERAGES };
 
 function joinBands(a: BandSums, b: BandSums): BandSums {
   return {
@@ -328,16 +351,34 @@ function joinBands(a: BandSums, b: BandSums): BandSums {
 }
 
 function joinScenes(a: SceneSums, b: SceneSums): SceneSums {
-  return { total: a.total + b.total, sam: a.sam.plus(b.sam), uqi: a.uqi.plus(b.uqi) };
+  return {
+    total: a.total + b.total,
+    sam: a.sam.plus(b.sam),
+    uqi: a.uqi.plus(b.uqi),
+    averages: joinAverages(a.averages, b.averages),
+  };
 }
 
 function joinSamples(a: BandOfSample, b: BandOfSample): BandOfSample {
   return {
     valid: a.valid + b.valid,
+    whole: a.whole.plus(b.whole),
+    absError: a.absError.plus(b.absError),
+    error: a.error.plus(b.error),
     angle: a.angle.plus(b.angle),
     unlike: a.unlike.plus(b.unlike),
     uqi: a.uqi.plus(b.uqi),
   };
+}
+
+function averagesAt(at: Reader): SceneSums["averages"] {
+  const all = at.entries(...AVERAGED);
+  return Object.fromEntries(
+    AVERAGED.map((name) => {
+      const { sqrt, samples } = all[name].entries("sqrt", "samples");
+      return [name, { sqrt: meanAt(sqrt), samples: meanAt(samples) }];
+    }),
+  ) as unknown as SceneSums["averages"];
 }
 
 function meanAt(at: Reader): Mean {

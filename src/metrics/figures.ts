@@ -75,14 +75,32 @@ export interface SceneStats {
   readonly validRatio: number;
 }
 
-/** Figures by band name, and of the scene. */
+/** A figure of all samples, in the three ways that it can be averaged. */
+export interface Average {
+  /** Of all valid pixels together, as in `SceneStats`. */
+  readonly pooled: number;
+  /** Mean of the samples' own figures, each weighed by √(valid / total). */
+  readonly sqrt: number;
+  /** Mean of the samples' own figures, each alike. */
+  readonly samples: number;
+}
+
+/** What is averaged three ways: of all bands together. */
+export const AVERAGED = ["psnr", "rmse", "mae"] as const;
+
+export type Averages = Readonly<Record<(typeof AVERAGED)[number], Average>>;
+
+/** Figures by band name, of the scene, and of the scene by what is averaged. */
 export class Evaluation {
   readonly bands: Readonly<Record<string, BandStats>>;
   readonly scene: SceneStats;
+  /** Of one sample the three are the same. See `docs/weights.md` for which to take. */
+  readonly averages: Averages;
 
-  constructor(bands: Readonly<Record<string, BandStats>>, scene: SceneStats) {
+  constructor(bands: Readonly<Record<string, BandStats>>, scene: SceneStats, averages: Averages) {
     this.bands = bands;
     this.scene = scene;
+    this.averages = averages;
   }
 
   /** For JSON, which has neither: `null` for NaN, the string `"Infinity"` for the PSNR of a perfect match. */
@@ -92,7 +110,8 @@ export class Evaluation {
         Object.entries(stats).map(([name, x]) => [name, Number.isNaN(x) ? null : Number.isFinite(x) ? x : String(x)]),
       );
     const bands = Object.entries(this.bands).map(([name, stats]) => [name, plain(stats)]);
-    return { bands: Object.fromEntries(bands), scene: plain(this.scene) };
+    const averages = Object.entries(this.averages).map(([name, average]) => [name, plain(average)]);
+    return { bands: Object.fromEntries(bands), scene: plain(this.scene), averages: Object.fromEntries(averages) };
   }
 }
 
@@ -130,6 +149,91 @@ export interface SceneSums {
   readonly sam: Mean;
   /** Of bands of samples. */
   readonly uqi: Mean;
+  /** Of samples, by their √(valid / total) and each alike. */
+  readonly averages: Readonly<Record<(typeof AVERAGED)[number], SampleMeans>>;
+}
+
+/** A figure of each sample, to be averaged in two ways. */
+export interface SampleMeans {
+  readonly sqrt: Mean;
+  readonly samples: Mean;
+}
+
+export const NO_AVERAGES = Object.fromEntries(
+  AVERAGED.map((name) => [name, { sqrt: Mean.NONE, samples: Mean.NONE }]),
+) as unknown as SceneSums["averages"];
+
+/** Figures of all bands of some samples together. */
+function pooledOf(
+  exports: Exports,
+  bands: readonly Pick<BandSums, "error" | "absError">[],
+  dataRange: number,
+): Record<(typeof AVERAGED)[number], number> {
+  const weight = sumOf(bands, ({ error }) => error.weight);
+  const rmse = Math.sqrt(
+    ratio(
+      sumOf(bands, ({ error }) => error.square),
+      weight,
+    ),
+  );
+  const mae = ratio(
+    sumOf(bands, ({ absError }) => absError),
+    weight,
+  );
+  return { psnr: exports.decibels(dataRange / rmse), rmse, mae };
+}
+
+function sumOf<T>(list: readonly T[], f: (each: T) => ExactSum): ExactSum {
+  return list.reduce((sum, each) => sum.plus(f(each)), ExactSum.ZERO);
+}
+
+/** The averages with one more sample, of which some pixels are valid. */
+export function withSample(
+  exports: Exports,
+  averages: SceneSums["averages"],
+  bands: readonly Pick<BandSums, "error" | "absError" | "whole">[],
+  dataRange: number,
+): SceneSums["averages"] {
+  const weight = sumOf(bands, ({ error }) => error.weight);
+  if (weight.isZero) return averages;
+  const root = Math.sqrt(
+    ratio(
+      weight,
+      sumOf(bands, ({ whole }) => whole),
+    ),
+  );
+  const figures = pooledOf(exports, bands, dataRange);
+  return mapAverages((name) => {
+    const { sqrt, samples } = averages[name];
+    return {
+      sqrt: sqrt.plus(Mean.of({ sum: root * figures[name], count: root })),
+      samples: samples.plus(Mean.of({ sum: figures[name], count: 1 })),
+    };
+  });
+}
+
+export function joinAverages(a: SceneSums["averages"], b: SceneSums["averages"]): SceneSums["averages"] {
+  return mapAverages((name) => ({
+    sqrt: a[name].sqrt.plus(b[name].sqrt),
+    samples: a[name].samples.plus(b[name].samples),
+  }));
+}
+
+function mapAverages<T>(of: (name: (typeof AVERAGED)[number]) => T): Readonly<Record<(typeof AVERAGED)[number], T>> {
+  return Object.fromEntries(AVERAGED.map((name) => [name, of(name)])) as Record<(typeof AVERAGED)[number], T>;
+}
+
+export function averagesOf(
+  exports: Exports,
+  { averages }: SceneSums,
+  bands: readonly BandSums[],
+  dataRange: number,
+): Averages {
+  const pooled = pooledOf(exports, bands, dataRange);
+  return mapAverages((name) => {
+    const { sqrt, samples } = averages[name];
+    return { pooled: pooled[name], sqrt: sqrt.value, samples: samples.value };
+  });
 }
 
 export function bandStats(exports: Exports, sums: BandSums, dataRange: number): BandStats {
@@ -157,7 +261,7 @@ export function sceneStats(
   { dataRange, ratio: pixelRatio }: { dataRange: number; ratio: number },
 ): SceneStats {
   const seen = bands.filter(({ error }) => !error.weight.isZero);
-  const over = (f: (band: BandSums) => ExactSum) => bands.reduce((sum, band) => sum.plus(f(band)), ExactSum.ZERO);
+  const over = (f: (band: BandSums) => ExactSum) => sumOf(bands, f);
   const weight = over(({ error }) => error.weight);
   const rmse = Math.sqrt(
     ratio(

@@ -275,3 +275,44 @@ test("rows too long to be told in 32 bits of bytes are refused", () => {
     '"pred": expected rows of at most 16777216 numbers, all bands together, for evaluate, got 16777217×1',
   );
 });
+
+test("three averages of the samples: pooled, by √(valid / total), and each alike", () => {
+  const random = seeded(8);
+  const [samples, pixels] = [4, 30];
+  const n = samples * 2 * pixels;
+  const target = Float32Array.from({ length: n }, (_, i) =>
+    random() < 0.2 * Math.floor(i / (2 * pixels)) ? -1 : random(),
+  );
+  const pred = target.map((t, i) => t + (1 + Math.floor(i / (2 * pixels))) * 0.1 * (random() - 0.5));
+  const shape = [samples, 2, 5, 6];
+  const got = evaluate(tensor(pred, shape), tensor(target, shape), { dataRange: 1, without: ["ssim", "uqi"] });
+  const own = Array.from({ length: samples }, (_, b) => {
+    const at = Array.from({ length: 2 * pixels }, (_, i) => b * 2 * pixels + i).filter(
+      (i) => (target[i] as number) >= 0,
+    );
+    const d = at.map((i) => (pred[i] as number) - (target[i] as number));
+    const mse = d.reduce((sum, x) => sum + x * x, 0) / d.length;
+    const mae = d.reduce((sum, x) => sum + Math.abs(x), 0) / d.length;
+    return { rmse: Math.sqrt(mse), mae, psnr: -10 * Math.log10(mse), weight: Math.sqrt(d.length / (2 * pixels)) };
+  });
+  for (const name of ["psnr", "rmse", "mae"] as const) {
+    const mean = (weight: (sample: (typeof own)[0]) => number) =>
+      own.reduce((sum, sample) => sum + weight(sample) * sample[name], 0) /
+      own.reduce((sum, sample) => sum + weight(sample), 0);
+    expect(got.averages[name].samples).toBeCloseTo(
+      mean(() => 1),
+      10,
+    );
+    expect(got.averages[name].sqrt).toBeCloseTo(
+      mean(({ weight }) => weight),
+      10,
+    );
+  }
+  expect(got.averages.rmse.pooled).toBe(got.scene.rmse);
+  expect(got.averages.psnr.pooled).toBe(got.scene.psnr);
+  const one = evaluate(tensor(pred.slice(0, 2 * pixels), [2, 5, 6]), tensor(target.slice(0, 2 * pixels), [2, 5, 6]), {
+    dataRange: 1,
+  });
+  for (const { pooled, sqrt, samples: alike } of Object.values(one.averages))
+    expect([sqrt, alike]).toEqual([pooled, pooled]);
+});

@@ -12,6 +12,7 @@ import {
   type PairResult,
 } from "../result.ts";
 import { version } from "../version.ts";
+import { AVERAGED, type Averages } from "../../metrics/figures.ts";
 import { badness, bandFigures, type Figure, figureOf, sceneFigures, sceneValue } from "./figures.ts";
 import { type Column, formatCsv, formatJson, formatNumber, formatTable, wrapped } from "./table.ts";
 
@@ -73,7 +74,7 @@ function jsonOf(outcome: Outcome): object {
   return { ...jobOf(outcome), ...outcome.about, remarks, ...figuresJson(figuresOf(outcome)) };
 }
 
-const figuresJson = ({ bands, scene }: Figures) => ({ bands: Object.fromEntries(bands), scene });
+const figuresJson = ({ bands, scene, averages }: Figures) => ({ bands: Object.fromEntries(bands), scene, averages });
 
 interface CsvEntry {
   /** `undefined`: all pairs together. */
@@ -149,13 +150,34 @@ export function howText({ valid, values }: About): string {
   return [`valid where ${valid.join("; ")}`, ...taken].map((line) => `${wrapped(line)}\n`).join("");
 }
 
-function figureTables({ bands, scene }: Figures, { digits }: TextOptions): string {
+function figureTables({ bands, scene, averages }: Figures, { digits }: TextOptions): string {
   // Where the prediction has all of every band, the scene says so.
   const isWhole = bands.every(([, { coverage }]) => coverage === 1);
   const shown = bandFigures.filter(({ key }) => key !== "validCount" && !(key === "coverage" && isWhole));
   const ofBand = bands.map(([name, stats]) => [name, ...shown.map(({ key }) => formatNumber(stats[key], digits))]);
   const ofScene = ["all bands", ...sceneFigures.map(({ key }) => formatNumber(scene[key], digits))];
-  return `${formatTable(columns("scene", sceneFigures), [ofScene])}\n${formatTable(columns("band", shown), ofBand)}`;
+  const tables = [
+    formatTable(columns("scene", sceneFigures), [ofScene]),
+    formatTable(columns("band", shown), ofBand),
+    ...averagesTable(averages, digits),
+  ];
+  return tables.join("\n");
+}
+
+/** The ways of averaging over images, where they differ. */
+const ways = [
+  ["pooled", "all pixels alike"],
+  ["sqrt", "images by √(valid/total)"],
+  ["samples", "images alike"],
+] as const;
+
+function averagesTable(averages: Averages, digits: number | undefined): string[] {
+  const lines = ways.map(([way, title]) => [
+    title,
+    ...AVERAGED.map((name) => formatNumber(averages[name][way], digits)),
+  ]);
+  const differ = new Set(lines.map(([, ...numbers]) => numbers.join(" "))).size > 1;
+  return differ ? [formatTable(columns("averages", AVERAGED.map(figureOf)), lines)] : [];
 }
 
 function columns(first: string, figures: readonly Figure[]): Column[] {
