@@ -2,9 +2,11 @@
 // npm run bench -- ssim-masking
 // npm run bench -- evaluate [--side 10000]
 // npm run bench -- startup
+// npm run bench -- allocation
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { allocation } from "./allocation.mjs";
 import { evaluateArchive } from "./archive.mjs";
 import { makeScene, SCENES } from "./data.mjs";
 import { LOSSES } from "./losses.mjs";
@@ -36,6 +38,8 @@ if (positionals[0] === "ssim-masking") {
   await evaluateArchive(Number(values.side));
 } else if (positionals[0] === "startup") {
   startup();
+} else if (positionals[0] === "allocation") {
+  allocation();
 } else {
   await bench({
     losses: choose("loss", positionals, Object.keys(LOSSES)),

@@ -6,6 +6,7 @@ export {
   type Term,
 } from "./criteria/CombinedLoss.ts";
 export { FlexibleWeightedLoss } from "./criteria/FlexibleWeightedLoss.ts";
+export { GradientInto, type Places } from "./criteria/GradientInto.ts";
 export {
   type AccumulatedLoss,
   type AccumulatedTerm,

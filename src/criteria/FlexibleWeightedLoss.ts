@@ -4,6 +4,7 @@ import type { ImageLike } from "../memory/tensor.ts";
 import { checkApart, checkOut, gradOperand, gradTensor, prepare } from "../plan/arrays.ts";
 import { checkSettings, type LossOptions, type Reduction, type Settings } from "../plan/settings.ts";
 import { compute } from "../run/compute.ts";
+import { GradientInto, type Places } from "./GradientInto.ts";
 import {
   checkGradOutput,
   checkNormalizer,
@@ -72,5 +73,21 @@ export class FlexibleWeightedLoss<R extends Reduction = "mean", K extends Kind =
     const gradient = { grad: gradOperand(prepared.call, grad), upstream, normalizer, keep: false };
     const { value, numerator, weightSum, groups } = compute(kernels, prepared.call, gradient);
     return { value, numerator, weightSum, groups, grad } as GradientResult<R>;
+  }
+
+  /**
+   * The same with a place for the gradient and the groups, for long training runs: calls with the same tensors allocate next to nothing.
+   *
+   * @param places `grad`: a float32 tensor of pred's shape
+   * @throws TypeError, RangeError where it is none
+   * @example
+   * ```ts
+   * const step = criterion.into({ grad });
+   * for (let i = 0; i < 1e6; i++) step.valueAndGrad(pred, target, { mask }); // grad.data holds the gradient
+   * ```
+   */
+  into(places: Places): GradientInto<R, K> {
+    const { grad } = ownOptions("places", places, ["grad"]);
+    return new GradientInto(this.settings, { grad });
   }
 }

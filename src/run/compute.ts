@@ -3,7 +3,7 @@
 // A loss is a generator of the passes that it needs, and resumes when its pass has been run. So those of a CombinedLoss go through
 // their arrays together: where two ask for passes over the same tiles, these are run tile by tile, one loss after the other.
 
-import { isProxiedArray, kindOf, own } from "../check.ts";
+import { isProxiedArray, kindOf } from "../check.ts";
 import { type BaseLoss, hasTrait } from "../losses/BaseLoss.ts";
 import { checkInUse } from "../memory/checkTensor.ts";
 import { LOSSES, Loss, MassSum, Pass, type PassName, Reduction, SSIM_RADIUS } from "../memory/kernelApi.ts";
@@ -28,9 +28,10 @@ export interface Term {
   readonly gradient?: Gradient | undefined;
 }
 
-export function compute(kernels: Kernels, call: Call, gradient?: Gradient): Outcome {
+/** `groups` are written to, where as many are given. */
+export function compute(kernels: Kernels, call: Call, gradient?: Gradient, groups?: Groups): Outcome {
   return Workspace.use(kernels, (workspace) => {
-    const steps = new Computation(workspace, call, gradient).steps();
+    const steps = new Computation(workspace, call, gradient).steps(groups);
     for (;;) {
       const next = steps.next();
       if (next.done) return next.value;
@@ -140,6 +141,18 @@ export function writePrepared(kernels: Kernels, call: Call, to: Operand): void {
   });
 }
 
+/** What a step is unless it says otherwise. */
+const USUAL: Pick<Request, "collect" | "keep" | "reach" | "first" | "last" | "writes" | "itself" | "counts"> = {
+  collect: true,
+  keep: false,
+  reach: SSIM_RADIUS,
+  first: 0,
+  last: Number.POSITIVE_INFINITY,
+  writes: false,
+  itself: false,
+  counts: undefined,
+};
+
 class Computation {
   readonly #workspace: Workspace;
   readonly #call: Call;
@@ -219,7 +232,7 @@ class Computation {
     if (dn) kernels.exports.setDigitalNumbers(job, target.scale, target.offset);
   }
 
-  *steps(): Steps {
+  *steps(into?: Groups): Steps {
     const { job, kernels } = this.#workspace;
     const { exports } = kernels;
     const { loss, reduction, geometry } = this.#call;
@@ -252,7 +265,7 @@ class Computation {
         yield this.#write(gradient, false);
       }
     }
-    const groups = this.#groups(geometry);
+    const groups = into ? this.#groupsInto(into, geometry) : this.#groups(geometry);
     return {
       value: reduction === "None" ? this.#weightedLosses(geometry.groups) : exports.value(job, reductionId),
       numerator: exports.numerator(job),
@@ -285,22 +298,23 @@ class Computation {
   /** A pass over all units; `reach` are the rows around each that an SSIM pass reads. */
   #step(pass: PassName, operands: readonly Operand[], given: Partial<Request> = {}): Request {
     const { loss, geometry } = this.#call;
-    const more = own(given);
-    const [window, bands] = [loss.kind === "window", loss.kind === "bands"];
+    // Own properties alone, what Object.prototype may have been given aside; `own` makes objects that weigh more.
+    const { collect, keep, reach, first, last, writes, itself, counts } = { ...USUAL, ...given };
+    const looksAround = loss.kind === "window" || loss.kind === "bands";
     return {
       workspace: this.#workspace,
       geometry,
       operands,
       pass: Pass[pass],
-      collect: more.collect ?? true,
-      keep: more.keep ?? false,
-      reach: window || bands ? (more.reach ?? SSIM_RADIUS) * geometry.width : 0,
+      collect,
+      keep,
+      reach: looksAround ? reach * geometry.width : 0,
       cost: LOSSES[loss.kernel].cost,
-      first: more.first ?? 0,
-      last: more.last ?? geometry.units,
-      writes: more.writes ?? false,
-      itself: more.itself ?? false,
-      counts: more.counts,
+      first,
+      last: Math.min(last, geometry.units),
+      writes,
+      itself,
+      counts,
     };
   }
 
@@ -488,6 +502,21 @@ class Computation {
       validWeight: weighted ? this.#sums(groups, MassSum.Mass) : this.#counts(groups),
       totalWeight: weighted ? this.#sums(groups, MassSum.Total) : new Float64Array(groups).fill(total),
     };
+  }
+
+  /** The same, in the arrays of a call before. */
+  #groupsInto(into: Groups, { groups, total }: Geometry): Groups {
+    const { f64, exports } = this.#workspace.kernels;
+    const weighted = isWeighted(this.#call);
+    const [losses, weights] = [this.#losses / 8, this.#weights / 8];
+    for (let g = 0, at = this.#records / 8; g < groups; g++, at += exports.sumsBytes() / 8) {
+      into.loss[g] = f64[losses + g] as number;
+      into.weight[g] = f64[weights + g] as number;
+      into.validCount[g] = f64[at] as number;
+      into.validWeight[g] = f64[weighted ? at + 1 + MassSum.Mass : at] as number;
+      into.totalWeight[g] = weighted ? (f64[at + 1 + MassSum.Total] as number) : total;
+    }
+    return into;
   }
 
   #weightedLosses(groups: number): Float64Array {
