@@ -8,6 +8,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { bundleConformance } from "./bundle.mjs";
+import { bundlers } from "./bundlers.mjs";
 import { browsers } from "./browsers.mjs";
 import { runtimes } from "./runtimes.mjs";
 import { writeTable } from "./table.mjs";
@@ -23,7 +24,7 @@ await bundleConformance(`${project}/conformance.js`);
 let bits = existsSync(BITS) ? JSON.parse(readFileSync(BITS, "utf8")) : {};
 const rows = [];
 let failed = 0;
-for (const engine of [...runtimes(project), ...browsers(project)]) {
+for (const engine of [...runtimes(project), ...bundlers(project), ...browsers(project)]) {
   if (wanted.length > 0 && !wanted.some((name) => engine.name.toLowerCase().includes(name.toLowerCase()))) continue;
   const missing = engine.missing?.();
   if (missing) {
