@@ -102,6 +102,9 @@ function typescript(project) {
           module,
           "--moduleResolution",
           resolution,
+          // Nothing of the folders above.
+          "--typeRoots",
+          "none",
           "types.ts",
         ];
         await exec(process.execPath, tsc, { cwd: project }).catch(({ stdout }) =>
