@@ -89,6 +89,7 @@ const declarations = await rollup({ input: "build/modules/index.d.ts", plugins: 
 await declarations.write({ file: "dist/index.d.ts", banner: '/// <reference lib="esnext.disposable" />' });
 
 copyFileSync("build/kernels.wasm", "dist/kernels.wasm");
+copyFileSync("docs/valid_pixel_loss.h", "dist/valid_pixel_loss.h");
 
 // What a worker of `setThreads` runs, as a file of its own.
 const { outputFiles } = await build({

@@ -63,6 +63,7 @@ test("the tarball holds what is listed here, and weighs what such a package may"
     "dist/index.min.js",
     "dist/index.min.js.map",
     "dist/kernels.wasm",
+    "dist/valid_pixel_loss.h",
     "dist/worker.js",
     "dist/workerd.js",
     "dist/workerd.js.map",

@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const here = import.meta.dirname;
-const golden = `${here}/../golden`;
 
 /** Writes it to `outfile`. The package is imported from `from`; `options` are esbuild's. */
 export async function bundleConformance(outfile, { from = "valid-pixel-loss", entry, ...options } = {}) {
@@ -51,14 +50,22 @@ function readme() {
 
 /** golden.ts with its files' contents in place of reading them. */
 function withoutFiles(path) {
-  return readFileSync(path, "utf8")
-    .replace('import { readFileSync } from "node:fs";\n', "")
-    .replace(/^const folder = .*$/m, "")
-    .replace('JSON.parse(readFileSync(new URL("cases.json", folder), "utf8"))', () =>
-      readFileSync(`${golden}/cases.json`, "utf8").trimEnd(),
-    )
-    .replace(
-      'new Uint8Array(readFileSync(new URL("arrays.bin", folder)))',
-      () => `Uint8Array.from(atob("${readFileSync(`${golden}/arrays.bin`, "base64")}"), (c) => c.charCodeAt(0))`,
-    );
+  let text = readFileSync(path, "utf8");
+  const replace = (part, other) => {
+    const replaced = text.replace(part, () => other);
+    if (replaced === text) throw new Error(`${path} reads its files in another way: no ${part}`);
+    text = replaced;
+  };
+  replace('import { readFileSync } from "node:fs";\n', "");
+  replace(/^ *const folder = .*\n/m, "");
+  replace('JSON.parse(readFileSync(new URL("cases.json", folder), "utf8"))', "files[name].cases");
+  replace(
+    'new Uint8Array(readFileSync(new URL("arrays.bin", folder)))',
+    "Uint8Array.from(atob(files[name].arrays), (c) => c.charCodeAt(0))",
+  );
+  const files = ["golden", "golden-weights"].map((name) => {
+    const of = (file, encoding) => readFileSync(`${here}/../${name}/${file}`, encoding);
+    return `"${name}": { cases: ${of("cases.json", "utf8").trimEnd()}, arrays: "${of("arrays.bin", "base64")}" }`;
+  });
+  return `const files: Record<string, any> = { ${files.join(", ")} };\n${text}`;
 }

@@ -2,12 +2,13 @@
 //
 // Packs the package, installs it into an empty project, and runs the conformance set and the README's programs in every engine
 // that is installed. Their bits must be those of bits.json. Without a NAME all run; with --write Node's bits
-// become bits.json, and the table docs/engines.md. test/engines/install.sh installs the engines.
+// become bits.json, and the rows those of the table docs/engines.md. test/engines/install.sh installs the engines.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { bundleConformance } from "./bundle.mjs";
+import { bundlers } from "./bundlers.mjs";
 import { browsers } from "./browsers.mjs";
 import { runtimes } from "./runtimes.mjs";
 import { writeTable } from "./table.mjs";
@@ -23,7 +24,7 @@ await bundleConformance(`${project}/conformance.js`);
 let bits = existsSync(BITS) ? JSON.parse(readFileSync(BITS, "utf8")) : {};
 const rows = [];
 let failed = 0;
-for (const engine of [...runtimes(project), ...browsers(project)]) {
+for (const engine of [...runtimes(project), ...bundlers(project), ...browsers(project)]) {
   if (wanted.length > 0 && !wanted.some((name) => engine.name.toLowerCase().includes(name.toLowerCase()))) continue;
   const missing = engine.missing?.();
   if (missing) {
@@ -32,7 +33,7 @@ for (const engine of [...runtimes(project), ...browsers(project)]) {
     continue;
   }
   for (const row of await tried(engine)) {
-    if (values.write && rows.length === 0 && row.report) {
+    if (values.write && rows.length === 0 && row.report && engine.name === "Node") {
       bits = row.report.bits;
       writeFileSync(BITS, `${JSON.stringify(bits, null, 2)}\n`);
     }
@@ -48,7 +49,7 @@ for (const engine of [...runtimes(project), ...browsers(project)]) {
     rows.push({ ...row, errors });
   }
 }
-if (values.write && wanted.length === 0) writeTable(`${here}/../../docs/engines.md`, rows);
+if (values.write) writeTable(`${here}/../../docs/engines.md`, rows, wanted.length > 0);
 console.log(
   `${rows.filter(({ errors }) => errors?.length === 0).length} passed, ${failed} failed, ${rows.filter(({ skipped }) => skipped).length} skipped`,
 );

@@ -1,6 +1,7 @@
-// Engines without pages: Node, Bun, Deno, Cloudflare's workerd.
+// Engines without pages: Node, Bun, Deno, Cloudflare's workerd, Vercel's edge runtime.
 import { execFile, spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 
@@ -15,6 +16,7 @@ export function runtimes(project) {
     command("Bun", `${modules}/@oven/bun-linux-x64/bin/bun`, [], project),
     command("Deno", `${modules}/@deno/linux-x64-glibc/deno`, ["run", "-A"], project),
     workerd(`${modules}/@cloudflare/workerd-linux-64/bin/workerd`, project),
+    edgeRuntime(`${modules}/@edge-runtime/vm`, project),
   ];
 }
 
@@ -115,6 +117,48 @@ function workerd(path, project) {
       } finally {
         child.kill();
       }
+    },
+  };
+}
+
+/** Vercel's edge runtime, as Next.js has it for development: `*.wasm?module` is a module that was compiled before, and nothing is compiled in it. */
+function edgeRuntime(path, project) {
+  return {
+    name: "Edge Runtime",
+    missing: () => (existsSync(path) ? undefined : path),
+    async run() {
+      const contents = `
+        import { conformance, readme } from "./conformance.js";
+        globalThis.answer = readme().then(conformance).then(JSON.stringify);`;
+      const compiled = {
+        name: "modules that were compiled before",
+        setup({ onLoad, onResolve }) {
+          onResolve({ filter: /\.wasm\?module$/ }, ({ path }) => ({ path, namespace: "module" }));
+          onLoad({ filter: /.*/, namespace: "module" }, () => ({ contents: "export default globalThis.compiled;" }));
+        },
+      };
+      const { outputFiles, metafile } = await build({
+        stdin: { contents, resolveDir: project },
+        bundle: true,
+        format: "iife",
+        conditions: ["edge-light"],
+        write: false,
+        metafile: true,
+        logLevel: "error",
+        plugins: [compiled],
+      });
+      const file = "dist/edge-light.js";
+      if (!Object.keys(metafile.inputs).some((input) => input.endsWith(file))) throw new Error(`${file} is not taken`);
+      const require = createRequire(`${path}/package.json`);
+      const { EdgeVM } = require("@edge-runtime/vm");
+      const kernels = readFileSync(`${project}/node_modules/valid-pixel-loss/dist/kernels.wasm`);
+      const vm = new EdgeVM({
+        codeGeneration: { strings: false, wasm: false },
+        extend: (context) => Object.assign(context, { compiled: new WebAssembly.Module(kernels) }),
+      });
+      vm.evaluate(outputFiles[0].text);
+      const report = JSON.parse(await vm.evaluate("answer"));
+      return [{ version: require("./package.json").version, report, notes: "kernels imported as a module" }];
     },
   };
 }

@@ -1,5 +1,5 @@
 // docs/engines.md, as a run found things.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 
 const HEAD = `# Where it runs
 
@@ -36,8 +36,16 @@ const TAIL = `
 module serves a shared memory with one flag changed: the second byte behind the name \`memory\` in the import section is 1 for a memory with a maximum, and 3 for one that is shared, too.
 `;
 
-export function writeTable(file, rows) {
-  const lines = rows.map(({ name, skipped, version, where, report, errors, notes }) => {
+/** @param isPart whether the rows of other engines stay as they are */
+export function writeTable(file, rows, isPart) {
+  const nameOf = (line) => line.split(" | ")[0].slice(2);
+  const ran = new Set(rows.map(({ name }) => name));
+  const [, old = ""] = isPart ? readFileSync(file, "utf8").split("| --- | --- | --- | --- | --- |\n") : [];
+  const kept = old
+    .split("\n\n")[0]
+    .split("\n")
+    .filter((line) => line && !ran.has(nameOf(line)));
+  const made = rows.map(({ name, skipped, version, where, report, errors, notes }) => {
     if (skipped) return `| ${name} | | | | not tried: not installed |`;
     const said = [
       errors.length > 0 ? `FAILS: ${errors[0].split("\n")[0]}` : "",
@@ -47,5 +55,7 @@ export function writeTable(file, rows) {
     const cells = [name, version ?? "", where ?? "", report?.threads ?? "", said.filter(Boolean).join("; ")];
     return `| ${cells.map((cell) => String(cell).replaceAll("|", "\\|")).join(" | ")} |`;
   });
+  // Rows that are new stand behind the others.
+  const lines = [...kept, ...made];
   writeFileSync(file, `${HEAD}${lines.join("\n")}\n${TAIL}`);
 }
