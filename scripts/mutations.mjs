@@ -68,8 +68,8 @@ export const mutations = [
     file: "src/run/compute.ts",
     text: "if (elementwise && exports.cancelled(job)) yield again();",
     becomes: "",
-    test: extremes,
-    name: "that all but cancel",
+    test: "test/bits.test.ts",
+    name: "of each sample of poissonNLL",
   },
   // assembly/
   {
