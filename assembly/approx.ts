@@ -2,8 +2,9 @@
 //
 // WebAssembly has no exp or log, and the host's differ from engine to engine. These are sums, products and quotients of
 // lanes alone, so the same bits come out everywhere. Polynomials minimise the largest relative error (Remez exchange,
-// coefficients rounded to T); the leading ones are exact, so that results keep their relative accuracy down to the
-// smallest arguments. float32 is the fast way; float64 serves rare tiles and is kept short, at about 1e-14.
+// coefficients rounded to T; scripts/polynomials.mjs fits them again and compares); the leading ones are exact, so that results
+// keep their relative accuracy down to the smallest arguments. float32 is the fast way; float64 serves rare tiles and is kept
+// short, at about 1e-14.
 //
 // Errors are bounds that the tests measure against: for f32 in ulp (units in the last place) of the exact result, for
 // f64 relative to it. Costs are vector instructions in the usual case, f32 then f64, constants not counted.

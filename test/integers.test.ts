@@ -379,3 +379,11 @@ describe("scale and offset", () => {
     expect(stored.data).toBeInstanceOf(Int16Array);
   });
 });
+
+test.each([1e-44, 1e-40, 1e-31, 1e31, 1e33])("a scale of %d: what float32 has of the values is kept", (scale) => {
+  const image = (...data: number[]) => tensor(Uint16Array.from(data), [1, 3], { scale, offset: 0 });
+  const criterion = criterionOf({ name: "mae" }, { valid: { nodata: [] } });
+  const { value } = criterion.forward(image(50_000, 40_000, 30_001), image(0, 0, 30_000));
+  // Of the least float32, 1.4e-45, half a step is lost in each number.
+  expect(Math.abs((value as number) / ((90_001 / 3) * scale) - 1)).toBeLessThan(1e-4);
+});

@@ -20,11 +20,12 @@ import { COST, Shape, Trait } from "../traits";
 
 export const SAM: u32 = Shape.Pixel | Trait.NeverNegative | (4 * COST);
 
-/** Σp² between these, and α between these, leave room for N² in float32, down to angles of 1e-10. */
+/**
+ * Σp² and |α| from these on leave room for N² in float32, down to angles of 1e-10: (1e-10)²·Σp²·(α²·Σp²) is 9e-38 at least, and the least
+ * normal float32 1.2e-38. An N² beyond float32 shows as Infinity.
+ */
 const MIN_SQUARE: f32 = 1e-7;
-const MAX_SQUARE: f32 = 1e16;
 const MIN_SLOPE: f32 = 0.03;
-const MAX_SLOPE: f32 = 32;
 
 const HALF_PI: f64 = 1.5707963267948966;
 
@@ -118,8 +119,9 @@ function angles<D, M>(tile: Tile, channels: usize, needed: i32, zero0: f64): voi
     let alpha1 = high(ratio);
     const slope = f32x4.abs(ratio);
     const bigEnough = v128.and(f32x4.gt(pp, f32x4.splat(MIN_SQUARE)), f32x4.gt(slope, f32x4.splat(MIN_SLOPE)));
-    const smallEnough = v128.and(f32x4.lt(pp, f32x4.splat(MAX_SQUARE)), f32x4.lt(slope, f32x4.splat(MAX_SLOPE)));
-    const fast = i32x4.all_true(v128.or(v128.and(bigEnough, smallEnough), v128.not(valid)));
+    // Σpt may have overflowed.
+    const finite = f32x4.lt(slope, f32x4.splat(Infinity));
+    const fast = i32x4.all_true(v128.or(v128.and(bigEnough, finite), v128.not(valid)));
     let nonzero0 = i64x2.splat(-1);
     let nonzero1 = i64x2.splat(-1);
     if (!fast) {
