@@ -6,7 +6,8 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, write
 import { dirname, join, resolve } from "node:path";
 import { mutations } from "./mutations.mjs";
 
-const COPY = "build/mutant";
+// Runs side by side have copies of their own.
+const COPY = `build/mutant-${process.pid}`;
 const wanted = process.argv.slice(2);
 const chosen = mutations.filter((mutation) => wanted.every((word) => Object.values(mutation).join(" ").includes(word)));
 
@@ -26,11 +27,12 @@ function fail(message) {
   process.exit(1);
 }
 
+if (chosen.length === 0) fail(`no mutation holds ${wanted.join(" and ")}`);
 for (const { file, text } of mutations) {
   if (readFileSync(file, "utf8").split(text).length !== 2) fail(`${file}: "${text}" does not stand there once`);
 }
 
-rmSync(COPY, { recursive: true, force: true });
+process.on("exit", () => rmSync(COPY, { recursive: true, force: true }));
 const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { encoding: "utf8" }).trim().split("\n");
 for (const file of files.filter((each) => existsSync(each))) {
   mkdirSync(dirname(join(COPY, file)), { recursive: true });

@@ -68,8 +68,8 @@ export const mutations = [
     file: "src/run/compute.ts",
     text: "if (elementwise && exports.cancelled(job)) yield again();",
     becomes: "",
-    test: "test/bits.test.ts",
-    name: "of each sample of poissonNLL",
+    test: extremes,
+    name: "terms, groups and tiles",
   },
   // assembly/
   {
@@ -91,7 +91,7 @@ export const mutations = [
     text: "size > 7.9e-31 && size < 1.2e30",
     becomes: "size < 1.2e30",
     test: extremes,
-    name: "from 1e-300 to 1e38",
+    name: "a tiny upstream",
   },
   {
     file: "assembly/lanes.ts",
@@ -112,7 +112,7 @@ export const mutations = [
     text: "sizeof<T>() == 4 ? root : v128.max<T>(root, b)",
     becomes: "root",
     test: extremes,
-    name: "from 1e-300 to 1e38",
+    name: "charbonnier without an ε that counts",
   },
   {
     file: "assembly/elementwise/Bce.ts",

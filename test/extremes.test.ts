@@ -284,6 +284,12 @@ describe("probabilities, logits, rates and classes at their ends", () => {
       pred[i] = low;
     }
     expectRight(base, { shape: [1, 1, H, W], pred, target });
+    // Beside a band that does not cancel the value has digits enough: the band's own loss must have them, too.
+    const beside = (band: Float32Array, n: number) => Float32Array.from([...band, ...target.map(() => n)]);
+    const problem: Problem = { shape: [1, 2, H, W], pred: beside(pred, 1.5), target: beside(target, 1) };
+    const want = reference(base, problem, { groupBy: "channel" });
+    const got = run(base, problem, { groupBy: "channel" });
+    for (const band of [0, 1]) expect(valueError(at(got.groups.loss, band), at(want.groups.loss, band))).toBe("");
   });
 
   test("poissonNLL: logarithms of rates of either sign, whose parts t·p cancel", () => {

@@ -151,6 +151,27 @@ describe("figures that are easily lost", () => {
     }
   });
 
+  test("over many strips, too, where means are rounded: no spread comes of that", () => {
+    const image = (value: number) => tensor(new Float32Array(300 * 1000).fill(value), [1, 1, 300, 1000]);
+    for (const [p, t] of [
+      [1000.1, 0.001234],
+      [-77777.7, 0.0333],
+    ] as const) {
+      const { a } = evaluate(image(p), image(t), { bands: ["a"], dataRange: 1 }).bands;
+      expect([a?.cpsnr, a?.r2]).toEqual([Infinity, Number.NaN]);
+    }
+  });
+
+  test("bands that are multiples of one another have no angle", () => {
+    const random = seeded(12);
+    for (const k of [3, 7, 2442, 3911]) {
+      const p = Float32Array.from({ length: 64 * 64 }, () => 1 + Math.floor(4095 * random()));
+      const image = (data: Float32Array) => tensor(data, [1, 1, 64, 64]);
+      const { a } = evaluate(image(p), image(p.map((x) => k * x)), { bands: ["a"], dataRange: 1 }).bands;
+      expect([k, a?.sam]).toEqual([k, 0]);
+    }
+  });
+
   test("null in JSON for what is undefined", () => {
     const { bands, scene } = JSON.parse(JSON.stringify(evaluate(constant(1), constant(-1), { dataRange: 1 })));
     expect([bands.B1.psnr, bands.B1.ssim, bands.B1.validCount, scene.uqi]).toEqual([null, null, 0, null]);
