@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Dimensions, type Geometry, geometry, maskStrides } from "../src/plan/geometry.ts";
 import type { Operand } from "../src/plan/call.ts";
-import { span, unitOf } from "../src/run/workspace.ts";
+import { span, unitOf } from "../src/run/staging.ts";
 import { at } from "../reference/layout.ts";
 
 const size: Dimensions = { samples: 2, channels: 3, height: 131, width: 130 };

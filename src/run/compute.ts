@@ -1,25 +1,17 @@
 // Base losses over one set of arrays: which passes the kernels run, in which order. Every number is theirs.
 //
-// A loss is a generator of the passes that it needs, and resumes when its pass has been run. So those of a CombinedLoss go through
-// their arrays together: where two ask for passes over the same tiles, these are run tile by tile, one loss after the other.
+// A loss is a generator of the passes that it needs, and resumes when its pass has been run.
 
-import { isProxiedArray, kindOf } from "../check.ts";
-import { type BaseLoss, hasTrait } from "../losses/BaseLoss.ts";
-import { checkInUse } from "../memory/checkTensor.ts";
+import { hasTrait } from "../losses/BaseLoss.ts";
 import { LOSSES, Loss, MassSum, Pass, type PassName, Reduction, SSIM_RADIUS } from "../memory/kernelApi.ts";
 import type { Kernels } from "../memory/kernels.ts";
-import {
-  type Call,
-  type Counts,
-  type Gradient,
-  type Groups,
-  isSoft,
-  isWeighted,
-  type Operand,
-  type Outcome,
-} from "../plan/call.ts";
+import { type Call, type Gradient, type Groups, isSoft, isWeighted, type Operand, type Outcome } from "../plan/call.ts";
 import type { Geometry } from "../plan/geometry.ts";
+import { areDigitalNumbers, isCalibrated, isFloat, isUint16, leastOf } from "../plan/reading.ts";
+import { CustomPasses } from "./custom.ts";
 import { checkMasses } from "./masses.ts";
+import { runTogether } from "./sharing.ts";
+import type { Request, Steps } from "./steps.ts";
 import { type Step, Workspace } from "./workspace.ts";
 
 /** A loss to compute, with its gradient where one is wanted. */
@@ -47,78 +39,6 @@ export function computeTogether(kernels: Kernels, terms: readonly Term[]): Outco
     kernels,
     (...workspaces) => runTogether(terms.map((term, k) => steps(term, workspaces[k] as Workspace))),
     terms.length,
-  );
-}
-
-/** A pass that a computation waits for. */
-interface Request extends Step {
-  /** Whether it writes a gradient; such a step waits for those of the terms before. */
-  readonly writes: boolean;
-  /** Whether the computation runs it itself, when it is resumed. */
-  readonly itself: boolean;
-  /** What it counts; one that counts the same need not be run. */
-  readonly counts: Counts | undefined;
-}
-
-type Steps = Generator<Request, Outcome, void>;
-
-/** A computation, and the pass that it waits for. */
-interface Waiting {
-  readonly term: number;
-  readonly steps: Steps;
-  readonly request: Request;
-}
-
-/** Runs the passes of all computations, round by round, those of a batch tile by tile. */
-function runTogether(computations: readonly Steps[]): Outcome[] {
-  const outcomes: Outcome[] = [];
-  const resume = (steps: Steps, term: number): Waiting[] => {
-    const next = steps.next();
-    if (!next.done) return [{ term, steps, request: next.value }];
-    outcomes[term] = next.value;
-    return [];
-  };
-  let waiting = computations.flatMap(resume);
-  while (waiting.length > 0) {
-    // Gradients are added up in the order of the terms: they wait until all that are left have come to theirs.
-    const early = waiting.filter(({ request }) => !request.writes);
-    const ready = early.length > 0 ? early : waiting;
-    const resumed = batches(ready).flatMap((batch) => {
-      const requests = needed(batch.map(({ request }) => request));
-      if (requests.length > 0) Workspace.run(requests as [Request, ...Request[]]);
-      return batch.flatMap(({ steps, term }) => resume(steps, term));
-    });
-    waiting = [...waiting.filter((each) => !ready.includes(each)), ...resumed].sort((a, b) => a.term - b.term);
-  }
-  return outcomes;
-}
-
-/** What has to be run of a batch: nothing that counts what is known, and no two that count the same. */
-function needed(requests: readonly Request[]): Request[] {
-  const first = (counts: Counts, i: number) => i === requests.findIndex((other) => other.counts === counts);
-  return requests.filter(({ itself, counts }, i) => !itself && (!counts || (!counts.known && first(counts, i))));
-}
-
-/** Neighbours whose passes go through the same tiles of the same arrays, together. */
-function batches(waiting: readonly Waiting[]): Waiting[][] {
-  const all: Waiting[][] = [];
-  for (const each of waiting) {
-    const batch = all.at(-1);
-    if (batch?.every(({ request }) => shareTiles(request, each.request))) batch.push(each);
-    else all.push([each]);
-  }
-  return all;
-}
-
-function shareTiles(a: Request, b: Request): boolean {
-  const [one, other] = [a.geometry, b.geometry];
-  return (
-    !(a.itself || b.itself || one.rows || other.rows) &&
-    one.channels === other.channels &&
-    one.planes === other.planes &&
-    one.pixels === other.pixels &&
-    // Tiles are staged once for all: what both passes read has to be the same array. A custom loss has a copy of a broadcast mask.
-    a.operands.every(({ role, array }) => b.operands.every((own) => own.role !== role || own.array === array))
   );
 }
 
@@ -396,91 +316,24 @@ class Computation {
   *#custom(reductionId: number): Generator<Request, void, void> {
     const { kernels, job } = this.#workspace;
     const { exports } = kernels;
-    const { geometry, loss } = this.#call;
+    const { geometry } = this.#call;
     const gradient = this.#gradient;
-    const { channels, planesPerGroup, groups, tile, tilesPerPlane, units } = geometry;
-    const slots = this.#workspace.slots(channels);
     yield this.#step("Count", this.#targets);
     this.checkMasses();
     exports.weigh(job);
     exports.coefficients(job, reductionId);
-    const counts = this.#counts(geometry.groups);
-    const sumsBytes = exports.sumsBytes();
-    // Digital numbers are handed over as the float64 that they stand for.
-    const wide = areDigitalNumbers(this.#call) && isCalibrated(this.#call.pred);
-    const Pixels = wide ? Float64Array : Float32Array;
-    // pred, target and masses, with a vector of room behind each.
-    const room = this.#workspace.area("gathered", 3 * (channels * tile * 8 + 16));
-    const targetRoom = room + channels * tile * Pixels.BYTES_PER_ELEMENT + 16;
-    const massRoom = targetRoom + channels * tile * Pixels.BYTES_PER_ELEMENT + 16;
-    exports.setGathered(job, room, targetRoom, massRoom);
-
-    const groupOf = (unit: number, k: number) =>
-      Math.floor((Math.floor(unit / tilesPerPlane) * channels + k) / planesPerGroup) % groups;
-    /** Calls `visit` with each group's part of each unit: where it stands in the gathered area, and among the group's pixels. */
-    const walk = (pass: "Gather" | "Scatter", operands: Operand[], before: Part, after: Part) => {
-      const cursors = new Float64Array(geometry.groups);
-      for (let unit = 0; unit < units; unit++) {
-        for (let k = 0; k < channels; k++) before(groupOf(unit, k), k, cursors[groupOf(unit, k)] as number, tile);
-        const keep = gradient?.keep ?? false;
-        Workspace.run([this.#step(pass, operands, { collect: false, keep, first: unit, last: unit + 1 })]);
-        for (let k = 0; k < channels; k++) {
-          const group = groupOf(unit, k);
-          const n = kernels.f64[(slots + k * sumsBytes) / 8] as number;
-          after(group, k, cursors[group] as number, n);
-          cursors[group] = (cursors[group] as number) + n;
-        }
-      }
-    };
-
-    const preds: (Float32Array | Float64Array)[] = [];
-    const targets: (Float32Array | Float64Array)[] = [];
-    const masses: (Float32Array | undefined)[] = [];
-    const grads: (Float64Array | undefined)[] = [];
-    walk("Gather", this.#inputs, none, (group, k, cursor, n) => {
-      preds[group] ??= new Pixels(counts[group] as number);
-      targets[group] ??= new Pixels(counts[group] as number);
-      const pixels = wide ? kernels.f64 : kernels.f32;
-      const take = (into: Float32Array | Float64Array, from: Float32Array | Float64Array, area: number) => {
-        const start = area / from.BYTES_PER_ELEMENT + k * tile;
-        into.set(from.subarray(start, start + n), cursor);
-      };
-      take(preds[group], pixels, room);
-      take(targets[group], pixels, targetRoom);
-      if (!isWeighted(this.#call)) return;
-      masses[group] ??= new Float32Array(counts[group] as number);
-      take(masses[group], kernels.f32, massRoom);
+    const passes = new CustomPasses({
+      workspace: this.#workspace,
+      call: this.#call,
+      gradient,
+      counts: this.#counts(geometry.groups),
+      step: (pass, operands, given) => this.#step(pass, operands, given),
     });
-    const losses = Float64Array.from(counts, (count, group) => {
-      if (count === 0) return 0;
-      const { value, grad } = ask(
-        loss,
-        preds[group] as Float32Array,
-        targets[group] as Float32Array,
-        masses[group],
-        gradient !== undefined,
-      );
-      grads[group] = grad;
-      return value;
-    });
-    // The memory of what the function has disposed of may be another tensor's by now.
-    const { pred, target, mask, weights } = this.#call;
-    for (const [name, operand] of Object.entries({ pred, target, mask, weights, out: gradient?.grad })) {
-      checkInUse(name, operand?.owner);
-    }
-    kernels.f64.set(losses, this.#losses / 8);
+    kernels.f64.set(passes.losses(this.#inputs), this.#losses / 8);
     exports.finish(job);
     if (!gradient) return;
     yield this.#step("Scatter", [], { writes: true, itself: true });
-    walk(
-      "Scatter",
-      [...this.#targets, gradient.grad],
-      (group, k, cursor, n) => {
-        const grad = grads[group];
-        if (grad) kernels.f64.set(grad.subarray(cursor, cursor + n), room / 8 + k * tile);
-      },
-      none,
-    );
+    passes.scatter([...this.#targets, gradient.grad]);
   }
 
   #counts(groups: number): Float64Array {
@@ -532,74 +385,4 @@ class Computation {
     for (let i = 0, at = address / 8; i < n; i++, at += stride) numbers[i] = f64[at] as number;
     return numbers;
   }
-}
-
-const isFloat = ({ array }: Operand) => array instanceof Float32Array;
-const isUint16 = ({ array }: Operand) => array instanceof Uint16Array;
-
-const isCalibrated = ({ scale, offset }: Operand) => scale !== 1 || offset !== 0;
-
-/** Scales that leave room for a difference in float32. */
-const LEAST_SCALE = 1e-30;
-const GREATEST_SCALE = 1e30;
-
-/** Whether pred and target are digital numbers of one calibration: tiles hold these, and kernels compute from what they stand for. */
-function areDigitalNumbers({ loss, pred, target }: Call): boolean {
-  const size = Math.abs(pred.scale);
-  const alike =
-    pred.scale === target.scale && pred.offset === target.offset && size >= LEAST_SCALE && size <= GREATEST_SCALE;
-  // Pixels that "zero" puts in place of invalid ones are values.
-  const putsZeros = loss.kind === "window" && loss.b === 2;
-  return alike && !isFloat(pred) && loss.kind !== "labels" && !putsZeros;
-}
-
-/**
- * The rule in its simplest form, a least number alone, where it comes to that: for uint16 `nodata: 0` is `min: 1`.
- */
-function leastOf({ rule, target }: Call): number | undefined {
-  const bounded = !(rule.max >= (target.array instanceof Uint16Array ? GREATEST : Number.POSITIVE_INFINITY));
-  if (bounded || Number.isNaN(rule.min)) return undefined;
-  if (!(target.array instanceof Uint16Array)) return rule.nodata.length === 0 ? rule.min : undefined;
-  let least = Math.max(0, Math.ceil(rule.min));
-  for (const value of [...rule.nodata].sort((a, b) => a - b)) {
-    if (value === least) least++;
-    else if (Number.isInteger(value) && value > least && value <= GREATEST) return undefined;
-  }
-  return least;
-}
-
-/** Greatest uint16. */
-const GREATEST = 65535;
-
-type Part = (group: number, channel: number, cursor: number, n: number) => void;
-
-const none: Part = () => {};
-
-function ask(
-  { fn }: BaseLoss,
-  pred: Float32Array,
-  target: Float32Array,
-  masses: Float32Array | undefined,
-  wantsGrad: boolean,
-) {
-  const answer: unknown = masses ? fn?.(pred, target, masses) : fn?.(pred, target);
-  const value = typeof answer === "object" && answer !== null ? (answer as { value: unknown }).value : answer;
-  if (typeof value !== "number") {
-    throw new TypeError(`"custom": expected fn to return a number or { value, grad }, got ${kindOf(answer)}`);
-  }
-  if (!wantsGrad) return { value };
-  const grad = (answer as { grad?: ArrayLike<number> }).grad;
-  if (typeof grad !== "object" || grad === null || isProxiedArray(grad) || typeof grad.length !== "number") {
-    throw new TypeError(`"custom": expected fn to return { value, grad } for a gradient, got ${kindOf(grad)} as grad`);
-  }
-  if (grad.length !== pred.length) {
-    throw new RangeError(
-      `"custom": expected grad to have ${pred.length} entries, one per valid pixel, got ${grad.length}`,
-    );
-  }
-  // A typed array's elements are all of one kind.
-  const slopes: unknown[] = Array.from(ArrayBuffer.isView(grad) ? [grad[0]] : grad);
-  const wrong = slopes.findIndex((slope) => typeof slope !== "number");
-  if (wrong >= 0) throw new TypeError(`"custom": expected numbers in grad, got ${kindOf(slopes[wrong])} among them`);
-  return { value, grad: Float64Array.from(grad) };
 }
