@@ -118,7 +118,7 @@ export function runStrip(job: Job, scratch: usize, unit: u32): void {
       tile.mass = 0;
       tile.least = job.tileMin;
       if (job.isWeighted) {
-        // Masses of the pixels whose bands are all valid; nobody needs the other ones any more.
+        // Masses of the pixels whose bands are all valid take the place of those of each band, which are done with.
         tile.planes = channels;
         tile.needed = channels;
         tile.mass = massArea;

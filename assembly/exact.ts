@@ -76,7 +76,7 @@ export function exactValue(sum: usize): f64 {
   return -size;
 }
 
-/** The same of a sum from 0 on, carried. */
+/** The float64 nearest to a carried sum that is not negative. */
 function magnitude(sum: usize): f64 {
   const limb0 = sum + 8;
   let at = sum + EXACT_BYTES - 8;

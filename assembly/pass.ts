@@ -1,17 +1,17 @@
 /** What is done with each tile. */
 export enum Pass {
-  /** A copy of the target is written to where gradients go, NaN where a pixel does not count. */
+  /** Copies the target to where gradients go, NaN where a pixel is not valid. */
   Prepare,
-  /** Valid pixels, from target and mask alone. */
+  /** Counts the valid pixels, from target and mask alone. */
   Count,
-  /** The sums that the loss is made of, and the valid pixels. */
+  /** Adds up the sums that the loss is computed from, and counts the valid pixels. */
   Sums,
-  /** The sums of the angle without the part of target along pred. */
+  /** Adds up the sums of the angle again, with the residual t − α·p in place of t. */
   Residual,
-  /** The gradient, with coefficients per group, and the sums where they come for nothing. */
+  /** Writes the gradient, with coefficients per group, and adds up the sums of losses that do not need them first. */
   Gradient,
   /** Copies the valid pixels, one after the other, to where the host's own loss finds them. */
   Gather,
-  /** Brings that loss's gradients back to the pixels they belong to. */
+  /** Brings the gradients of the host's loss back to their pixels. */
   Scatter,
 }

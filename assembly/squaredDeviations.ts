@@ -6,7 +6,7 @@
 // (Welford 1962; Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance".) The angle between two vectors is kept
 // in the same way: the values t/p, with weights p², have the mean α = Σpt / Σp² and M2 = Σ(t − α·p)², and tan² θ = M2 / (α²·Σp²).
 
-/** Two means that differ by less than this share of their size are equal but for rounding; likewise what is left of squares. */
+/** A difference of two means below this share of them is rounding, and so is what is left of a sum of squares below this share of it. */
 const ROUNDING: f64 = 5.684341886080802e-14;
 
 /** x to 24 bits, as many as float32 has: a constant image's mean is then that constant, and a multiple of a pixel is exact. */

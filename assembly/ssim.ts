@@ -435,8 +435,8 @@ export function ssimValue(plane: SsimPlane, row0: i32, row1: i32): void {
 }
 
 /**
- * The same, and into `grad` for the pixels of rows [row0, row1): `coef` · ∂ Σ (1 − SSIM) / ∂pred, over all centres of the plane
- * that count. Reads ten rows to either side.
+ * `ssimValue`, and into `grad` the gradient of the pixels of rows [row0, row1): `coef` · ∂ Σ (1 − SSIM) / ∂pred, over all centres of
+ * the plane that count. Reads ten rows to either side.
  */
 export function ssimValueAndGrad(plane: SsimPlane, row0: i32, row1: i32, coef: f64): void {
   if (plane.mass) stream<bool>(true, plane, row0, row1, coef);

@@ -103,7 +103,7 @@ export function setPlane(area: usize, width: u32, height: u32, row0: u32, row1: 
   return plane;
 }
 
-/** The same for a job: its rule for valid pixels, its data range, its digital numbers. */
+/** Lays out a plane as `setPlane` does, with a job's rule for valid pixels, its data range and its digital numbers. */
 export function setPlaneOf(job: Job, area: usize, width: u32, row0: u32, row1: u32): SsimPlane {
   const plane = setPlane(area, width, job.pixels / width, row0, row1);
   plane.lo = job.tileMin;

@@ -36,7 +36,7 @@ export function loadPred(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize): v
   pad(to, n, 0);
 }
 
-/** A tile of target likewise, NaN where the rule or the mask says that it is not valid, and in its padding. */
+/** A tile of target, plane (b, c), from pixel i on, as float32 at `to`: NaN at pixels that are not valid, and in its padding. */
 export function loadTarget(job: Job, b: u32, c: u32, i: u32, n: u32, to: usize, maskScratch: usize): void {
   const target = job.target;
   let from = target.at(b, c, i);

@@ -26,7 +26,7 @@ export function lowNumbers<S extends number>(v: v128): v128 {
   return isFloat<S>() ? low(v) : f64x2.convert_low_i32x4_s(v);
 }
 
-/** The last two likewise. */
+/** The last two of four raw numbers as f64x2. */
 export function highNumbers<S extends number>(v: v128): v128 {
   return isFloat<S>() ? high(v) : f64x2.convert_low_i32x4_s(v128.shuffle<i64>(v, v, 1, 1));
 }
@@ -119,8 +119,8 @@ function within(v: v128, lo: v128, hi: v128): v128 {
 }
 
 /**
- * The same, NaN where the rule does not hold: min ≤ v ≤ max on the raw number, v none of `nodata`, and the mask's byte ≠ 0 where
- * there is a mask.
+ * n consecutive elements as float32, NaN where the rule does not hold: min ≤ v ≤ max on the raw number, v none of `nodata`, and the
+ * mask's byte ≠ 0 where there is a mask.
  */
 function selectAs<S extends number>(job: Job, from: usize, to: usize, n: u32, mask: usize): void {
   const lo = f32x4.splat(job.min);
@@ -200,7 +200,10 @@ export function calibrate(at: usize, n: u32, scale0: f64, offset0: f64): void {
   } while (at < end);
 }
 
-/** The same, NaN where the job's rule or the mask says that a pixel does not count. `mask` 0: there is none. */
+/**
+ * n consecutive elements of `type` as float32, NaN where the job's rule or the mask says that a pixel is not valid. `mask` is 0 where
+ * there is none.
+ */
 export function select(job: Job, from: usize, type: Type, to: usize, n: u32, mask: usize): void {
   if (type == Type.F32) selectAs<f32>(job, from, to, n, mask);
   else if (type == Type.U8) selectAs<u8>(job, from, to, n, mask);

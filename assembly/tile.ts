@@ -9,7 +9,7 @@ export enum Reading {
   Values,
   /** Digital numbers of one calibration, as float32. */
   Numbers,
-  /** The same, uint16 where they lie. */
+  /** Digital numbers of one calibration, as uint16 in the caller's array. */
   Uint16,
 }
 

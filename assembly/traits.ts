@@ -9,7 +9,7 @@ export enum Shape {
   Moments,
   /** All channels of a pixel. */
   Pixel,
-  /** The same, of a target that holds class labels. */
+  /** All channels of a pixel, against a target that holds class labels. */
   Labels,
   /** The pixels around each: units are rows. */
   Window,
@@ -26,7 +26,7 @@ export enum Trait {
   Difference = 1 << 3,
   /** The gradient depends on sums over the group, which come first. */
   SumsFirst = 1 << 4,
-  /** The sums may be needed once more, of what is left of t without its part along p. */
+  /** The sums may be needed once more, with t − α·p in place of t: what is left of t beside its component along p. */
   Residual = 1 << 5,
   /** No pixel can make it negative. */
   NeverNegative = 1 << 6,
@@ -34,13 +34,13 @@ export enum Trait {
   HalfSlope = 1 << 7,
   /** Its loop has registers for two vectors at a time, not four. */
   TwoVectors = 1 << 8,
-  /** The fast ρ and ρ′ hold for some arguments alone: a block with others takes `value` and `slope`. */
+  /** The fast ρ and ρ′ are right for some arguments only: a block with others is computed by `value` and `slope`. */
   NeedsFallback = 1 << 9,
   /** log(1 + e), 0 ≤ e ≤ 1, is a summand of ρ: the logarithm of a block's product is taken once. */
   Log1p = 1 << 10,
   /** ρ is a difference that can lose its digits. */
   ValueCancels = 1 << 11,
-  /** ρ′ is one. */
+  /** ρ′ is a difference that can lose its digits. */
   SlopeCancels = 1 << 12,
 }
 

@@ -55,14 +55,14 @@ const EXACT: usize = FLAT + LENGTH * 4;
 /** Bytes of scratch. */
 export const UQI_SCRATCH: u32 = <u32>(EXACT + 32);
 
-/** What stood at `place` and `v` together, which takes its place. */
+/** Stores `v` at `place`; returns its sum with what stood there before. */
 function delayed(place: usize, v: v128): v128 {
   const sum = f64x2.add(v128.load(place), v);
   v128.store(place, v);
   return sum;
 }
 
-/** The same of sixteen bytes. */
+/** `delayed` for sixteen bytes. */
 function delayedBytes(place: usize, v: v128): v128 {
   const sum = i8x16.add(v128.load(place), v);
   v128.store(place, v);
@@ -102,7 +102,7 @@ function columnSums(plane: SsimPlane, row: i32, column: i32, n: i32, scratch: us
   } while (i < <usize>n);
 }
 
-/** All ones in the bytes of the pixels, of sixteen, that count. */
+/** A byte for each of sixteen pixels: all ones where the pixel is valid. */
 function validBytes(target: usize, lo: v128): v128 {
   const first = i16x8.narrow_i32x4_s(f32x4.ge(v128.load(target), lo), f32x4.ge(v128.load(target, 16), lo));
   const last = i16x8.narrow_i32x4_s(f32x4.ge(v128.load(target, 32), lo), f32x4.ge(v128.load(target, 48), lo));

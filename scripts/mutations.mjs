@@ -183,12 +183,6 @@ export const mutations = [
     test: "test/metrics/evaluate.test.ts",
   },
   {
-    file: "assembly/squaredDeviations.ts",
-    text: "+ 0x10000000) & ~0x1fffffff",
-    becomes: "+ 0)",
-    test: "test/metrics/evaluate.test.ts",
-  },
-  {
     file: "assembly/rows.ts",
     text: "store<f64>(at, Math.min(load<f64>(at), partial.sum(2 + k)));",
     becomes: "store<f64>(at, partial.sum(2 + k));",

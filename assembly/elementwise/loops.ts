@@ -129,7 +129,7 @@ function joined(x: v128, y: v128): v128 {
 }
 
 /**
- * The same for losses of elementary functions, from their fast values; a block where these are NaN is done again by `sumFallbackF32`.
+ * `sumFast` for losses of elementary functions, from their fast values. `sumFallbackF32` computes a block again where these are NaN.
  * NaN where what is left of a difference has too few digits. If only the gradient cancels, W, the loss in float64, rewrites it.
  */
 function sumElementary<L extends Elementary, W extends Elementwise, S extends number, G, M>(job: Job, tile: Tile): f64 {
@@ -443,7 +443,7 @@ export function elementwise<F extends Elementwise, W extends Elementwise>(job: J
   return settle<W>(job, tile, sum, count, 0);
 }
 
-/** The same for a loss of elementary functions. Sum 1 is the magnitude of what Σ m·ρ is a difference of. */
+/** `elementwise` for a loss of elementary functions. Sum 1 is the magnitude: |x| and |ρ| added up, where ρ = x − y. */
 export function elementary<F extends Elementary, W extends Elementwise>(job: Job, tile: Tile): bool {
   if (computesInF64<F>(tile)) return addNumbers<W>(job, tile);
   const count = tile.sums.count;
