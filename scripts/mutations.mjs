@@ -34,13 +34,13 @@ export const mutations = [
     test: "test/workspace.test.ts",
   },
   {
-    file: "src/run/workspace.ts",
+    file: "src/run/staging.ts",
     text: 'role === "Grad" ? 0 : reach',
     becomes: "0",
     test: "test/staging.test.ts",
   },
   {
-    file: "src/run/workspace.ts",
+    file: "src/run/staging.ts",
     text: "(channels - 1) * strides.channel + 1 - start",
     becomes: "(channels - 1) * strides.channel - start",
     test: "test/staging.test.ts",
@@ -59,7 +59,7 @@ export const mutations = [
     name: "of each sample of poissonNLL",
   },
   {
-    file: "src/run/compute.ts",
+    file: "src/plan/reading.ts",
     text: "const LEAST_SCALE = 1e-30;",
     becomes: "const LEAST_SCALE = 0;",
     test: "test/integers.test.ts",
