@@ -3,6 +3,7 @@
 // npm run bench -- evaluate [--side 10000]
 // npm run bench -- startup
 // npm run bench -- allocation
+// npm run bench -- weights
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -17,6 +18,7 @@ import { ssimMasking } from "./ssim-masking.mjs";
 import { startup } from "./startup.mjs";
 import { VARIANTS } from "./variants.mjs";
 import { WrongResult } from "./verify.mjs";
+import { weights } from "./weights.mjs";
 
 const PASSES = ["value", "gradient"];
 
@@ -40,6 +42,8 @@ if (positionals[0] === "ssim-masking") {
   startup();
 } else if (positionals[0] === "allocation") {
   allocation();
+} else if (positionals[0] === "weights") {
+  await weights();
 } else {
   await bench({
     losses: choose("loss", positionals, Object.keys(LOSSES)),
