@@ -7,7 +7,7 @@
 // target tile a pixel without mass becomes NaN: from there on it is invalid as any other, and no loop looks at masses to tell.
 
 import { Job, MassSum, Sums } from "./job";
-import { maxLanes, minLanes, sumLanes, widen } from "./lanes";
+import { maxLanes, minLanes, STEP, sumLanes, widen } from "./lanes";
 import { counted } from "./pixel/sam";
 import { loadElements, padded } from "./stage";
 import { Tile } from "./tile";
@@ -90,6 +90,56 @@ export function loadMasses(job: Job, tile: Tile, b: u32, c: u32, i: u32, n: u32,
   tile.leastMass = minLanes(least);
   tile.mostMass = maxLanes(most);
   if (bad != 0 && tile.sums.sum(MassSum.BadMask) == 0) tile.sums.set(MassSum.BadMask, bad);
+}
+
+/**
+ * Whether each pixel has a weight of its own beside the next one's, and no share: the weights of n pixels, whole steps, are then the masses
+ * as they lie, since loops look at those of valid pixels alone.
+ */
+export function weightsInPlace(job: Job, n: u32): bool {
+  const weights = job.pixelWeights;
+  const isPlanar = weights.pixelStride == 4 && weights.rowStride == <usize>job.width * 4;
+  return job.hasWeights && !job.softMask && isPlanar && n % STEP == 0;
+}
+
+/**
+ * What `addTotal` and `loadMasses` do, in one, of a tile of one plane whose weights are used in place: the target comes from `from`. Returns
+ * false, having changed nothing but the target, where a weight is negative or not finite.
+ */
+export function takeWeights(tile: Tile, weights: usize, from: usize, sums: Sums): bool {
+  const lo = f32x4.splat(tile.least);
+  const zero = f32x4.splat(0);
+  const infinity = f32x4.splat(Infinity);
+  let target = tile.target;
+  let at = weights;
+  const end = at + tile.n * 4;
+  let good = i32x4.splat(-1);
+  let all = f64x2.splat(0);
+  let total = f64x2.splat(0);
+  let least = infinity;
+  let most = zero;
+  do {
+    const a = v128.load(at);
+    const t = v128.load(from);
+    good = v128.and(good, v128.and(f32x4.ge(a, zero), f32x4.lt(a, infinity)));
+    const has = v128.and(f32x4.ge(t, lo), f32x4.gt(a, zero));
+    const m = v128.and(a, has);
+    v128.store(target, v128.or(t, v128.not(has)));
+    all = f64x2.add(all, widen(a));
+    total = f64x2.add(total, widen(m));
+    least = f32x4.pmin(least, v128.bitselect(a, infinity, has));
+    most = f32x4.pmax(most, m);
+    at += 16;
+    from += 16;
+    target += 16;
+  } while (at < end);
+  if (!i32x4.all_true(good)) return false;
+  tile.mass = weights;
+  tile.massSum = sumLanes(total);
+  tile.leastMass = minLanes(least);
+  tile.mostMass = maxLanes(most);
+  sums.add(MassSum.Total, sumLanes(all));
+  return true;
 }
 
 /** Keeps, of what a unit has noted, where the first weight or share of a mask stands that cannot be. */

@@ -6,7 +6,7 @@ import { addBandSums } from "./bandSums";
 import { Job, SUMS_BYTES, MassSum, Sums } from "./job";
 import { STEP } from "./lanes";
 import { runTile } from "./losses";
-import { addTotal, keepPlaces, loadMasses } from "./masses";
+import { addTotal, keepPlaces, loadMasses, takeWeights, weightsInPlace } from "./masses";
 import { Pass } from "./pass";
 import { mergeRanges, rowsScratchBytes, runRows } from "./rows";
 import { loadPred, loadTarget, padded, planar, uint16Planar, storeGrad } from "./stage";
@@ -65,7 +65,8 @@ function stretch(job: Job, scratch: usize, plane: u32, i: u32, n: u32, partial: 
   if (!inPlace && (isTail || !job.simpleRule || job.isWeighted || !planar(job.target))) {
     tile.target = area + room;
     tile.targetStride = stride;
-    const targetChannels: u32 = job.shape == Shape.Labels ? 1 : channels;
+    // Where weights are used in place, the target is read as they are.
+    const targetChannels: u32 = job.shape == Shape.Labels ? 1 : readsWithWeights(job, tile, n) ? 0 : channels;
     for (let k: u32 = 0; k < targetChannels; k++) {
       loadTarget(job, b, c + k, i, n, tile.target + <usize>k * stride, maskArea);
     }
@@ -126,6 +127,13 @@ function stretch(job: Job, scratch: usize, plane: u32, i: u32, n: u32, partial: 
   return true;
 }
 
+/** Whether a tile's target is read together with its weights, and not staged before. */
+function readsWithWeights(job: Job, tile: Tile, n: u32): bool {
+  const isPlain =
+    job.simpleRule && !job.dn && planar(job.target) && job.pass != Pass.Prepare && job.shape != Shape.Labels;
+  return isPlain && tile.planes == 1 && weightsInPlace(job, n);
+}
+
 /**
  * Gives the pixels of a tile their masses, in scratch behind all else, before what they are made of; adds them, and all weights, to its
  * sums.
@@ -133,9 +141,14 @@ function stretch(job: Job, scratch: usize, plane: u32, i: u32, n: u32, partial: 
 function weighTile(job: Job, tile: Tile, b: u32, c: u32, i: u32, n: u32): void {
   const mass = changetype<usize>(tile) + TILE_BYTES + padded(job.tile) * (job.channels * 12 + 1);
   const room = mass + padded(job.tile) * 4;
-  tile.mass = mass;
-  addTotal(job, b, c, i, n, room, tile.sums);
-  loadMasses(job, tile, b, c, i, n, room);
+  const from = readsWithWeights(job, tile, n) ? job.target.at(b, c, i) : tile.target;
+  const isTaken =
+    tile.planes == 1 && weightsInPlace(job, n) && takeWeights(tile, job.pixelWeights.at(b, c, i), from, tile.sums);
+  if (!isTaken) {
+    tile.mass = mass;
+    addTotal(job, b, c, i, n, room, tile.sums);
+    loadMasses(job, tile, b, c, i, n, room);
+  }
   tile.sums.add(MassSum.Mass, tile.massSum);
   // Masses of 1 are those of a mask of bytes: the same loops give the same bits. A custom loss gets them all the same.
   if (tile.leastMass == 1 && tile.mostMass == 1 && job.shape != Shape.Custom) tile.mass = 0;
