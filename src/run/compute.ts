@@ -329,7 +329,9 @@ class Computation {
       counts: this.#counts(geometry.groups),
       step: (pass, operands, given) => this.#step(pass, operands, given),
     });
-    kernels.f64.set(passes.losses(this.#inputs), this.#losses / 8);
+    const losses = passes.losses(this.#inputs);
+    // A view of the memory as it is after that, which may have grown.
+    kernels.f64.set(losses, this.#losses / 8);
     exports.finish(job);
     if (!gradient) return;
     yield this.#step("Scatter", [], { writes: true, itself: true });
